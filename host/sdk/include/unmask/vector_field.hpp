@@ -1,0 +1,66 @@
+#pragma once
+// What a model says about an ODE: dy/dt = f(t, y) on a state of one or more tensors. Which method
+// solves it is never the model's business.
+
+#include <string_view>
+#include <vector>
+
+#include "unmask/export.hpp"
+#include "unmask/tensor.hpp"
+
+namespace unmask {
+inline namespace v1 {
+
+/// State of an ODE: tensors of floating dtype on one device with a common batch axis 0, each of its
+/// own shape otherwise. Components are never concatenated.
+using State = std::vector<Tensor>;
+
+/// A real number that may carry a gradient: times and step sizes.
+struct Scalar {
+  double value = 0;
+  /// Undefined when the number is a constant, else float64, 0-dimensional, on the CPU or the
+  /// state's device, equal to `value` and attached to the graph.
+  Tensor tensor;
+
+  bool is_constant() const { return !tensor.defined(); }
+};
+
+/// Right-hand side of an ODE.
+class UNMASK_API VectorField {
+ public:
+  VectorField() = default;
+  VectorField(const VectorField&) = delete;
+  VectorField& operator=(const VectorField&) = delete;
+  virtual ~VectorField();
+
+  /// dy/dt at time t: as many tensors as `y`, of the same shapes, dtype and device. `y` is not
+  /// modified.
+  virtual State evaluate(const Scalar& t, const State& y) = 0;
+
+  /// True when evaluate() ignores t. The driver then spends nothing on differentiable times.
+  virtual bool is_autonomous() const { return false; }
+};
+
+/// Solves the ODE blocks of a model during one forward pass; handed to Model::forward by the host.
+class UNMASK_API OdeContext {
+ public:
+  OdeContext() = default;
+  OdeContext(const OdeContext&) = delete;
+  OdeContext& operator=(const OdeContext&) = delete;
+  virtual ~OdeContext();
+
+  /// y(t1) of the ODE that starts with y(t0) = y0.
+  /// @param name  name of the solve, unique in the model and stable: "conv1", "layer2.0".
+  /// Statistics
+  ///              and step logs carry it.
+  /// @param t1    may be smaller than t0 (reverse time)
+  /// @return      state at t1, attached to the graph where y0 or the field's parameters are
+  /// @throws NumericError when the solve does not reach t1 (step underflow, attempt limit, a value
+  /// that
+  ///              is not finite): name of the solve, time reached and reason
+  virtual State integrate(
+      std::string_view name, VectorField& field, const State& y0, double t0, double t1) = 0;
+};
+
+}  // namespace v1
+}  // namespace unmask

@@ -1,0 +1,214 @@
+// The one linear combination that every explicit method is made of, as one node of the graph.
+
+#include <algorithm>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
+#include <torch/types.h>
+
+#include "unmask/errors.hpp"
+#include "unmask/solver.hpp"
+
+namespace unmask {
+inline namespace v1 {
+namespace {
+
+// A term that takes part: weight differs from zero.
+struct Term {
+  double weight;
+  const Tensor* tensor;
+};
+
+// h * weight, rounded as the state's dtype rounds it.
+double factor(double h, double weight, bool is_float) {
+  if (!is_float) return h * weight;
+  return static_cast<double>(static_cast<float>(h) * static_cast<float>(weight));
+}
+
+// Elements of a block that stays in the first-level cache while all terms are added to it, so that
+// the result is written to memory once, however many terms there are.
+constexpr std::int64_t kBlock = 2048;
+
+// Terms are added to each other before they are added to y: one rounding at the size of y, not one
+// per term, which the error estimates of tight float32 solves would feel.
+template <class T>
+void weighted_sum_dense(
+    T* out, const T* y, double h, const std::vector<Term>& terms, std::int64_t size) {
+  for (std::int64_t begin = 0; begin < size; begin += kBlock) {
+    const std::int64_t n = std::min(kBlock, size - begin);
+    T* __restrict o = out + begin;
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      const T w = static_cast<T>(factor(h, terms[i].weight, std::is_same_v<T, float>));
+      const T* __restrict k = terms[i].tensor->data_ptr<T>() + begin;
+      if (i == 0) {
+        for (std::int64_t j = 0; j < n; ++j) o[j] = w * k[j];
+      } else {
+        for (std::int64_t j = 0; j < n; ++j) o[j] += w * k[j];
+      }
+    }
+    if (y == nullptr) continue;
+    const T* __restrict base = y + begin;
+    for (std::int64_t j = 0; j < n; ++j) o[j] += base[j];
+  }
+}
+
+// Dense CPU tensors of one layout can be walked in memory order.
+bool share_dense_cpu_layout(const Tensor& like, const Tensor& y, const std::vector<Term>& terms) {
+  if (!like.device().is_cpu() || !like.is_non_overlapping_and_dense()) return false;
+  if (like.scalar_type() != at::kFloat && like.scalar_type() != at::kDouble) return false;
+  const auto fits = [&](const Tensor& other) {
+    return other.device().is_cpu() && other.scalar_type() == like.scalar_type() &&
+           other.strides() == like.strides();
+  };
+  if (y.defined() && !fits(y)) return false;
+  return std::all_of(terms.begin(), terms.end(), [&](const Term& t) { return fits(*t.tensor); });
+}
+
+// y + h * sum of the terms, without a graph. `y` may be undefined: zero.
+Tensor weighted_sum(const Tensor& y, double h, const std::vector<Term>& terms) {
+  const at::NoGradGuard no_grad;
+  const Tensor& like = y.defined() ? y : *terms.front().tensor;
+  if (share_dense_cpu_layout(like, y, terms)) {
+    Tensor out = at::empty_like(like);
+    if (like.scalar_type() == at::kFloat) {
+      weighted_sum_dense<float>(out.data_ptr<float>(),
+                                y.defined() ? y.data_ptr<float>() : nullptr,
+                                h,
+                                terms,
+                                out.numel());
+    } else {
+      weighted_sum_dense<double>(out.data_ptr<double>(),
+                                 y.defined() ? y.data_ptr<double>() : nullptr,
+                                 h,
+                                 terms,
+                                 out.numel());
+    }
+    return out;
+  }
+  const bool is_float = like.scalar_type() == at::kFloat;
+  Tensor out = at::mul(*terms.front().tensor, factor(h, terms.front().weight, is_float));
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    out.add_(*terms[i].tensor, factor(h, terms[i].weight, is_float));
+  }
+  return y.defined() ? out.add_(y) : out;
+}
+
+// Inputs in the order y, h, terms.
+class CombineBackward final : public torch::autograd::Node {
+ public:
+  CombineBackward(double h, std::vector<double> weights) : h_(h), weights_(std::move(weights)) {}
+
+  // Only the gradient of h needs the terms; without it they are not kept alive.
+  void save_for_step_gradient(const Tensor& h, const std::vector<Term>& terms) {
+    h_options_ = h.options();
+    for (const Term& term : terms) saved_.emplace_back(*term.tensor, /*is_output=*/false);
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::size_t n = weights_.size();
+    torch::autograd::variable_list out(2 + n);
+    const Tensor& g = gradients[0];
+    if (!g.defined()) return out;
+    if (!saved_.empty() && at::GradMode::is_enabled()) {
+      throw NumericError(
+          "second derivatives through a differentiable step size are not available; set "
+          "step_gradient to "
+          "none");
+    }
+    if (task_should_compute_output(0)) out[0] = g;
+    if (task_should_compute_output(1)) out[1] = step_gradient(g);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (task_should_compute_output(2 + i)) out[2 + i] = at::mul(g, h_ * weights_[i]);
+    }
+    return out;
+  }
+
+  std::string name() const override { return "CombineBackward"; }
+
+  void release_variables() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& variable : saved_) variable.reset_data();
+  }
+
+ private:
+  // <g, sum w_i k_i>
+  Tensor step_gradient(const Tensor& g) {
+    std::vector<Tensor> tensors;
+    tensors.reserve(saved_.size());
+    for (auto& variable : saved_) tensors.push_back(variable.unpack());
+    std::vector<Term> terms;
+    terms.reserve(tensors.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) terms.push_back({weights_[i], &tensors[i]});
+    return weighted_sum({}, 1.0, terms).mul_(g).sum().to(h_options_);
+  }
+
+  double h_;
+  std::vector<double> weights_;
+  std::vector<torch::autograd::SavedVariable> saved_;
+  at::TensorOptions h_options_;
+};
+
+}  // namespace
+
+Tensor combine(const Tensor& y,
+               const Scalar& h,
+               const std::vector<double>& weights,
+               const std::vector<Tensor>& terms) {
+  TORCH_CHECK(weights.size() == terms.size(),
+              "combine: ",
+              weights.size(),
+              " weights for ",
+              terms.size(),
+              " terms");
+  std::vector<Term> used;
+  used.reserve(terms.size());
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    if (weights[i] != 0) used.push_back({weights[i], &terms[i]});
+  }
+  TORCH_CHECK(y.defined() || !used.empty(),
+              "combine: nothing to combine: no y, and no weight but 0");
+  if (used.empty()) return y;
+  const Tensor& like = y.defined() ? y : *used.front().tensor;
+  for (const Term& term : used) {
+    TORCH_CHECK(term.tensor->sizes() == like.sizes(),
+                "combine: a term has shape ",
+                term.tensor->sizes(),
+                ", expected ",
+                like.sizes());
+  }
+
+  Tensor out = weighted_sum(y, h.value, used);
+  if (!at::GradMode::is_enabled()) return out;
+  const bool h_needs_gradient = h.tensor.defined() && h.tensor.requires_grad();
+  const bool needs_gradient = h_needs_gradient || (y.defined() && y.requires_grad()) ||
+                              std::any_of(used.begin(), used.end(), [](const Term& t) {
+                                return t.tensor->requires_grad();
+                              });
+  if (!needs_gradient) return out;
+
+  std::vector<double> used_weights;
+  torch::autograd::edge_list edges;
+  used_weights.reserve(used.size());
+  edges.reserve(2 + used.size());
+  edges.push_back(y.defined() ? torch::autograd::impl::gradient_edge(y) : torch::autograd::Edge());
+  edges.push_back(h_needs_gradient ? torch::autograd::impl::gradient_edge(h.tensor)
+                                   : torch::autograd::Edge());
+  for (const Term& term : used) {
+    used_weights.push_back(term.weight);
+    edges.push_back(torch::autograd::impl::gradient_edge(*term.tensor));
+  }
+  const std::shared_ptr<CombineBackward> node(new CombineBackward(h.value, std::move(used_weights)),
+                                              torch::autograd::deleteNode);
+  if (h_needs_gradient) node->save_for_step_gradient(h.tensor, used);
+  node->set_next_edges(std::move(edges));
+  torch::autograd::create_gradient_edge(out, node);
+  return out;
+}
+
+}  // namespace v1
+}  // namespace unmask

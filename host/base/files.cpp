@@ -1,0 +1,119 @@
+#include "base/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "base/unique_fd.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& what, const fs::path& path, int error) {
+  throw DataError("cannot " + what + " " + path.string() + ": " + std::strerror(error));
+}
+
+void write_all(int fd, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      fail("write", path, errno);
+    }
+  }
+}
+
+// Removes a file unless told otherwise: a failed write leaves nothing behind.
+struct Leftover {
+  std::string path;
+  ~Leftover() {
+    if (!path.empty()) ::unlink(path.c_str());
+  }
+};
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) fail("open", path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail("read", path, errno);
+
+  // The size is a hint: files of /proc announce 0, and a file may grow meanwhile.
+  std::string bytes;
+  bytes.resize(static_cast<std::size_t>(info.st_size) + 1);
+  std::size_t got = 0;
+  for (;;) {
+    if (got == bytes.size()) bytes.resize(bytes.size() * 2);
+    const ssize_t n = ::read(fd.get(), bytes.data() + got, bytes.size() - got);
+    if (n == 0) break;
+    if (n > 0) {
+      got += static_cast<std::size_t>(n);
+    } else if (errno != EINTR) {
+      fail("read", path, errno);
+    }
+  }
+  bytes.resize(got);
+  return bytes;
+}
+
+void write_file_atomically(const fs::path& path, std::string_view bytes) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("make the folder", folder, error.value());
+
+  // A name of its own for every call: threads, processes, and what a killed process left behind.
+  static std::atomic<unsigned> counter{0};
+  Leftover temporary;
+  UniqueFd fd;
+  while (!fd) {
+    const fs::path name =
+        folder / ("." + path.filename().string() + "." + std::to_string(::getpid()) + "-" +
+                  std::to_string(counter++) + ".tmp");
+    fd.reset(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (fd) {
+      temporary.path = name.string();
+    } else if (errno != EEXIST && errno != EINTR) {
+      fail("make a temporary file beside", path, errno);
+    }
+  }
+  write_all(fd.get(), bytes, temporary.path);
+  if (::fsync(fd.get()) != 0) fail("write", temporary.path, errno);
+  if (::close(fd.release()) != 0) fail("write", temporary.path, errno);
+  if (::rename(temporary.path.c_str(), path.c_str()) != 0) fail("write", path, errno);
+  temporary.path.clear();
+  sync_folder(folder);
+}
+
+void sync_folder(const fs::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) fail("open the folder", folder, errno);
+  // Some file systems cannot sync a folder and say EINVAL; there is nothing more to be had from
+  // them.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) fail("sync the folder", folder, errno);
+}
+
+TempFolder::TempFolder(const std::string& prefix, const fs::path& parent) {
+  std::string name =
+      ((parent.empty() ? fs::temp_directory_path() : parent) / (prefix + "XXXXXX")).string();
+  if (::mkdtemp(name.data()) == nullptr) fail("make the folder", name, errno);
+  path_ = name;
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;  // what cannot be removed stays in the system's temporary folder
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace unmask::base

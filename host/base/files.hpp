@@ -1,0 +1,38 @@
+#pragma once
+// Files that are whole or absent, and folders that clean up after themselves.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace unmask::base {
+
+/// All bytes of a file. @throws DataError naming the file and the reason
+std::string read_file(const std::filesystem::path& path);
+
+/// Make `path` hold exactly `bytes`, or leave it as it was, whatever happens in between (a crash, a
+/// full disk, a power failure): a temporary file in the same folder, fsync, rename, fsync of the
+/// folder. Missing folders are made. @throws DataError naming the file and the reason
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// Wait until the entries of a folder are on the disk. @throws DataError
+void sync_folder(const std::filesystem::path& folder);
+
+/// A new folder with a unique name, removed with all its contents at the end of the scope.
+class TempFolder {
+ public:
+  /// @param prefix start of the folder's name
+  /// @param parent where to make it; empty: the system's folder for temporary files
+  explicit TempFolder(const std::string& prefix = "unmask-",
+                      const std::filesystem::path& parent = {});
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace unmask::base

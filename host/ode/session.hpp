@@ -1,0 +1,49 @@
+#pragma once
+// What a model's ODE blocks talk to: one method with its options, and a record of every solve.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ode/driver.hpp"
+#include "ode/options.hpp"
+#include "ode/statistics.hpp"
+#include "unmask/solver.hpp"
+#include "unmask/vector_field.hpp"
+
+namespace unmask::ode {
+
+/// One solve of one forward pass.
+struct SolveRecord {
+  std::string name;
+  SolveStatus status = SolveStatus::kOk;
+  double t0 = 0;
+  double t1 = 0;
+  double time_reached = 0;
+  Statistics statistics;
+};
+
+/// Handed to Model::forward. Thread-compatible: one session per thread.
+class Session final : public OdeContext {
+ public:
+  /// @throws ParamError when the options do not fit the method
+  Session(std::shared_ptr<Method> method, DriverOptions options);
+  ~Session() override;
+
+  State integrate(
+      std::string_view name, VectorField& field, const State& y0, double t0, double t1) override;
+
+  /// Solves since the last clear(), failed ones included, in the order in which they ran.
+  const std::vector<SolveRecord>& solves() const { return solves_; }
+  void clear() { solves_.clear(); }
+
+  const DriverOptions& options() const { return options_; }
+
+ private:
+  std::shared_ptr<Method> method_;
+  DriverOptions options_;
+  std::vector<SolveRecord> solves_;
+};
+
+}  // namespace unmask::ode

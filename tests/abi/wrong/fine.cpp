@@ -1,0 +1,3 @@
+// Nothing is wrong: shows that the frame itself passes.
+
+#include "frame.hpp"

@@ -1,0 +1,3 @@
+// Says nothing about itself.
+#define WRONG_SUMMARY ""
+#include "frame.hpp"

@@ -1,0 +1,3 @@
+// No build tag.
+#define WRONG_TAG "no tag"
+#include "frame.hpp"

@@ -1,0 +1,3 @@
+// A kind that does not exist.
+#define WRONG_KIND "wizard"
+#include "frame.hpp"

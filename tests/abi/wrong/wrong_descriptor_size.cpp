@@ -1,0 +1,3 @@
+// A descriptor of another size.
+#define WRONG_DESCRIPTOR_SIZE 16
+#include "frame.hpp"

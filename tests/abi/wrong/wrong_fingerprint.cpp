@@ -1,0 +1,3 @@
+// A fingerprint that is none.
+#define WRONG_FINGERPRINT "todo"
+#include "frame.hpp"

@@ -1,0 +1,150 @@
+// Assembling a catalog, its way through JSON, and its renderings.
+
+#include "loader/catalog.hpp"
+
+#include <string>
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "loader/describe.hpp"
+#include "loader/discover.hpp"
+
+namespace unmask::loader {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+PluginRecord record(const std::string& kind,
+                    const std::string& id,
+                    const std::string& file,
+                    const std::string& sha256 = "00") {
+  PluginRecord r;
+  r.kind = kind;
+  r.id = id;
+  r.version = "1.0";
+  r.summary = "summary of " + id;
+  r.file = file;
+  r.file_sha256 = sha256;
+  return r;
+}
+
+PluginRecord described() {
+  PluginRecord r = record("attack", "pgd", "/p/attack_pgd.so");
+  r.source = "Madry et al.";
+  r.params = {integer("steps", "iterations").by_default(20).at_least(1),
+              real("size", "length | of a step").above(0).optional().unit("pixel range"),
+              choice("loss", {"ce", "margin"}, "what is increased").by_default("ce"),
+              real_list("weights", "one or two").length(1, 2)};
+  r.capabilities = {"gradient_free"};
+  r.fingerprint = "f00d";
+  return r;
+}
+
+TEST(AssembleCatalog, SortsByKindAndId) {
+  const Catalog catalog = assemble_catalog(
+      {record("probe", "a", "1"), record("solver", "z", "2"), record("solver", "b", "3")}, {});
+
+  EXPECT_EQ(catalog.plugins[0].id, "b");
+  EXPECT_EQ(catalog.plugins[1].id, "z");
+  EXPECT_EQ(catalog.plugins[2].id, "a");
+}
+
+TEST(AssembleCatalog, AllowsOneIdInTwoKinds) {
+  EXPECT_EQ(
+      assemble_catalog({record("probe", "a", "1"), record("attack", "a", "2")}, {}).plugins.size(),
+      2U);
+}
+
+TEST(AssembleCatalog, RefusesAllThatShareAnId) {
+  const Catalog catalog = assemble_catalog({record("probe", "a", "/1", "x"),
+                                            record("probe", "a", "/2", "y"),
+                                            record("probe", "a", "/3", "x")},
+                                           {});
+
+  EXPECT_TRUE(catalog.plugins.empty());
+  ASSERT_EQ(catalog.refusals.size(), 3U);
+  EXPECT_THAT(catalog.refusals[0].reason, HasSubstr("so does '/2'"));
+  EXPECT_THAT(catalog.refusals[1].reason, HasSubstr("so does '/1'"));
+}
+
+TEST(AssembleCatalog, KeepsTheFirstOfIdenticalCopies) {
+  const Catalog catalog =
+      assemble_catalog({record("probe", "a", "/z", "x"), record("probe", "a", "/b", "x")}, {});
+
+  ASSERT_EQ(catalog.plugins.size(), 1U);
+  EXPECT_EQ(catalog.plugins[0].file, "/z");
+}
+
+TEST(Catalog, SurvivesItsWayThroughJson) {
+  Catalog catalog;
+  catalog.plugins = {described()};
+  catalog.refusals = {{"/p/x.so", "is empty"}};
+  catalog.cuda_devices = 2;
+
+  const Catalog again = json::parse(json(catalog).dump()).get<Catalog>();
+
+  EXPECT_EQ(json(again), json(catalog));
+}
+
+TEST(ListText, NamesPluginsAndRefusals) {
+  Catalog catalog;
+  catalog.plugins = {described()};
+  catalog.refusals = {{"/p/x.so", "is empty"}};
+
+  EXPECT_EQ(list_text(catalog),
+            "Attacks\n  pgd  1.0  summary of pgd\n\nRefused\n  '/p/x.so' is empty\n");
+}
+
+TEST(ListText, SaysThatThereIsNothing) {
+  EXPECT_EQ(list_text(Catalog{}), "No plugins were found.\n");
+}
+
+TEST(ShowText, HoldsParametersAndOptionsOfTheHost) {
+  EXPECT_THAT(show_text(described()),
+              AllOf(HasSubstr("steps    integer, default 20, 1 <= x\n"),
+                    HasSubstr("size     real, optional, 0 < x, in pixel range\n"),
+                    HasSubstr("loss     choice, default \"ce\", one of ce, margin\n"),
+                    HasSubstr("weights  list of reals, required, 1 to 2 entries\n"),
+                    HasSubstr("options of the host for this attack\n  batch_size")));
+}
+
+TEST(MarkdownReference, EscapesWhatWouldEndACell) {
+  Catalog catalog;
+  catalog.plugins = {described()};
+
+  EXPECT_THAT(
+      markdown_reference(catalog),
+      HasSubstr("| `size` | real | left out | 0 < x | pixel range | length \\| of a step |\n"));
+}
+
+TEST(MarkdownReference, HoldsNothingOfThisMachine) {
+  Catalog catalog;
+  catalog.plugins = {described()};
+
+  EXPECT_THAT(markdown_reference(catalog), AllOf(Not(HasSubstr("/p/")), Not(HasSubstr("f00d"))));
+}
+
+TEST(ParamsSchema, DeclaresTypesRangesAndRequiredNames) {
+  const json schema = params_schema(described());
+
+  EXPECT_EQ(
+      schema["properties"]["steps"],
+      json(
+          {{"type", "integer"}, {"minimum", 1.0}, {"default", 20}, {"description", "iterations"}}));
+  EXPECT_EQ(schema["properties"]["loss"]["enum"], json({"ce", "margin"}));
+  EXPECT_EQ(schema["properties"]["size"]["anyOf"][0]["exclusiveMinimum"], 0.0);
+  EXPECT_EQ(schema["required"], json::array({"weights"}));
+  EXPECT_EQ(schema["additionalProperties"], false);
+}
+
+TEST(ParamsSchema, KnowsTheOptionsOfTheHost) {
+  EXPECT_TRUE(params_schema(described())["properties"].contains("batch_size"));
+}
+
+}  // namespace
+}  // namespace unmask::loader

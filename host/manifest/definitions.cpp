@@ -1,0 +1,690 @@
+#include "manifest/definitions.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <unordered_map>
+
+#include "manifest/host_options.hpp"
+#include "manifest/suggest.hpp"
+#include "manifest/text.hpp"
+
+namespace unmask::manifest {
+namespace {
+
+constexpr double kMaxSafeInteger = 9007199254740991.0;  // 2^53 - 1
+constexpr std::size_t kLongestChain = 64;
+constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+
+nlohmann::json to_json_value(const ParamValue& value) {
+  return std::visit([](const auto& v) { return nlohmann::json(v); }, value);
+}
+
+// A real in canonical form: -0.0 and 0.0 are one value and must not make two keys.
+double canonical(double value) {
+  return value + 0.0;
+}
+
+std::string declared(const ParamSpec& spec) {
+  std::string out = spec.name + ": " + std::string(to_string(spec.type));
+  if (const std::string range = spec.range_text(); !range.empty()) out += ", " + range;
+  if (spec.default_value) out += ", default " + unmask::to_text(*spec.default_value);
+  return out + " - " + spec.doc;
+}
+
+std::string joined(const std::vector<std::string>& chain) {
+  std::string out;
+  for (const std::string& name : chain) out += (out.empty() ? "" : " -> ") + name;
+  return out;
+}
+
+// "${epsilon}", "${epsilon}*k", "${epsilon}/k"; nullopt for anything else.
+std::optional<EpsilonUse> parse_epsilon_use(std::string_view text) {
+  constexpr std::string_view kWord = "${epsilon}";
+  if (text.substr(0, kWord.size()) != kWord) return std::nullopt;
+  std::string rest;
+  for (const char c : text.substr(kWord.size())) {
+    if (c != ' ') rest.push_back(c);
+  }
+  EpsilonUse use;
+  use.text = std::string(kWord) + rest;
+  if (rest.empty()) return use;
+  use.divides = rest.front() == '/';
+  const auto factor = parse_decimal(std::string_view(rest).substr(1));
+  if ((rest.front() != '*' && rest.front() != '/') || !factor || (use.divides && *factor == 0)) {
+    return std::nullopt;
+  }
+  use.factor = *factor;
+  return use;
+}
+
+// 10 and 10.0 are the same integer, as in JSON Schema.
+std::optional<std::int64_t> as_integer(const Node& node) {
+  if (node.is(Node::Kind::kInteger)) return node.integer;
+  if (node.is(Node::Kind::kReal) && std::trunc(node.real) == node.real &&
+      std::abs(node.real) <= kMaxSafeInteger) {
+    return static_cast<std::int64_t>(node.real);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+// --- paths
+// ----------------------------------------------------------------------------------------
+
+Paths::Paths(const Node* paths,
+             std::map<const Source*, std::filesystem::path> folders,
+             Reporter& reporter)
+    : folders_(std::move(folders)), reporter_(reporter) {
+  if (paths == nullptr || !expect(*paths, Node::Kind::kObject, "\"paths\"", reporter)) return;
+  for (const Member& member : paths->members) {
+    if (is_ignored_key(member.key)) continue;
+    if (!is_valid_name(member.key)) {
+      reporter.at_key(
+          code::kBadName,
+          member.value,
+          in_quotes(member.key) + " cannot be the name of a path",
+          "use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit");
+      continue;
+    }
+    if (!expect(member.value, Node::Kind::kString, "a path", reporter)) continue;
+    named_.emplace(member.key, &member.value);
+  }
+  for (const auto& [name, node] : named_) {
+    std::vector<std::string> chain{name};
+    substitute(*node, chain);
+  }
+}
+
+std::string Paths::substitute(const Node& value, std::vector<std::string>& chain) {
+  std::string out;
+  const std::string& text = value.string;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t open = text.find("${", at);
+    out += text.substr(at, open - at);
+    if (open == std::string::npos) break;
+    const std::size_t close = text.find('}', open);
+    const std::string whole =
+        close == std::string::npos ? text.substr(open) : text.substr(open, close + 1 - open);
+    const std::string word = close == std::string::npos ? "" : whole.substr(2, whole.size() - 3);
+    at = open + whole.size();
+    if (word.rfind("env:", 0) == 0 && word.size() > 4) {
+      // An empty variable is as useless as none, and "/cifar10" would be a surprising place to
+      // look.
+      const char* environment = std::getenv(word.c_str() + 4);
+      out += environment != nullptr && *environment != '\0' ? environment : whole;
+      continue;
+    }
+    if (word.rfind("paths.", 0) == 0) {
+      const std::string name = word.substr(6);
+      const auto found = named_.find(name);
+      if (found == named_.end()) {
+        std::vector<std::string> names;
+        for (const auto& [known, node] : named_) names.push_back(known);
+        const std::string help = help_for_unknown(name, names, "defined in \"paths\"");
+        reporter_.at_value(code::kUnknownName,
+                           value,
+                           "unknown path " + in_quotes(name),
+                           help.empty() ? "the manifest has no \"paths\"" : help,
+                           nearest(name, names));
+        continue;
+      }
+      if (std::find(chain.begin(), chain.end(), name) != chain.end()) {
+        chain.push_back(name);
+        if (!in_cycle_.contains(name)) {
+          reporter_.at_value(code::kCycle, value, "\"paths\" form a cycle: " + joined(chain));
+        }
+        in_cycle_.insert(chain.begin(), chain.end());
+        chain.pop_back();
+        continue;
+      }
+      chain.push_back(name);
+      out += substitute(*found->second, chain);
+      chain.pop_back();
+      continue;
+    }
+    reporter_.at_value(code::kPlaceholder,
+                       value,
+                       in_quotes(whole) + " is no placeholder of a path",
+                       "allowed here: ${paths.NAME} and ${env:NAME}");
+  }
+  return out;
+}
+
+std::string Paths::resolve(const Node& value) {
+  std::vector<std::string> chain;
+  const std::string text = substitute(value, chain);
+  const std::filesystem::path path = text;
+  if (text.empty() || path.is_absolute() || text.rfind("${", 0) == 0) return text;
+  // A relative path refers to the file in which it is written: the "paths" entry, if it begins
+  // there.
+  const Source* source = value.place.source;
+  if (value.string.rfind("${paths.", 0) == 0) {
+    const std::string name = value.string.substr(8, value.string.find('}') - 8);
+    if (const auto found = named_.find(name); found != named_.end()) {
+      source = found->second->place.source;
+    }
+  }
+  return (folders_.at(source) / path).lexically_normal().string();
+}
+
+// --- definitions
+// ----------------------------------------------------------------------------------
+
+const std::vector<ResolvedDefinition>& Definitions::of(std::string_view kind) const {
+  static const std::vector<ResolvedDefinition> none;
+  const auto found = kinds_.find(kind);
+  return found == kinds_.end() ? none : found->second.definitions;
+}
+
+const std::vector<std::string>& Definitions::names(std::string_view kind) const {
+  static const std::vector<std::string> none;
+  const auto found = kinds_.find(kind);
+  return found == kinds_.end() ? none : found->second.names;
+}
+
+std::optional<std::size_t> Definitions::index(std::string_view kind, std::string_view name) const {
+  const auto found = kinds_.find(kind);
+  if (found == kinds_.end()) return std::nullopt;
+  const auto entry = found->second.index.find(name);
+  if (entry == found->second.index.end()) return std::nullopt;
+  return entry->second;
+}
+
+std::string Definitions::help(std::string_view kind,
+                              std::string_view name,
+                              const std::vector<std::string>& tokens) const {
+  std::vector<std::string> legal = names(kind);
+  legal.insert(legal.end(), tokens.begin(), tokens.end());
+  std::string out = help_for_unknown(name, legal, "defined");
+  if (out.empty()) out = "nothing is defined under define." + std::string(kind);
+  for (const auto& [other, table] : kinds_) {
+    if (other != kind && table.index.contains(name)) {
+      out = in_quotes(name) + " is defined under define." + other + "\n" + out;
+    }
+  }
+  if (catalog_.find(kind, name) != nullptr && names(kind).empty()) {
+    out += "\na plugin is not a definition: add \"define\": { \"" + std::string(kind) + "\": { \"" +
+           std::string(name) + "\": { \"plugin\": \"" + std::string(name) + "\" } } }";
+  }
+  return out;
+}
+
+std::optional<ResolvedDefinition> Definitions::plain(const std::string& kind,
+                                                     const std::string& name,
+                                                     const std::string& plugin) const {
+  ResolvedDefinition out;
+  out.plugin = catalog_.find(kind, plugin);
+  if (out.plugin == nullptr) return std::nullopt;
+  out.definition = {name, plugin, nlohmann::json::object()};
+  for (const ParamSpec& spec : full_table(*out.plugin)) {
+    if (spec.default_value) out.definition.params[spec.name] = to_json_value(*spec.default_value);
+  }
+  return out;
+}
+
+void Definitions::read(const Node* define) {
+  if (define == nullptr || !expect(*define, Node::Kind::kObject, "\"define\"", reporter_)) return;
+  check_keys(*define, Scope::kDefine, reporter_);
+  // Names of all kinds first, so that help can say where a name is defined.
+  for (const char* kind : loader::kKinds) {
+    const Node* object = define->find(kind);
+    if (object == nullptr) continue;
+    if (!expect(*object, Node::Kind::kObject, "define." + std::string(kind), reporter_)) continue;
+    Kind& table = kinds_[kind];
+    for (const Member& member : object->members) {
+      if (is_ignored_key(member.key)) continue;
+      if (!is_valid_name(member.key)) {
+        reporter_.at_key(code::kBadName,
+                         member.value,
+                         in_quotes(member.key) + " cannot be the name of a definition",
+                         "use letters, digits, '.', '_', '+' and '-', beginning with a letter or "
+                         "digit, at most 64 characters");
+      }
+      table.index.emplace(member.key, table.names.size());
+      table.names.push_back(member.key);
+      ResolvedDefinition definition;
+      definition.definition.name = member.key;
+      definition.place = member.value.place;
+      table.definitions.push_back(std::move(definition));
+    }
+  }
+  for (const char* kind : loader::kKinds) {
+    if (kinds_.contains(kind)) read_kind(kind, *define->find(kind));
+  }
+}
+
+// Lay every definition upon its parent. Iterative: a long chain must not use up the stack.
+void Definitions::read_kind(const std::string& kind, const Node& object) {
+  Kind& table = kinds_.at(kind);
+  enum class State { kNew, kOnChain, kDone };
+  struct Entry {
+    const Node* node = nullptr;
+    Node merged;
+    std::size_t depth = 0;
+    bool is_whole = true;  // false: some parent is missing, so keys may be missing too
+    State state = State::kNew;
+  };
+  std::vector<Entry> entries;
+  for (const Member& member : object.members) {
+    if (is_ignored_key(member.key)) continue;
+    Entry entry;
+    entry.node = &member.value;
+    entries.push_back(std::move(entry));
+  }
+
+  for (std::size_t start = 0; start < entries.size(); ++start) {
+    std::vector<std::size_t> chain;
+    std::size_t base = kNowhere;  // the definition that the last of the chain extends
+    bool base_is_missing = false;
+    for (std::size_t at = start; entries[at].state != State::kDone;) {
+      Entry& entry = entries[at];
+      entry.state = State::kOnChain;
+      chain.push_back(at);
+      base = kNowhere;
+      if (!expect(*entry.node,
+                  Node::Kind::kObject,
+                  "definition " + in_quotes(table.names[at]),
+                  reporter_)) {
+        base_is_missing = true;
+        break;
+      }
+      const Node* extends = entry.node->find("extends");
+      if (extends == nullptr) break;
+      if (!expect(*extends, Node::Kind::kString, "\"extends\" of a definition", reporter_)) {
+        base_is_missing = true;
+        break;
+      }
+      const auto parent = index(kind, extends->string);
+      if (!parent) {
+        reporter_.at_value(code::kUnknownName,
+                           *extends,
+                           "unknown " + kind + " " + in_quotes(extends->string) + " to extend",
+                           help(kind, extends->string),
+                           nearest(extends->string, names(kind)));
+        base_is_missing = true;
+        break;
+      }
+      if (entries[*parent].state == State::kOnChain) {
+        std::vector<std::string> cycle;
+        for (auto step = std::find(chain.begin(), chain.end(), *parent); step != chain.end();
+             ++step) {
+          cycle.push_back(table.names[*step]);
+        }
+        cycle.push_back(table.names[*parent]);
+        reporter_.at_value(code::kCycle, *extends, "\"extends\" forms a cycle: " + joined(cycle));
+        base_is_missing = true;
+        break;
+      }
+      base = *parent;
+      at = *parent;
+    }
+    for (auto at = chain.rbegin(); at != chain.rend(); ++at) {
+      Entry& entry = entries[*at];
+      entry.state = State::kDone;
+      if (base != kNowhere) {
+        const Entry& parent = entries[base];
+        Node inherited = parent.merged;
+        std::erase_if(inherited.members, [](const Member& m) {
+          return m.key == "extends" || m.key == "description" || is_ignored_key(m.key);
+        });
+        entry.depth = parent.depth + 1;
+        entry.is_whole = parent.is_whole;
+        entry.merged = merge(inherited, *entry.node);
+        if (entry.depth == kLongestChain) {
+          reporter_.at_key(code::kLimit,
+                           *entry.node,
+                           "definition extends more than " + std::to_string(kLongestChain - 1) +
+                               " others in a row");
+        }
+        if (entry.depth >= kLongestChain) {
+          entry.merged = *entry.node;
+          entry.is_whole = false;
+        }
+      } else {
+        entry.is_whole = !base_is_missing;
+        entry.merged = *entry.node;
+      }
+      base = *at;
+    }
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].node->is(Node::Kind::kObject)) {
+      resolve(kind, entries[i].merged, entries[i].is_whole, table.definitions[i]);
+    }
+  }
+}
+
+void Definitions::resolve(const std::string& kind,
+                          const Node& merged,
+                          bool is_whole,
+                          ResolvedDefinition& out) {
+  const Node* plugin = merged.find("plugin");
+  const loader::PluginRecord* record = nullptr;
+  const std::string title = kind + " " + in_quotes(out.definition.name);
+  if (plugin == nullptr) {
+    if (is_whole) {
+      reporter_.error(code::kMissingKey,
+                      out.place,
+                      Reporter::Part::kKey,
+                      title + " names no plugin",
+                      "add \"plugin\" or \"extends\"");
+    }
+  } else if (expect(*plugin, Node::Kind::kString, "\"plugin\"", reporter_)) {
+    record = catalog_.find(kind, plugin->string);
+    if (record == nullptr) {
+      std::string help = help_for_unknown(plugin->string, catalog_.ids(kind), "installed");
+      if (help.empty()) help = "no " + kind + " plugin is installed";
+      for (const char* other : loader::kKinds) {
+        if (other != kind && catalog_.find(other, plugin->string) != nullptr) {
+          help = in_quotes(plugin->string) + " is a plugin of the kind " + other + "\n" + help;
+        }
+      }
+      if (!catalog_.refusals.empty()) {
+        help += "\n" + std::to_string(catalog_.refusals.size()) +
+                " plugin libraries were refused; \"unmask plugins list\" says why";
+      }
+      reporter_.at_value(code::kUnknownPlugin,
+                         *plugin,
+                         "unknown " + kind + " plugin " + in_quotes(plugin->string),
+                         help,
+                         nearest(plugin->string, catalog_.ids(kind)));
+    }
+  }
+  std::vector<std::string> parameters;
+  if (record != nullptr) {
+    for (const ParamSpec& spec : full_table(*record)) parameters.push_back(spec.name);
+  }
+  check_keys(merged, Scope::kDefinition, reporter_, parameters);
+  if (const Node* description = merged.find("description")) {
+    expect(*description, Node::Kind::kString, "\"description\"", reporter_);
+  }
+  const Node* params = merged.find("params");
+  if (params != nullptr && !expect(*params, Node::Kind::kObject, "\"params\"", reporter_)) return;
+  if (record == nullptr) return;
+
+  const std::size_t before = reporter_.count();
+  out.plugin = record;
+  out.definition.plugin = record->id;
+  out.definition.params = nlohmann::json::object();
+  read_params(kind, params, is_whole, out);
+  if (reporter_.count() == before) check_together(kind, params, out);
+  if (reporter_.count() != before) out.plugin = nullptr;
+}
+
+void Definitions::read_params(const std::string& kind,
+                              const Node* params,
+                              bool is_whole,
+                              ResolvedDefinition& out) {
+  const std::vector<ParamSpec> table = full_table(*out.plugin);
+  std::vector<std::string> names;
+  for (const ParamSpec& spec : table) names.push_back(spec.name);
+  if (params != nullptr) {
+    for (const Member& member : params->members) {
+      if (is_ignored_key(member.key) ||
+          std::find(names.begin(), names.end(), member.key) != names.end()) {
+        continue;
+      }
+      std::string help = help_for_unknown(member.key, names, "parameters");
+      if (help.empty()) help = "this plugin has no parameters";
+      const auto& definition_keys = keys_of(Scope::kDefinition);
+      if (std::find(definition_keys.begin(), definition_keys.end(), member.key) !=
+          definition_keys.end()) {
+        help = "this key exists one level up, in the definition\n" + help;
+      }
+      if (kind == "solver" && !out.plugin->capabilities.contains("adaptive")) {
+        for (const ParamSpec& spec : host_options("solver", {"adaptive"})) {
+          if (spec.name != member.key) continue;
+          help = in_quotes(member.key) + " is an option of adaptive methods; " +
+                 in_quotes(out.plugin->id) + " takes fixed steps\n" + help;
+        }
+      }
+      reporter_.at_key(code::kUnknownParameter,
+                       member.value,
+                       "the " + kind + " plugin " + in_quotes(out.plugin->id) +
+                           " has no parameter " + in_quotes(member.key),
+                       help,
+                       nearest(member.key, names));
+    }
+  }
+  for (const ParamSpec& spec : table) {
+    const Node* node = params == nullptr ? nullptr : params->find(spec.name);
+    // null stands for "as if it were not written": it takes away an inherited value.
+    if (node != nullptr && !node->is(Node::Kind::kNull)) {
+      if (auto value = read_value(kind, spec, *node, out)) {
+        out.definition.params[spec.name] = to_json_value(*value);
+      }
+    } else if (spec.default_value) {
+      out.definition.params[spec.name] = to_json_value(*spec.default_value);
+    } else if (!spec.is_optional && is_whole) {
+      reporter_.error(code::kMissingParameter,
+                      out.place,
+                      Reporter::Part::kKey,
+                      kind + " " + in_quotes(out.definition.name) + " needs the parameter " +
+                          in_quotes(spec.name) + " of its plugin " + in_quotes(out.plugin->id),
+                      declared(spec));
+    }
+  }
+}
+
+std::optional<ParamValue> Definitions::read_value(const std::string& kind,
+                                                  const ParamSpec& spec,
+                                                  const Node& node,
+                                                  ResolvedDefinition& out) {
+  const auto wrong_type = [&](const Node& at, const std::string& wanted) {
+    reporter_.at_value(
+        code::kParameterType,
+        at,
+        "parameter " + in_quotes(spec.name) + " must be " + wanted + ", found " +
+            (at.is(Node::Kind::kString) ? "the string " + in_quotes(at.string) : kind_text(at)),
+        declared(spec));
+    return std::nullopt;
+  };
+  const auto checked =
+      [&](ParamValue value, const Node& at, const ParamSpec& by) -> std::optional<ParamValue> {
+    const auto rule = by.violation(value);
+    if (!rule) return value;
+    std::string help = declared(spec);
+    std::vector<std::string> near;
+    if (spec.type == ParamType::kChoice) {
+      near = nearest(std::get<std::string>(value), spec.choices);
+      if (const std::string guess = did_you_mean(near); !guess.empty()) help = guess + "\n" + help;
+    }
+    reporter_.at_value(
+        code::kParameterRange,
+        at,
+        "parameter " + in_quotes(spec.name) + " = " + unmask::to_text(value) + ": " + *rule,
+        help,
+        near);
+    return std::nullopt;
+  };
+  const auto no_placeholder = [&](const Node& at) {
+    if (at.string.find("${") == std::string::npos) return true;
+    reporter_.at_value(code::kPlaceholder,
+                       at,
+                       "no placeholder is allowed in parameter " + in_quotes(spec.name),
+                       "${epsilon} fits real parameters of attacks and probes; ${paths.NAME} and "
+                       "${env:NAME} fit path parameters");
+    return false;
+  };
+  const auto read_real = [&](const Node& at) -> std::optional<double> {
+    if (at.is_number()) return canonical(at.number());
+    if (at.is(Node::Kind::kString)) {
+      if (const auto ratio = parse_ratio(at.string)) return canonical(*ratio);
+    }
+    return std::nullopt;
+  };
+
+  switch (spec.type) {
+    case ParamType::kBoolean:
+      if (!node.is(Node::Kind::kBoolean)) return wrong_type(node, "true or false");
+      return node.boolean;
+    case ParamType::kInteger: {
+      if (node.is(Node::Kind::kString) && !no_placeholder(node)) return std::nullopt;
+      if (const auto value = as_integer(node)) return checked(*value, node, spec);
+      return wrong_type(node, "an integer");
+    }
+    case ParamType::kReal: {
+      if (const auto value = read_real(node)) return checked(*value, node, spec);
+      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a number");
+      if (node.string.find("${epsilon") != std::string::npos) {
+        if (kind != "attack" && kind != "probe") {
+          reporter_.at_value(code::kPlaceholder,
+                             node,
+                             "${epsilon} is known to attacks and probes only, not to a " + kind);
+          return std::nullopt;
+        }
+        auto use = parse_epsilon_use(node.string);
+        if (!use) {
+          reporter_.at_value(
+              code::kPlaceholder,
+              node,
+              in_quotes(node.string) + " is no formula in ${epsilon}",
+              "write \"${epsilon}\", \"${epsilon}*k\" or \"${epsilon}/k\" with a number k");
+          return std::nullopt;
+        }
+        use->spec = spec;
+        use->place = node.place;
+        out.uses.push_back(*use);
+        return ParamValue(use->text);
+      }
+      if (!no_placeholder(node)) return std::nullopt;
+      return wrong_type(node, "a number or a ratio like \"2/255\"");
+    }
+    case ParamType::kText:
+    case ParamType::kChoice:
+      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a string");
+      if (!no_placeholder(node)) return std::nullopt;
+      return checked(node.string, node, spec);
+    case ParamType::kPath:
+      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a path, as a string");
+      return paths_.resolve(node);
+    case ParamType::kIntegerList:
+    case ParamType::kRealList: break;
+  }
+
+  if (!node.is(Node::Kind::kArray)) return wrong_type(node, "a list of numbers");
+  // Entries are checked one by one, so that the message points at the wrong one.
+  ParamSpec entry_spec = spec;
+  entry_spec.min_length.reset();
+  entry_spec.max_length.reset();
+  entry_spec.type = spec.type == ParamType::kRealList ? ParamType::kReal : ParamType::kInteger;
+  std::vector<double> reals;
+  std::vector<std::int64_t> integers;
+  bool good = true;
+  for (const Node& item : node.items) {
+    std::optional<ParamValue> value;
+    if (spec.type == ParamType::kRealList) {
+      if (const auto number = read_real(item)) value = *number;
+    } else if (const auto number = as_integer(item)) {
+      value = *number;
+    }
+    if (!value) {
+      wrong_type(item,
+                 spec.type == ParamType::kRealList ? "a list of numbers" : "a list of integers");
+    } else {
+      value = checked(*value, item, entry_spec);
+    }
+    good = good && value;
+    if (!value) continue;
+    if (spec.type == ParamType::kRealList) {
+      reals.push_back(std::get<double>(*value));
+    } else {
+      integers.push_back(std::get<std::int64_t>(*value));
+    }
+  }
+  if (!good) return std::nullopt;
+  if (spec.type == ParamType::kRealList) return checked(std::move(reals), node, spec);
+  return checked(std::move(integers), node, spec);
+}
+
+// Rules between host options. Reported where one of the values was written, else at the definition.
+void Definitions::check_together(const std::string& kind,
+                                 const Node* params,
+                                 const ResolvedDefinition& definition) {
+  const nlohmann::json& values = definition.definition.params;
+  const auto report = [&](std::initializer_list<const char*> written,
+                          const std::string& message,
+                          const std::string& help) {
+    for (const char* name : written) {
+      const Node* node = params == nullptr ? nullptr : params->find(name);
+      if (node != nullptr && !node->is(Node::Kind::kNull)) {
+        reporter_.at_value(code::kParametersConflict, *node, message, help);
+        return;
+      }
+    }
+    reporter_.error(
+        code::kParametersConflict, definition.place, Reporter::Part::kKey, message, help);
+  };
+  const auto real_of = [&](const char* name) -> std::optional<double> {
+    const auto found = values.find(name);
+    if (found == values.end() || !found->is_number()) return std::nullopt;
+    return found->get<double>();
+  };
+  const auto text_of = [&](const char* name) {
+    const auto found = values.find(name);
+    return found != values.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+
+  if (kind == "solver") {
+    if (text_of("controller") == "constant" && !real_of("first_step")) {
+      report({"controller"},
+             "controller \"constant\" needs \"first_step\"",
+             "first_step is the size of every step then");
+    }
+    const auto min_step = real_of("min_step");
+    const auto max_step = real_of("max_step");
+    if (min_step && max_step && *min_step > *max_step) {
+      report({"min_step", "max_step"},
+             "min_step = " + number_text(*min_step) +
+                 " is larger than max_step = " + number_text(*max_step),
+             "no step size satisfies both");
+    }
+  }
+  if (kind == "objective") {
+    const auto milestones = values.find("milestones");
+    const auto factors = values.find("factors");
+    if (milestones == values.end() || factors == values.end()) return;
+    if (!milestones->is_array() || !factors->is_array()) return;
+    if (factors->size() != 1 && factors->size() != milestones->size()) {
+      report({"factors", "milestones"},
+             "factors has " + std::to_string(factors->size()) + " entries and milestones has " +
+                 std::to_string(milestones->size()),
+             "give one factor for all milestones or one for each");
+    }
+    if (text_of("schedule") == "step" && milestones->empty()) {
+      report({"schedule"},
+             "schedule \"step\" needs \"milestones\"",
+             "the epochs (counted from 0) at whose start the learning rate changes");
+    }
+    const auto list = milestones->get<std::vector<std::int64_t>>();
+    if (std::adjacent_find(list.begin(), list.end(), std::greater_equal<>()) != list.end()) {
+      report({"milestones"}, "milestones must increase", "");
+    }
+  }
+}
+
+std::optional<Definition> at_epsilon(const ResolvedDefinition& definition,
+                                     double epsilon,
+                                     const std::string& epsilon_text,
+                                     Reporter& reporter) {
+  Definition out = definition.definition;
+  bool good = true;
+  for (const EpsilonUse& use : definition.uses) {
+    const double value = canonical(use.divides ? epsilon / use.factor : epsilon * use.factor);
+    if (const auto rule = use.spec.violation(value)) {
+      reporter.error(code::kParameterRange,
+                     use.place,
+                     Reporter::Part::kValue,
+                     "parameter " + in_quotes(use.spec.name) + " = " + use.text + " is " +
+                         number_text(value) + " at epsilon " + epsilon_text + ": " + *rule,
+                     declared(use.spec));
+      good = false;
+    }
+    out.params[use.spec.name] = value;
+  }
+  return good ? std::optional<Definition>(std::move(out)) : std::nullopt;
+}
+
+}  // namespace unmask::manifest

@@ -1,0 +1,81 @@
+#pragma once
+// A study: a manifest that was read, validated and resolved. Every name is looked up, every default
+// filled, every matrix expanded; nothing about JSON text is left but the verbatim copy.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace unmask::manifest {
+
+/// A named definition, e.g. define.solver["dopri5-tight"].
+struct Definition {
+  std::string name;    ///< name in the manifest
+  std::string plugin;  ///< plugin id
+
+  /// Complete and canonical parameters: all of full_table(plugin) that have a value, numbers typed
+  /// as declared (a real is always a JSON float). May contain the placeholder strings
+  /// "${epsilon}*k" of attacks and probes; rows hold them resolved.
+  nlohmann::json params;
+};
+
+/// One trained network: a cell of train.matrix.
+struct TrainRow {
+  Definition dataset, model, objective, solver;
+  std::int64_t seed = 0;
+};
+
+/// One cell of evaluate.matrix: an attack (kind "attack", "none" is clean accuracy) or a probe.
+struct EvaluateRow {
+  std::size_t checkpoint = 0;          ///< index into Study::train
+  std::string kind;                    ///< "attack" or "probe"
+  Definition method;                   ///< the attack or the probe, placeholders resolved
+  Definition solver;                   ///< answers (the evaluation solver)
+  std::optional<Definition> gradient;  ///< differentiated by the attack; nullopt: the solver itself
+  double epsilon = 0;        ///< radius in the attack's norm, pixel range [0, 1]; 0 for clean cells
+  std::string epsilon_text;  ///< as written, e.g. "8/255"
+  std::int64_t seed = 0;
+};
+
+/// A combination that a rule took out, for `unmask plan --excluded`.
+struct ExcludedRow {
+  std::string stage;  ///< "train" or "evaluate"
+  std::map<std::string, std::string> axes;
+  std::string why;  ///< the rule's "why", or its text
+};
+
+/// The "run" object: how to run. Never part of a key.
+struct RunSettings {
+  std::optional<int> workers;
+  std::optional<int> threads;       ///< of one worker
+  std::optional<double> timeout_s;  ///< per cell
+  int crash_retries = 1;
+  bool fail_fast = false;
+};
+
+struct Study {
+  std::filesystem::path file;
+  std::string text;    ///< the manifest verbatim, comments included
+  std::string sha256;  ///< of `text`
+  std::string name;
+  std::string description;
+  std::string dtype = "float32";  ///< "float32" or "float64"
+  std::int64_t eval_samples = 0;  ///< first n samples of the evaluation split; 0: all
+  std::int64_t eval_batch_size =
+      100;  ///< the canonical batch: predictions and verdicts are taken at it
+  std::vector<TrainRow> train;
+  std::vector<EvaluateRow> evaluate;
+  std::vector<ExcludedRow> excluded;
+  std::size_t train_duplicates = 0;  ///< rows that collapsed into an equal one
+  std::size_t evaluate_duplicates = 0;
+  std::map<std::string, std::vector<std::string>> train_axes;  ///< axis -> values, for `plan`
+  std::map<std::string, std::vector<std::string>> evaluate_axes;
+  RunSettings run;
+};
+
+}  // namespace unmask::manifest

@@ -1,0 +1,169 @@
+#include "plan/planner.hpp"
+
+#include <algorithm>
+
+#include "manifest/host_options.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
+#include "unmask/version.hpp"
+
+namespace unmask::plan {
+namespace {
+
+using manifest::Definition;
+using nlohmann::json;
+
+// Builds specifications of definitions once per distinct definition, not once per row.
+class SpecMaker {
+ public:
+  SpecMaker(const loader::Catalog& catalog, const std::map<std::string, DatasetFacts>& facts)
+      : catalog_(catalog), facts_(facts) {}
+
+  // What a definition contributes to a key: plugin, fingerprint of its sources, parameters without
+  // paths.
+  json spec(const char* kind, const Definition& definition) const {
+    const loader::PluginRecord* plugin = catalog_.find(kind, definition.plugin);
+    UNMASK_CHECK(plugin != nullptr,
+                 std::string(kind) + " " + definition.plugin + " is not in the catalog");
+    json params = definition.params;
+    for (const std::string& name : path_params(*plugin)) params.erase(name);
+    return {
+        {"plugin", definition.plugin}, {"fingerprint", plugin->fingerprint}, {"params", params}};
+  }
+
+  json dataset_spec(const Definition& definition) const {
+    json result = spec("dataset", definition);
+    result["content"] = facts_.at(dataset_id(definition)).content_hash;
+    return result;
+  }
+
+  json locals(const Definition& dataset) const {
+    json paths = json::object();
+    for (const std::string& name : path_params(*catalog_.find("dataset", dataset.plugin))) {
+      if (dataset.params.contains(name)) paths[name] = dataset.params.at(name);
+    }
+    return {{"dataset", paths}};
+  }
+
+ private:
+  static std::vector<std::string> path_params(const loader::PluginRecord& plugin) {
+    std::vector<std::string> names;
+    for (const ParamSpec& param : plugin.params) {
+      if (param.type == ParamType::kPath) names.push_back(param.name);
+    }
+    return names;
+  }
+
+  const loader::Catalog& catalog_;
+  const std::map<std::string, DatasetFacts>& facts_;
+};
+
+json frame(CellKind kind, const manifest::Study& study) {
+  return {{"kind", to_string(kind)},
+          {"semantics", kSemantics},
+          {"sdk_epoch", kSdkEpoch},
+          {"dtype", study.dtype}};
+}
+
+Cell train_cell(const manifest::Study& study,
+                const manifest::TrainRow& row,
+                const SpecMaker& make) {
+  Cell cell;
+  cell.kind = CellKind::kTrain;
+  cell.spec = frame(cell.kind, study);
+  cell.spec["dataset"] = make.dataset_spec(row.dataset);
+  // How much of the test split is evaluated does not change a training.
+  cell.spec["dataset"]["params"].erase("test_limit");
+  cell.spec["model"] = make.spec("model", row.model);
+  cell.spec["objective"] = make.spec("objective", row.objective);
+  cell.spec["solver"] = make.spec("solver", row.solver);
+  cell.spec["seed"] = row.seed;
+  cell.key = key_of(cell.spec);
+  cell.locals = make.locals(row.dataset);
+  cell.labels.dataset = row.dataset.name;
+  cell.labels.model = row.model.name;
+  cell.labels.objective = row.objective.name;
+  cell.labels.train_solver = row.solver.name;
+  cell.labels.train_seed = row.seed;
+  return cell;
+}
+
+Cell evaluate_cell(const manifest::Study& study,
+                   const manifest::EvaluateRow& row,
+                   const Cell& training,
+                   std::size_t training_index,
+                   const SpecMaker& make) {
+  const manifest::TrainRow& trained = study.train[row.checkpoint];
+  Cell cell;
+  cell.kind = row.kind == "probe" ? CellKind::kProbe : CellKind::kAttack;
+  cell.spec = frame(cell.kind, study);
+  cell.spec["checkpoint"] = training.key;
+  cell.spec["dataset"] = make.dataset_spec(trained.dataset);
+  cell.spec["model"] = training.spec.at("model");
+  cell.spec["solver"] = make.spec("solver", row.solver);
+  cell.spec["gradient"] = row.gradient ? make.spec("solver", *row.gradient) : json();
+  cell.spec[row.kind] = make.spec(row.kind.c_str(), row.method);
+  cell.spec["epsilon"] = row.epsilon;
+  cell.spec["seed"] = row.seed;
+  cell.spec["samples"] = study.eval_samples;
+  cell.spec["batch_size"] = study.eval_batch_size;
+  cell.key = key_of(cell.spec);
+  cell.locals = training.locals;
+  cell.labels = training.labels;
+  cell.labels.solver = row.solver.name;
+  cell.labels.gradient = row.gradient ? row.gradient->name : "";
+  cell.labels.method = row.method.name;
+  cell.labels.epsilon = row.epsilon;
+  cell.labels.epsilon_text = row.epsilon_text;
+  cell.labels.seed = row.seed;
+  cell.needs = training_index;
+  return cell;
+}
+
+}  // namespace
+
+std::string key_of(const json& spec) {
+  return sha256_hex(spec.dump());
+}
+
+std::string dataset_id(const Definition& dataset) {
+  return dataset.plugin + " " + dataset.params.dump();
+}
+
+std::map<std::string, Definition> used_datasets(const manifest::Study& study) {
+  std::map<std::string, Definition> result;
+  for (const manifest::TrainRow& row : study.train)
+    result.emplace(dataset_id(row.dataset), row.dataset);
+  return result;
+}
+
+Plan make_plan(const manifest::Study& study,
+               const loader::Catalog& catalog,
+               const std::map<std::string, DatasetFacts>& facts) {
+  Plan plan;
+  for (const auto& [id, definition] : used_datasets(study)) {
+    const DatasetFacts& known = facts.at(id);
+    if (!known.problem.empty()) plan.dataset_problems.emplace(definition.name, known.problem);
+  }
+  const SpecMaker make(catalog, facts);
+
+  // Definitions of different names may resolve to the same computation: such rows are one cell.
+  std::map<std::string, std::size_t> index_of_key;
+  const auto add = [&](Cell cell) {
+    const auto [found, is_new] = index_of_key.emplace(cell.key, plan.cells.size());
+    if (is_new) plan.cells.push_back(std::move(cell));
+    return found->second;
+  };
+  plan.cells.reserve(study.train.size() + study.evaluate.size());
+  std::vector<std::size_t> training_of_row;
+  for (const manifest::TrainRow& row : study.train) {
+    training_of_row.push_back(add(train_cell(study, row, make)));
+  }
+  for (const manifest::EvaluateRow& row : study.evaluate) {
+    const std::size_t training = training_of_row.at(row.checkpoint);
+    add(evaluate_cell(study, row, plan.cells[training], training, make));
+  }
+  return plan;
+}
+
+}  // namespace unmask::plan

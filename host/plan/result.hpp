@@ -1,0 +1,99 @@
+#pragma once
+// What executing a cell yields, as plain data: made by the engine, carried in frames, written by
+// the store.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace unmask::plan {
+
+/// What happened to one sample in one attack cell.
+struct SampleOutcome {
+  std::int64_t sample = 0;  ///< index in the evaluation split
+  std::int64_t label = 0;
+  std::int64_t clean_prediction = 0;  ///< of the clean image, evaluation solver, canonical batch
+  std::int64_t prediction = 0;        ///< of the adversarial image, likewise
+  double distance = 0;                ///< ||x_adv - x|| in the threat's norm
+  std::int64_t queries = 0;           ///< forward passes that the attack spent on this sample
+};
+
+/// A per-sample number of a probe.
+struct SampleMetric {
+  std::int64_t sample = 0;
+  std::string name;
+  double value = 0;  ///< may be NaN
+};
+
+/// One number of a cell.
+struct Metric {
+  std::string name;
+  double value = 0;               ///< may be NaN: stored as NULL with the flag "nan"
+  std::optional<std::int64_t> n;  ///< samples behind it
+};
+
+/// A curve, e.g. the training loss per epoch.
+struct Series {
+  std::string name;
+  std::vector<double> values;  ///< entry i belongs to step i + 1
+};
+
+/// Statistics of all solves with one name in one phase of a cell.
+struct SolveStats {
+  std::string
+      phase;  ///< "train", "evaluate" (verdicts), "attack" (answers inside the attack), "gradient"
+  std::string solve;  ///< "conv1", "layer2.0", ...
+  std::int64_t solves = 0;
+  std::int64_t nfe_min = 0, nfe_median = 0, nfe_max = 0, nfe_total = 0;
+  std::int64_t accepted = 0, rejected = 0;
+  std::int64_t failed = 0;   ///< solves that did not reach the end time
+  std::string worst_status;  ///< "ok", or the status of a failed solve
+  double step_min = 0, step_max = 0;
+};
+
+/// Work done in a cell.
+struct Counters {
+  std::int64_t forwards = 0;   ///< samples passed forward through the network
+  std::int64_t backwards = 0;  ///< samples differentiated
+  std::int64_t nfe = 0;        ///< vector-field evaluations, each on a batch
+};
+
+/// A trained network on disk.
+struct CheckpointFile {
+  std::string sha256;
+  std::int64_t bytes = 0;
+  std::string path;  ///< relative to the checkpoint folder
+};
+
+struct CellResult {
+  std::vector<Metric> metrics;
+  std::vector<SampleOutcome> outcomes;
+  std::vector<SampleMetric> sample_metrics;
+  std::vector<Series> series;
+  std::vector<SolveStats> solve_stats;
+  Counters counters;
+  std::optional<CheckpointFile> checkpoint;
+  std::string device;  ///< "cpu", "cuda:0"
+  double wall_s = 0;
+  std::int64_t peak_bytes = 0;               ///< peak resident memory of the worker
+  std::map<std::string, std::string> seeds;  ///< purpose -> derived seed
+};
+
+/// How an attempt at a cell can fail; each class has its own retry rule.
+/// "plugin_error" "crash" "timeout" "oom" "device_fault" "invalid" "interrupted"
+struct CellFailure {
+  std::string failure_class;
+  std::string message;
+  std::string log_tail;
+  std::optional<int> signal;
+  std::optional<int> exit_code;
+};
+
+void to_json(nlohmann::json& json, const CellResult& result);
+void from_json(const nlohmann::json& json, CellResult& result);
+
+}  // namespace unmask::plan

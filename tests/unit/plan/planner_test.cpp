@@ -1,0 +1,194 @@
+#include "plan/planner.hpp"
+
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace unmask::plan {
+namespace {
+
+using manifest::Definition;
+using nlohmann::json;
+
+loader::PluginRecord plugin(const std::string& kind, const std::string& id) {
+  loader::PluginRecord record;
+  record.kind = kind;
+  record.id = id;
+  record.fingerprint = std::string(64, 'a');
+  if (kind == "dataset")
+    record.params = {path("folder", "where the files are"), integer("count", "images")};
+  return record;
+}
+
+loader::Catalog catalog() {
+  loader::Catalog result;
+  result.plugins = {plugin("solver", "rk4"),
+                    plugin("solver", "bosh3"),
+                    plugin("model", "net"),
+                    plugin("attack", "pgd"),
+                    plugin("attack", "none"),
+                    plugin("dataset", "files"),
+                    plugin("objective", "loss"),
+                    plugin("probe", "gradient_norm")};
+  return result;
+}
+
+// One training, one attack and one probe on it.
+manifest::Study study() {
+  manifest::Study result;
+  result.name = "name";
+  manifest::TrainRow train;
+  train.dataset = {"images", "files", {{"folder", "/somewhere"}, {"count", 10}, {"test_limit", 5}}};
+  train.model = {"small", "net", {{"width", 8}}};
+  train.objective = {"natural", "loss", {{"epochs", 1}, {"learning_rate", 0.1}}};
+  train.solver = {"coarse", "rk4", json::object()};
+  result.train = {train};
+  manifest::EvaluateRow attack;
+  attack.kind = "attack";
+  attack.method = {"strong", "pgd", {{"steps", 20}}};
+  attack.solver = train.solver;
+  attack.epsilon = 8.0 / 255;
+  attack.epsilon_text = "8/255";
+  manifest::EvaluateRow probe = attack;
+  probe.kind = "probe";
+  probe.method = {"norms", "gradient_norm", json::object()};
+  probe.epsilon = 0;
+  result.evaluate = {attack, probe};
+  return result;
+}
+
+std::map<std::string, DatasetFacts> facts(const manifest::Study& of,
+                                          const std::string& hash = std::string(64, 'c')) {
+  std::map<std::string, DatasetFacts> result;
+  for (const auto& [id, definition] : used_datasets(of)) result[id] = {hash, "", 10};
+  return result;
+}
+
+std::vector<std::string> keys(const manifest::Study& of) {
+  std::vector<std::string> result;
+  for (const Cell& cell : make_plan(of, catalog(), facts(of)).cells) result.push_back(cell.key);
+  return result;
+}
+
+TEST(Key, AgreesWithTheGoldenFile) {
+  // Made with another JSON library and another SHA-256 (Python's), from the same specifications.
+  const json golden = json::parse(std::ifstream(std::string(UNMASK_TEST_DATA) + "/keys/keys.json"));
+
+  ASSERT_GE(golden.size(), 5u);
+  for (const json& entry : golden)
+    EXPECT_EQ(key_of(entry.at("spec")), entry.at("key")) << entry.at("spec");
+}
+
+TEST(Key, OfAPlanNeverChangesByAccident) {
+  // The whole way from a study to keys. A change here re-runs every cell that anybody has stored:
+  // raise kSemantics on purpose, or undo it.
+  const json golden = json::parse(std::ifstream(std::string(UNMASK_TEST_DATA) + "/keys/plan.json"));
+
+  EXPECT_EQ(json(keys(study())), golden);
+}
+
+TEST(Key, IgnoresNamesDescriptionsRunSettingsAndFolders) {
+  manifest::Study other = study();
+  other.name = "another";
+  other.description = "other words";
+  other.run.workers = 7;
+  other.train[0].model.name = "renamed";
+  other.evaluate[0].method.name = "renamed";
+  other.train[0].dataset.params["folder"] = "/elsewhere";
+
+  EXPECT_EQ(keys(other), keys(study()));
+}
+
+TEST(Key, OfATrainingIgnoresHowMuchIsTested) {
+  manifest::Study other = study();
+  other.train[0].dataset.params["test_limit"] = 7;
+  other.eval_samples = 3;
+  other.eval_batch_size = 2;
+
+  EXPECT_EQ(keys(other)[0], keys(study())[0]);
+  EXPECT_NE(keys(other)[1], keys(study())[1]);
+}
+
+TEST(Key, ChangesWithEverythingThatTheResultDependsOn) {
+  std::set<std::string> seen = {keys(study())[1]};
+  const auto differs = [&](const std::function<void(manifest::Study&)>& change) {
+    manifest::Study other = study();
+    change(other);
+    return seen.insert(keys(other)[1]).second;
+  };
+
+  EXPECT_TRUE(differs([](auto& s) { s.dtype = "float64"; }));
+  EXPECT_TRUE(differs([](auto& s) { s.eval_samples = 3; }));
+  EXPECT_TRUE(differs([](auto& s) { s.eval_batch_size = 3; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].seed = 1; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].model.params["width"] = 9; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].objective.params["epochs"] = 2; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].solver.plugin = "bosh3"; }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].solver.plugin = "bosh3"; }));
+  EXPECT_TRUE(differs([](auto& s) {
+    s.evaluate[0].gradient = Definition{"g", "bosh3", json::object()};
+  }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].method.params["steps"] = 21; }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].epsilon = 0.1; }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].seed = 1; }));
+}
+
+TEST(Key, ChangesWithThePluginsSourcesAndTheDataSetsContent) {
+  const manifest::Study s = study();
+  loader::Catalog edited = catalog();
+  edited.plugins[3].fingerprint = std::string(64, 'b');  // the attack
+
+  const auto with_edit = make_plan(s, edited, facts(s)).cells;
+  const auto with_data = make_plan(s, catalog(), facts(s, std::string(64, 'd'))).cells;
+
+  EXPECT_EQ(with_edit[0].key, keys(s)[0]) << "editing an attack must not train again";
+  EXPECT_NE(with_edit[1].key, keys(s)[1]);
+  EXPECT_EQ(with_edit[2].key, keys(s)[2]) << "nor repeat a probe";
+  EXPECT_NE(with_data[0].key, keys(s)[0]);
+}
+
+TEST(Plan, TrainsOnceWhatSeveralNamesMean) {
+  manifest::Study twice = study();
+  twice.train.push_back(twice.train[0]);
+  twice.train[1].model.name = "same_thing";
+  twice.evaluate.push_back(twice.evaluate[0]);
+  twice.evaluate[2].checkpoint = 1;
+
+  EXPECT_EQ(make_plan(twice, catalog(), facts(twice)).cells.size(), 3u);
+}
+
+TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
+  const auto cells = make_plan(study(), catalog(), facts(study())).cells;
+
+  ASSERT_EQ(cells.size(), 3u);
+  EXPECT_EQ(cells[0].kind, CellKind::kTrain);
+  EXPECT_EQ(cells[1].kind, CellKind::kAttack);
+  EXPECT_EQ(cells[2].kind, CellKind::kProbe);
+  EXPECT_EQ(cells[1].needs, 0u);
+  EXPECT_EQ(cells[1].spec.at("checkpoint"), cells[0].key);
+  EXPECT_EQ(cells[1].locals.at("dataset").at("folder"), "/somewhere");
+}
+
+TEST(Plan, NamesDataThatCannotBeRead) {
+  const manifest::Study s = study();
+  auto known = facts(s);
+  known.begin()->second = {"", "the folder is missing", 0};
+
+  const auto plan = make_plan(s, catalog(), known);
+
+  EXPECT_EQ(plan.dataset_problems.at("images"), "the folder is missing");
+  EXPECT_EQ(plan.cells.size(), 3u);
+}
+
+TEST(Title, SaysWhatACellIs) {
+  const auto cells = make_plan(study(), catalog(), facts(study())).cells;
+
+  EXPECT_EQ(title(cells[0]), "train small/images/natural/coarse seed 0");
+  EXPECT_EQ(title(cells[1]), "attack strong eps 8/255 on small/images/natural/coarse seed 0");
+}
+
+}  // namespace
+}  // namespace unmask::plan

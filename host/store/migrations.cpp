@@ -1,0 +1,113 @@
+#include "store/migrations.hpp"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "store/schema_v1.hpp"
+#include "unmask/sha256.hpp"
+
+namespace unmask::store {
+namespace {
+
+constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1}};
+
+// A copy of the file as it is now. VACUUM INTO sees a consistent state even while others read. The
+// copy gets its name when it is whole, so that a backup that exists can be relied on.
+std::filesystem::path back_up(Database& database, int version) {
+  std::filesystem::path target = database.file();
+  target += ".v" + std::to_string(version) + ".bak";
+  std::filesystem::path partial = target;
+  partial += ".partial";
+  std::error_code error;
+  std::filesystem::remove(partial, error);
+  database.prepare("back up before upgrading", "VACUUM INTO ?").bind(partial.string()).run();
+  std::filesystem::rename(partial, target, error);
+  if (error) {
+    throw StoreError("backup " + target.string() + " cannot be made: " + error.message() +
+                     "; the database was not upgraded");
+  }
+  return target;
+}
+
+void apply(Database& database, const Migration& step) {
+  Transaction transaction(database);
+  database.execute("upgrade to schema version " + std::to_string(step.version),
+                   std::string(step.sql));
+  if (step.version == 1) {
+    database.execute("mark the file as ours",
+                     "PRAGMA application_id = " + std::to_string(kApplicationId));
+  }
+  database
+      .prepare("record the upgrade",
+               "INSERT INTO migration(version, name, applied_at, tool, sql_sha256) "
+               "VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?)")
+      .bind(step.version)
+      .bind(step.name)
+      .bind(UNMASK_VERSION)
+      .bind(sha256_hex(step.sql))
+      .run();
+  // Foreign keys are off during a step, because rebuilding a table needs it; so look now.
+  if (Statement check = database.prepare("check foreign keys", "PRAGMA foreign_key_check");
+      check.step()) {
+    throw StoreError(database.file().string() + " cannot be upgraded to schema version " +
+                     std::to_string(step.version) + ": a row of table " + check.text(0) +
+                     " refers to a row of table " + check.text(2) +
+                     " that does not exist; the file was left as it was");
+  }
+  database.execute("set the schema version",
+                   "PRAGMA user_version = " + std::to_string(step.version));
+  transaction.commit();
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+  return kMigrations;
+}
+
+int schema_version() {
+  return kMigrations[std::size(kMigrations) - 1].version;
+}
+
+int check_identity(Database& database, int newest) {
+  const std::string file = database.file().string();
+  const auto application = database.integer("read application_id", "PRAGMA application_id");
+  const auto version = database.integer("read user_version", "PRAGMA user_version");
+  const auto objects = database.integer("read schema", "SELECT count(*) FROM sqlite_schema");
+  if (application == 0 && version == 0 && objects == 0) return 0;
+  if (application != kApplicationId) {
+    throw StoreError(file +
+                     " is a SQLite database of another application, not a results database; "
+                     "name another file with --db");
+  }
+  if (version > newest) {
+    throw StoreError(file + " has schema version " + std::to_string(version) +
+                     ", this unmask knows versions up to " + std::to_string(newest) +
+                     "; use the newer unmask that wrote it");
+  }
+  if (version < 1) {
+    throw StoreError(file + " has schema version " + std::to_string(version) +
+                     ", which no unmask writes; restore it from a backup");
+  }
+  return static_cast<int>(version);
+}
+
+void migrate(Database& database, std::span<const Migration> steps) {
+  UNMASK_CHECK(!steps.empty(), "no schema steps");
+  const int newest = steps.back().version;
+  const int version = check_identity(database, newest);
+  if (version == newest) return;
+  if (version > 0) back_up(database, version);
+  database.execute("suspend foreign keys", "PRAGMA foreign_keys = OFF");
+  int reached = version;
+  for (const Migration& step : steps) {
+    if (step.version <= version) continue;
+    UNMASK_CHECK(step.version == reached + 1, "schema steps are not numbered in order");
+    apply(database, step);
+    reached = step.version;
+  }
+  database.execute("resume foreign keys", "PRAGMA foreign_keys = ON");
+}
+
+}  // namespace unmask::store

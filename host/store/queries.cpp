@@ -1,0 +1,309 @@
+#include "store/queries.hpp"
+
+#include <array>
+#include <string>
+
+#include <sqlite3.h>
+
+#include "store/database.hpp"
+
+namespace unmask::store {
+namespace {
+
+constexpr NamedQuery kQueries[] = {
+    {"status",
+     "how far each study is: cells done, failed, missing",
+     "SELECT study, kind, cells, done, running, failed, missing FROM progress\n"
+     "ORDER BY study, kind = 'train' DESC, kind"},
+    {"accuracy",
+     "accuracy per model, solver and attack, with the 95 % interval",
+     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, attack, "
+     "epsilon_text, seed, n,\n"
+     "  clean_accuracy, robust_accuracy, lower, upper\n"
+     "FROM accuracy\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
+     "attack, gradient, seed"},
+    {"robustness",
+     "the table to begin with: accuracy in percent per network and attack, and against all attacks "
+     "at once",
+     "SELECT model, train_solver || iif(solver = train_solver, '', ' -> ' || solver) AS solver, "
+     "attack,\n"
+     "  gradient, epsilon_text AS epsilon, n, accuracy_percent, interval_percent\n"
+     "FROM (SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
+     "seed,\n"
+     "        epsilon > 0 AS rank, attack, iif(gradient = '@eval', '', gradient) AS gradient, "
+     "epsilon_text, n,\n"
+     "        round(100 * robust_accuracy, 1) AS accuracy_percent,\n"
+     "        format('%.0f - %.0f', 100 * lower, 100 * upper) AS interval_percent\n"
+     "      FROM accuracy\n"
+     "      UNION ALL\n"
+     "      SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
+     "0,\n"
+     "        2, 'all of them', '', epsilon_text, n, round(100 * robust_accuracy, 1),\n"
+     "        format('%.0f - %.0f', 100 * lower, 100 * upper)\n"
+     "      FROM worst_case)\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, rank, epsilon,\n"
+     "  accuracy_percent DESC, attack, gradient, seed"},
+    {"worst-case",
+     "robust accuracy when each sample faces all attacks of one radius",
+     "SELECT study, dataset, model, train_solver, train_seed, solver, norm, epsilon_text, "
+     "n_attacks, n_missing, n,\n"
+     "  clean_accuracy, robust_accuracy, lower, upper\n"
+     "FROM worst_case\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon"},
+    {"worst-case-samples",
+     "which attacks fooled which sample",
+     "SELECT study, dataset, model, train_solver, train_seed, solver, norm, epsilon_text, sample, "
+     "label,\n"
+     "  clean_prediction, robust, n_attacks, n_fooled, fooled_by\n"
+     "FROM worst_case_sample\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon, "
+     "sample"},
+    {"seeds",
+     "robust accuracy over training and attack seeds: min, mean, max, variance",
+     "SELECT study, dataset, model, train_solver, solver, gradient, attack, epsilon_text, n, "
+     "train_seeds,\n"
+     "  attack_seeds, clean_mean, min, mean, max, variance\n"
+     "FROM seed_summary\n"
+     "ORDER BY study, dataset, model, objective, train_solver, solver, epsilon, attack, gradient"},
+    {"gradient-matrix",
+     "the same attack through other gradient solvers, and the gap to the own gradient",
+     "SELECT study, dataset, model, train_solver, train_seed, attack, epsilon_text, seed, solver, "
+     "gradient, n,\n"
+     "  robust_accuracy, own_robust_accuracy, gap\n"
+     "FROM gradient_matrix\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, attack, epsilon, seed, "
+     "solver, gradient"},
+    {"metrics",
+     "all numbers of all cells: training, probes",
+     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, method, "
+     "epsilon_text, seed,\n"
+     "  name, value, flag, n\n"
+     "FROM metrics\n"
+     "ORDER BY study, kind = 'train' DESC, kind, cell_id, name"},
+    {"solves",
+     "vector-field evaluations and steps per solve",
+     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, method, epsilon_text, "
+     "phase, solve,\n"
+     "  solves, nfe_min, nfe_median, nfe_max, nfe_mean, accepted_mean, rejected_mean, failed, "
+     "worst_status\n"
+     "FROM evaluations_per_solve\n"
+     "ORDER BY study, kind = 'train' DESC, kind, cell_id, phase, solve"},
+    {"cost",
+     "time, memory and work of each cell",
+     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, method, epsilon_text, "
+     "seed, device,\n"
+     "  wall_s, peak_bytes, forwards, backwards, nfe, attempts, lost_s\n"
+     "FROM cost\n"
+     "ORDER BY wall_s DESC, cell_id"},
+    {"failures",
+     "what failed and why",
+     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, method, "
+     "epsilon_text, seed,\n"
+     "  failure_class, message, signal, exit_code, attempt, blocks, substr(key, 1, 12) AS key\n"
+     "FROM failures\n"
+     "ORDER BY study, kind = 'train' DESC, kind, cell_id"},
+    {"cells",
+     "all cells with their state",
+     "SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient, "
+     "method,\n"
+     "  epsilon_text, seed, state, attempts, substr(key, 1, 12) AS key\n"
+     "FROM cells\n"
+     "ORDER BY study, kind = 'train' DESC, kind, cell_id"},
+    {"runs",
+     "every run: when, what, on which machine, what became of it",
+     "SELECT r.id AS run, m.name AS study, r.started_at, r.ended_at, r.state, r.exit_code,\n"
+     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'hit') AS hit,\n"
+     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'ran') AS ran,\n"
+     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'failed') AS failed,\n"
+     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'skipped') AS skipped,\n"
+     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'planned') AS not_run,\n"
+     "  e.host, e.libtorch, substr(r.git_commit, 1, 12) AS git_commit, r.git_dirty\n"
+     "FROM run r JOIN manifest m ON m.id = r.manifest_id JOIN environment e ON e.id = "
+     "r.environment_id\n"
+     "ORDER BY r.id"},
+    {"plugins",
+     "plugins that took part, and in how many cells",
+     "SELECT p.kind, p.name, p.version, substr(p.fingerprint, 1, 12) AS fingerprint,\n"
+     "  (SELECT count(DISTINCT c.cell_id) FROM cell_plugin c WHERE c.plugin_id = p.id) AS cells\n"
+     "FROM plugin p\n"
+     "ORDER BY p.kind, p.name, p.id"},
+};
+
+constexpr const char* kName = "query";
+
+// Pragmas that describe and cannot change.
+bool is_describing_pragma(std::string_view name) {
+  constexpr std::string_view kAllowed[] = {"table_info",
+                                           "table_xinfo",
+                                           "table_list",
+                                           "index_list",
+                                           "index_info",
+                                           "index_xinfo",
+                                           "foreign_key_list",
+                                           "database_list",
+                                           "function_list",
+                                           "compile_options",
+                                           "integrity_check",
+                                           "quick_check",
+                                           "foreign_key_check"};
+  for (const std::string_view allowed : kAllowed) {
+    if (allowed == name) return true;
+  }
+  return false;
+}
+
+// Pragmas that describe without an argument and change with one.
+bool is_readable_setting(std::string_view name) {
+  return name == "user_version" || name == "application_id" || name == "schema_version" ||
+         name == "journal_mode" || name == "page_count" || name == "page_size";
+}
+
+// Called while a statement is prepared. What writes rows or tables is found afterwards, by
+// sqlite3_stmt_readonly; here is what that function lets pass: other files, settings, transactions.
+extern "C" int authorize(void* was_denied,
+                         int action,
+                         const char* first,
+                         const char* second,
+                         const char* /*database*/,
+                         const char* /*view*/) noexcept {
+  bool is_allowed = true;
+  switch (action) {
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT: is_allowed = false; break;
+    case SQLITE_FUNCTION:
+      is_allowed = second == nullptr || std::string_view(second) != "load_extension";
+      break;
+    case SQLITE_PRAGMA:
+      is_allowed = first != nullptr && (is_describing_pragma(first) ||
+                                        (is_readable_setting(first) && second == nullptr));
+      break;
+    default: break;
+  }
+  if (!is_allowed) *static_cast<bool*>(was_denied) = true;
+  return is_allowed ? SQLITE_OK : SQLITE_DENY;
+}
+
+// Restricts a connection to reading while it lives.
+class ReadingOnly {
+ public:
+  explicit ReadingOnly(sqlite3* handle) : handle_(handle) {
+    sqlite3_set_authorizer(handle_, authorize, &was_denied_);
+  }
+  ~ReadingOnly() { sqlite3_set_authorizer(handle_, nullptr, nullptr); }
+  ReadingOnly(const ReadingOnly&) = delete;
+  ReadingOnly& operator=(const ReadingOnly&) = delete;
+
+  bool was_denied() const { return was_denied_; }
+
+ private:
+  sqlite3* handle_;
+  bool was_denied_ = false;
+};
+
+// RAII for the raw statement: run_query needs the tail of the text, which Statement hides.
+class Prepared {
+ public:
+  Prepared(sqlite3* handle, const char* sql, const char** tail)
+      : code_(sqlite3_prepare_v2(handle, sql, -1, &statement_, tail)) {}
+  ~Prepared() { sqlite3_finalize(statement_); }
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+
+  int code() const { return code_; }
+  sqlite3_stmt* get() const { return statement_; }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+  int code_;
+};
+
+[[noreturn]] void refuse(const std::string& reason) {
+  throw StoreError(reason +
+                   "; a query is one statement that only reads (SELECT, VALUES, WITH, EXPLAIN)");
+}
+
+std::string blob_text(const unsigned char* data, int size) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string result = "X'";
+  for (int i = 0; i < size; ++i) {
+    result += kDigits[data[i] >> 4];
+    result += kDigits[data[i] & 15];
+  }
+  return result + "'";
+}
+
+report::Value value_of(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(statement, column)};
+    case SQLITE_FLOAT: return sqlite3_column_double(statement, column);
+    case SQLITE_NULL: return std::monostate{};
+    case SQLITE_BLOB:
+      return blob_text(static_cast<const unsigned char*>(sqlite3_column_blob(statement, column)),
+                       sqlite3_column_bytes(statement, column));
+    default: {
+      const void* data = sqlite3_column_blob(statement, column);
+      const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+      return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), size);
+    }
+  }
+}
+
+}  // namespace
+
+std::span<const NamedQuery> named_queries() {
+  return kQueries;
+}
+
+const NamedQuery* find_query(std::string_view name) {
+  for (const NamedQuery& query : kQueries) {
+    if (query.name == name) return &query;
+  }
+  return nullptr;
+}
+
+report::Table run_query(Database& database, std::string_view sql) {
+  if (sql.find('\0') != std::string_view::npos) refuse("the query holds a zero byte");
+  const std::string text(sql);
+  sqlite3* handle = database.handle();
+  const ReadingOnly reading_only(handle);
+  const char* tail = nullptr;
+  const Prepared statement(handle, text.c_str(), &tail);
+  if (reading_only.was_denied()) refuse("the query would do more than read");
+  if ((statement.code() & 0xff) == SQLITE_ERROR) {
+    throw SqliteError(
+        std::string("the query is wrong: ") + sqlite3_errmsg(handle), kName, statement.code());
+  }
+  if (statement.code() != SQLITE_OK) database.fail(kName, statement.code());
+  if (statement.get() == nullptr) refuse("the query is empty");
+  const Prepared rest(handle, tail, nullptr);
+  if (rest.code() != SQLITE_OK || rest.get() != nullptr) {
+    refuse("the query is more than one statement");
+  }
+  if (sqlite3_stmt_readonly(statement.get()) == 0) refuse("the query would change the database");
+
+  report::Table table;
+  const int columns = sqlite3_column_count(statement.get());
+  for (int c = 0; c < columns; ++c) {
+    table.columns.emplace_back(sqlite3_column_name(statement.get(), c));
+  }
+  int code = SQLITE_OK;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    auto& row = table.rows.emplace_back();
+    row.reserve(static_cast<std::size_t>(columns));
+    for (int c = 0; c < columns; ++c) row.push_back(value_of(statement.get(), c));
+  }
+  if ((code & 0xff) == SQLITE_ERROR) {
+    throw SqliteError(std::string("the query failed: ") + sqlite3_errmsg(handle), kName, code);
+  }
+  if (code != SQLITE_DONE) database.fail(kName, code);
+  return table;
+}
+
+report::Table run_query(const Store& store, std::string_view sql) {
+  return run_query(store.database(), sql);
+}
+
+}  // namespace unmask::store

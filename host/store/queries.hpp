@@ -1,0 +1,33 @@
+#pragma once
+// Questions to the store: SQL that only reads, and a list of ready-made questions by name
+// (`unmask query NAME`). The views behind them are described in docs/database.md.
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "report/table.hpp"
+#include "store/store.hpp"
+
+namespace unmask::store {
+
+struct NamedQuery {
+  std::string_view name;         ///< as typed: "worst-case"
+  std::string_view description;  ///< one line
+  std::string_view sql;
+};
+
+/// In the order in which to list them.
+std::span<const NamedQuery> named_queries();
+
+/// The query with this name, or nullptr.
+const NamedQuery* find_query(std::string_view name);
+
+/// Execute one statement that only reads: SELECT, VALUES, WITH, EXPLAIN, or a PRAGMA that describes
+/// the schema. Blobs come as text X'...'.
+/// @throws StoreError with SQLite's text when the SQL is wrong, or when it is not one statement, or
+///         when it would change anything (also ATTACH and transactions)
+report::Table run_query(Database& database, std::string_view sql);
+report::Table run_query(const Store& store, std::string_view sql);
+
+}  // namespace unmask::store

@@ -1,0 +1,112 @@
+// docs/database.md against the schema: every name is described, every example runs.
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "store/queries.hpp"
+#include "unit/store/small_study.hpp"
+
+namespace unmask::store {
+namespace {
+
+const std::string& document() {
+  static const std::string text =
+      base::read_file(std::string(UNMASK_SOURCE_DIR) + "/docs/database.md");
+  return text;
+}
+
+// The text of the section "### `name`", up to the next heading.
+std::string section(const std::string& name) {
+  const std::string heading = "\n### `" + name + "`";
+  const std::size_t begin = document().find(heading);
+  if (begin == std::string::npos) return "";
+  const std::size_t end = document().find("\n##", begin + heading.size());
+  return document().substr(begin, end - begin);
+}
+
+std::vector<std::string> examples() {
+  std::vector<std::string> result;
+  std::istringstream lines(document());
+  std::string line;
+  bool is_inside = false;
+  while (std::getline(lines, line)) {
+    if (line == "```sql") {
+      is_inside = true;
+      result.emplace_back();
+    } else if (line == "```") {
+      is_inside = false;
+    } else if (is_inside) {
+      result.back() += line + "\n";
+    }
+  }
+  return result;
+}
+
+class DocumentTest : public ::testing::Test {
+ protected:
+  DocumentTest() { testing::run_small_study(store_); }
+
+  std::vector<std::string> names(const std::string& sql) const {
+    std::vector<std::string> result;
+    for (const auto& row : run_query(store_, sql).rows)
+      result.push_back(std::get<std::string>(row[0]));
+    return result;
+  }
+  std::vector<std::string> objects() const {
+    return names(
+        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE "
+        "'sqlite%' ORDER BY name");
+  }
+
+  base::TempFolder folder_;
+  Store store_ = Store::open_writer(folder_.path() / "x.sqlite");
+};
+
+TEST_F(DocumentTest, EveryTableAndViewHasASectionWithAnExample) {
+  for (const std::string& object : objects()) {
+    EXPECT_NE(section(object).find("```sql"), std::string::npos) << object;
+  }
+}
+
+TEST_F(DocumentTest, EveryColumnIsDescribedInTheSectionOfItsTable) {
+  for (const std::string& object : objects()) {
+    const std::string text = section(object);
+    for (const std::string& column :
+         names("SELECT name FROM pragma_table_xinfo('" + object + "')")) {
+      EXPECT_NE(text.find("`" + column + "`"), std::string::npos) << object << "." << column;
+    }
+  }
+}
+
+TEST_F(DocumentTest, EverySectionIsATableOrViewOfTheSchema) {
+  const std::vector<std::string> known = objects();
+  std::istringstream lines(document());
+  std::string line;
+  while (std::getline(lines, line)) {
+    if (line.rfind("### `", 0) != 0) continue;
+    const std::string name = line.substr(5, line.find('`', 5) - 5);
+    EXPECT_EQ(std::count(known.begin(), known.end(), name), 1) << name;
+  }
+}
+
+TEST_F(DocumentTest, EveryExampleRunsAndYieldsRows) {
+  ASSERT_GT(examples().size(), 30U);
+  for (const std::string& sql : examples()) {
+    EXPECT_FALSE(run_query(store_, sql).rows.empty()) << sql;
+  }
+}
+
+TEST_F(DocumentTest, EveryNamedQueryIsListed) {
+  for (const NamedQuery& query : named_queries()) {
+    EXPECT_NE(document().find("| `" + std::string(query.name) + "` |"), std::string::npos)
+        << query.name;
+  }
+}
+
+}  // namespace
+}  // namespace unmask::store

@@ -1,0 +1,247 @@
+#include "unit/store/small_study.hpp"
+
+#include <cmath>
+#include <utility>
+
+#include "unmask/sha256.hpp"
+
+namespace unmask::store::testing {
+namespace {
+
+using nlohmann::json;
+
+std::string fingerprint(const std::string& kind, const std::string& id) {
+  return sha256_hex(kind + " " + id);
+}
+
+json part(const std::string& kind, const std::string& id, json params = json::object()) {
+  return {{"plugin", id}, {"fingerprint", fingerprint(kind, id)}, {"params", std::move(params)}};
+}
+
+plan::Cell evaluate_cell(const plan::Cell& training, const std::string& solver) {
+  plan::Cell cell;
+  cell.spec = {{"checkpoint", training.key},
+               {"dataset", part("dataset", "strokes")},
+               {"model", training.spec.at("model")},
+               {"solver", part("solver", solver)},
+               {"gradient", nullptr},
+               {"seed", 0}};
+  cell.labels = training.labels;
+  cell.labels.solver = solver;
+  return cell;
+}
+
+}  // namespace
+
+manifest::Study make_study(const std::string& name) {
+  manifest::Study study;
+  study.file = "studies/" + name + ".json";
+  study.text = "{\"name\": \"" + name + "\"}\n";
+  study.sha256 = sha256_hex(study.text);
+  study.name = name;
+  study.description = "made up for tests";
+  return study;
+}
+
+loader::Catalog make_catalog() {
+  loader::Catalog catalog;
+  const std::pair<const char*, const char*> plugins[] = {{"solver", "bosh3"},
+                                                         {"solver", "rk4"},
+                                                         {"model", "resnet"},
+                                                         {"model", "so_resnet"},
+                                                         {"attack", "none"},
+                                                         {"attack", "pgd"},
+                                                         {"attack", "spsa"},
+                                                         {"attack", "square"},
+                                                         {"dataset", "strokes"},
+                                                         {"objective", "ce"},
+                                                         {"probe", "gradient_norm"}};
+  for (const auto& [kind, id] : plugins) {
+    loader::PluginRecord record;
+    record.kind = kind;
+    record.id = id;
+    record.version = "1.0";
+    record.summary = std::string("made-up ") + kind;
+    record.fingerprint = fingerprint(kind, id);
+    record.file = std::string("plugins/") + kind + "_" + id + ".so";
+    record.file_sha256 = sha256_hex(record.file.string());
+    record.build_tag = "gcc12";
+    catalog.plugins.push_back(record);
+  }
+  return catalog;
+}
+
+RunInfo make_info() {
+  RunInfo info;
+  info.argv = {"unmask", "run", "studies/small.json"};
+  info.environment = {{"host", "lab1"}, {"libtorch", "1.13.1"}, {"gpu", {"none"}}};
+  info.git_commit = "0123456789abcdef0123456789abcdef01234567";
+  info.git_dirty = false;
+  return info;
+}
+
+plan::Cell train_cell(const std::string& model, std::int64_t seed) {
+  plan::Cell cell;
+  cell.kind = plan::CellKind::kTrain;
+  cell.spec = {{"kind", "train"},
+               {"dataset", part("dataset", "strokes")},
+               {"model", part("model", model)},
+               {"objective", part("objective", "ce")},
+               {"solver", part("solver", "bosh3")},
+               {"seed", seed}};
+  cell.key = sha256_hex(cell.spec.dump());
+  cell.labels.dataset = "strokes";
+  cell.labels.model = model;
+  cell.labels.objective = "ce";
+  cell.labels.train_solver = "bosh3";
+  cell.labels.train_seed = seed;
+  return cell;
+}
+
+plan::Cell attack_cell(const plan::Cell& training,
+                       const std::string& solver,
+                       const std::string& gradient,
+                       const std::string& method,
+                       double epsilon,
+                       const std::string& epsilon_text,
+                       std::int64_t seed) {
+  plan::Cell cell = evaluate_cell(training, solver);
+  cell.kind = plan::CellKind::kAttack;
+  cell.spec["kind"] = "attack";
+  if (!gradient.empty()) cell.spec["gradient"] = part("solver", gradient);
+  cell.spec["attack"] = part("attack", method, method == "pgd" ? json{{"norm", "linf"}} : json());
+  cell.spec["epsilon"] = epsilon;
+  cell.spec["seed"] = seed;
+  cell.key = sha256_hex(cell.spec.dump());
+  cell.labels.gradient = gradient;
+  cell.labels.method = method;
+  cell.labels.epsilon = epsilon;
+  cell.labels.epsilon_text = epsilon_text;
+  cell.labels.seed = seed;
+  return cell;
+}
+
+plan::Cell probe_cell(const plan::Cell& training, const std::string& solver) {
+  plan::Cell cell = evaluate_cell(training, solver);
+  cell.kind = plan::CellKind::kProbe;
+  cell.spec["kind"] = "probe";
+  cell.spec["probe"] = part("probe", "gradient_norm");
+  cell.key = sha256_hex(cell.spec.dump());
+  cell.labels.method = "gradient_norm";
+  return cell;
+}
+
+plan::CellResult train_result(const std::string& weights) {
+  plan::CellResult result;
+  result.metrics = {{"train_accuracy", 0.75, 4}, {"train_loss", 0.5, 4}};
+  result.series = {{"train_loss", {2.0, std::nan(""), 0.5}}};
+  result.solve_stats = {{"train", "conv1", 10, 7, 10, 13, 100, 30, 5, 0, "ok", 0.1, 0.5}};
+  result.counters = {40, 40, 100};
+  result.checkpoint =
+      plan::CheckpointFile{sha256_hex(weights), 1234, "ab/" + weights + ".safetensors"};
+  result.device = "cpu";
+  result.wall_s = 2.5;
+  result.peak_bytes = 1000;
+  result.seeds = {{"init", "17"}, {"order", "18"}};
+  return result;
+}
+
+plan::CellResult attack_result(const std::string& right) {
+  plan::CellResult result;
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    const auto label = static_cast<std::int64_t>(i);
+    const std::int64_t clean = right[i] == 'w' ? label + 1 : label;
+    const std::int64_t attacked = right[i] == 'r' ? label : label + 1;
+    result.outcomes.push_back({label, label, clean, attacked, 0.03, 20});
+  }
+  result.solve_stats = {
+      {"evaluate", "conv1", 2, 14, 14, 14, 28, 8, 0, 0, "ok", 0.25, 0.25},
+      {"attack", "conv1", 0, 0, 0, 0, 0, 0, 0, 0, "ok", std::nan(""), std::nan("")}};
+  result.counters = {88, 80, 280};
+  result.device = "cpu";
+  result.wall_s = 1.5;
+  result.peak_bytes = 2000;
+  result.seeds = {{"attack", "19"}};
+  return result;
+}
+
+plan::CellResult probe_result() {
+  plan::CellResult result;
+  result.metrics = {{"median_norm", 0.5, 4}, {"broken", std::nan(""), 4}};
+  result.sample_metrics = {{0, "norm", 0.25}, {1, "norm", HUGE_VAL}};
+  result.counters = {4, 4, 14};
+  result.device = "cpu";
+  result.wall_s = 0.5;
+  return result;
+}
+
+void finish(Store& store,
+            std::int64_t run,
+            const plan::Cell& cell,
+            const plan::CellResult& result) {
+  store.commit_result(store.begin_attempt(run, cell.key, 42, "cpu"), result);
+}
+
+void fail(Store& store,
+          std::int64_t run,
+          const plan::Cell& cell,
+          const plan::CellFailure& failure) {
+  store.fail_attempt(store.begin_attempt(run, cell.key, 42, "cpu"), failure);
+}
+
+SmallStudy::SmallStudy()
+    : train0(train_cell("so_resnet", 0)),
+      train1(train_cell("so_resnet", 1)),
+      broken(train_cell("resnet", 0)),
+      clean(attack_cell(train0, "bosh3", "", "none", 0, "0")),
+      pgd(attack_cell(train0, "bosh3", "", "pgd", 8.0 / 255, "8/255")),
+      pgd_rk4(attack_cell(train0, "bosh3", "rk4", "pgd", 8.0 / 255, "8/255")),
+      pgd_seed1(attack_cell(train0, "bosh3", "", "pgd", 8.0 / 255, "8/255", 1)),
+      spsa(attack_cell(train0, "bosh3", "", "spsa", 8.0 / 255, "8/255")),
+      small_pgd(attack_cell(train0, "bosh3", "", "pgd", 4.0 / 255, "4/255")),
+      rk4_pgd(attack_cell(train0, "rk4", "", "pgd", 8.0 / 255, "8/255")),
+      crashed(attack_cell(train0, "bosh3", "", "square", 8.0 / 255, "8/255")),
+      probe(probe_cell(train0, "bosh3")),
+      pgd1(attack_cell(train1, "bosh3", "", "pgd", 8.0 / 255, "8/255")),
+      blocked(attack_cell(broken, "bosh3", "", "pgd", 8.0 / 255, "8/255")) {}
+
+std::vector<plan::Cell> SmallStudy::cells() const {
+  return {train0,
+          train1,
+          broken,
+          clean,
+          pgd,
+          pgd_rk4,
+          pgd_seed1,
+          spsa,
+          small_pgd,
+          rk4_pgd,
+          crashed,
+          probe,
+          pgd1,
+          blocked};
+}
+
+std::int64_t run_small_study(Store& store, const SmallStudy& study) {
+  const std::int64_t run = store.begin_run(make_study(), make_info());
+  store.register_cells(run, make_catalog(), study.cells());
+  finish(store, run, study.train0, train_result("a"));
+  finish(store, run, study.train1, train_result("b"));
+  fail(store, run, study.broken, {"plugin_error", "loss is not finite", "epoch 3\n", {}, {}});
+  store.skip_cell(run, study.blocked.key, "its training failed");
+  finish(store, run, study.clean, attack_result("rrrw"));
+  finish(store, run, study.pgd, attack_result("rrfw"));
+  finish(store, run, study.pgd_rk4, attack_result("fffw"));
+  finish(store, run, study.pgd_seed1, attack_result("rrrw"));
+  finish(store, run, study.spsa, attack_result("rffw"));
+  finish(store, run, study.small_pgd, attack_result("rrrw"));
+  finish(store, run, study.rk4_pgd, attack_result("rffw"));
+  fail(store, run, study.crashed, {"crash", "the worker crashed", "first\n", 11, {}});
+  fail(store, run, study.crashed, {"crash", "it crashed again", "second\n", 6, {}});
+  finish(store, run, study.probe, probe_result());
+  finish(store, run, study.pgd1, attack_result("rfww"));
+  store.end_run(run, 1);
+  return run;
+}
+
+}  // namespace unmask::store::testing

@@ -1,0 +1,469 @@
+#include "store/store.hpp"
+
+#include <cmath>
+#include <ctime>
+
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "store/database.hpp"
+#include "store/queries.hpp"
+#include "unit/store/small_study.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
+
+namespace unmask::store {
+namespace {
+
+using testing::attack_cell;
+using testing::attack_result;
+using testing::finish;
+using testing::make_catalog;
+using testing::make_info;
+using testing::make_study;
+using testing::probe_result;
+using testing::run_small_study;
+using testing::SmallStudy;
+using testing::train_cell;
+using testing::train_result;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() {
+    run_ = store_.begin_run(make_study(), make_info());
+    store_.register_cells(run_, make_catalog(), cells_);
+  }
+
+  std::string csv(const std::string& sql) const {
+    return report::to_text(run_query(store_, sql), report::Format::kCsv);
+  }
+  std::int64_t integer(const std::string& sql) const {
+    return store_.database().integer("test", sql);
+  }
+
+  base::TempFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "results" / "x.sqlite";
+  Store store_ = Store::open_writer(file_);
+  plan::Cell train_ = train_cell("so_resnet", 0);
+  plan::Cell pgd_ = attack_cell(train_, "bosh3", "rk4", "pgd", 8.0 / 255, "8/255");
+  plan::Cell probe_ = testing::probe_cell(train_, "bosh3");
+  std::vector<plan::Cell> cells_ = {train_, pgd_, probe_};
+  std::int64_t run_ = 0;
+};
+
+TEST_F(StoreTest, WriterMakesFolderAndFile) {
+  EXPECT_TRUE(std::filesystem::exists(file_));
+}
+
+TEST_F(StoreTest, MovesWithItsLock) {
+  Store moved = std::move(store_);
+
+  EXPECT_THROW(Store::open_writer(file_), StoreError);
+  EXPECT_TRUE(moved.is_writer());
+}
+
+TEST_F(StoreTest, NothingIsDoneAtFirst) {
+  EXPECT_TRUE(store_.lookup(std::span<const plan::Cell>(cells_)).empty());
+  EXPECT_TRUE(store_.stored().empty());
+}
+
+TEST_F(StoreTest, FinishedTrainingIsFoundWithItsCheckpoint) {
+  finish(store_, run_, train_, train_result("a"));
+
+  const DoneCells done = store_.lookup(std::span<const plan::Cell>(cells_));
+
+  ASSERT_EQ(done.size(), 1U);
+  ASSERT_TRUE(done.at(train_.key).has_value());
+  EXPECT_EQ(done.at(train_.key)->sha256, sha256_hex("a"));
+  EXPECT_EQ(done.at(train_.key)->bytes, 1234);
+  EXPECT_EQ(done.at(train_.key)->path, "ab/a.safetensors");
+}
+
+TEST_F(StoreTest, FinishedAttackIsFoundWithoutACheckpoint) {
+  finish(store_, run_, train_, train_result());
+  finish(store_, run_, pgd_, attack_result("rr"));
+
+  EXPECT_FALSE(store_.stored().at(pgd_.key).has_value());
+}
+
+TEST_F(StoreTest, RunningAndFailedCellsAreNotDone) {
+  store_.begin_attempt(run_, train_.key, 1, "cpu");
+  testing::fail(store_, run_, probe_, {"crash", "", "", 11, {}});
+
+  EXPECT_TRUE(store_.stored().empty());
+}
+
+TEST_F(StoreTest, ReaderSeesWhatWasCommittedWhileTheWriterIsOpen) {
+  finish(store_, run_, train_, train_result());
+
+  EXPECT_EQ(Store::open_reader(file_).stored().size(), 1U);
+}
+
+TEST_F(StoreTest, WritingThroughAReaderIsABug) {
+  Store reader = Store::open_reader(file_);
+
+  EXPECT_THROW(reader.end_run(run_, 0), InternalError);
+}
+
+TEST_F(StoreTest, RunKnowsManifestEnvironmentAndGit) {
+  EXPECT_EQ(csv("SELECT m.name, m.text, e.host, e.libtorch, e.gpu, r.argv, r.git_dirty, r.state "
+                "FROM run r JOIN manifest m ON m.id = r.manifest_id "
+                "JOIN environment e ON e.id = r.environment_id"),
+            "name,text,host,libtorch,gpu,argv,git_dirty,state\n"
+            "small,\"{\"\"name\"\": \"\"small\"\"}\n\",lab1,1.13.1,\"[\"\"none\"\"]\","
+            "\"[\"\"unmask\"\",\"\"run\"\",\"\"studies/small.json\"\"]\",0,running\n");
+}
+
+TEST_F(StoreTest, SameManifestAndEnvironmentAreStoredOnce) {
+  store_.begin_run(make_study(), make_info());
+
+  EXPECT_EQ(integer("SELECT count(*) FROM run"), 2);
+  EXPECT_EQ(integer("SELECT count(*) FROM manifest"), 1);
+  EXPECT_EQ(integer("SELECT count(*) FROM environment"), 1);
+}
+
+TEST_F(StoreTest, EndedRunHasItsExitCode) {
+  store_.end_run(run_, 1);
+
+  EXPECT_EQ(csv("SELECT state, exit_code, ended_at >= started_at AS ok FROM run"),
+            "state,exit_code,ok\nended,1,1\n");
+}
+
+TEST_F(StoreTest, RunEndsOnce) {
+  store_.end_run(run_, 0);
+
+  EXPECT_THROW(store_.end_run(run_, 0), InternalError);
+}
+
+TEST_F(StoreTest, PluginsOfACellAreKnownByRole) {
+  EXPECT_EQ(csv("SELECT c.role, p.kind, p.name FROM cell_plugin c JOIN plugin p ON p.id = "
+                "c.plugin_id WHERE c.cell_id = (SELECT id FROM cell WHERE kind = 'attack') "
+                "ORDER BY c.role"),
+            "role,kind,name\n"
+            "attack,attack,pgd\n"
+            "dataset,dataset,strokes\n"
+            "gradient,solver,rk4\n"
+            "model,model,so_resnet\n"
+            "solver,solver,bosh3\n");
+}
+
+TEST_F(StoreTest, PluginsThatNobodyUsesAreNotStored) {
+  EXPECT_EQ(integer("SELECT count(*) FROM plugin WHERE name = 'spsa'"), 0);
+}
+
+TEST_F(StoreTest, PluginWithAnotherFingerprintThanTheCatalogsIsABug) {
+  plan::Cell cell = train_cell("so_resnet", 5);
+  cell.spec["model"]["fingerprint"] = "other";
+
+  EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{cell}), InternalError);
+}
+
+TEST_F(StoreTest, RegisteringIsAllOrNothing) {
+  const plan::Cell good = train_cell("so_resnet", 5);
+  plan::Cell bad = train_cell("so_resnet", 6);
+  bad.spec["model"]["plugin"] = "unknown";
+
+  EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{good, bad}), InternalError);
+
+  EXPECT_EQ(integer("SELECT count(*) FROM cell"), 3);
+}
+
+TEST_F(StoreTest, RegisteringTwiceAddsNothing) {
+  const std::string before = csv("SELECT * FROM cell, study_cell");
+
+  store_.register_cells(run_, make_catalog(), cells_);
+
+  EXPECT_EQ(csv("SELECT * FROM cell, study_cell"), before);
+}
+
+TEST_F(StoreTest, SameCellKeepsItsNamesInEachStudy) {
+  std::vector<plan::Cell> renamed = {train_};
+  renamed[0].labels.model = "mine";
+  const auto other = store_.begin_run(make_study("other"), make_info());
+
+  store_.register_cells(other, make_catalog(), renamed);
+
+  EXPECT_EQ(csv("SELECT study, model FROM cells WHERE kind = 'train' ORDER BY study"),
+            "study,model\nother,mine\nsmall,so_resnet\n");
+  EXPECT_EQ(integer("SELECT count(*) FROM cell"), 3);
+}
+
+TEST_F(StoreTest, RunCellTellsWhatTheRunDid) {
+  finish(store_, run_, train_, train_result());
+  testing::fail(store_, run_, pgd_, {"timeout", "too slow", "", {}, {}});
+  store_.skip_cell(run_, probe_.key, "not today");
+  const auto again = store_.begin_run(make_study(), make_info());
+  store_.register_cells(again, make_catalog(), cells_);
+
+  EXPECT_EQ(csv("SELECT r.run_id, c.kind, r.how, r.reason FROM run_cell r JOIN cell c ON c.id = "
+                "r.cell_id ORDER BY r.run_id, c.id"),
+            "run_id,kind,how,reason\n"
+            "1,train,ran,\n1,attack,failed,\n1,probe,skipped,not today\n"
+            "2,train,hit,\n2,attack,planned,\n2,probe,planned,\n");
+}
+
+TEST_F(StoreTest, SuccessAfterAFailureCountsAsRan) {
+  testing::fail(store_, run_, train_, {"crash", "", "", 11, {}});
+  finish(store_, run_, train_, train_result());
+
+  EXPECT_EQ(csv("SELECT how FROM run_cell JOIN cell ON id = cell_id WHERE kind = 'train'"),
+            "how\nran\n");
+  EXPECT_EQ(csv("SELECT n, state, failure_class, signal FROM attempt ORDER BY n"),
+            "n,state,failure_class,signal\n1,failed,crash,11\n2,done,,\n");
+}
+
+TEST_F(StoreTest, AllValuesOfAResultAreStored) {
+  finish(store_, run_, train_, train_result());
+  finish(store_, run_, pgd_, attack_result("rfw"));
+  finish(store_, run_, probe_, probe_result());
+
+  EXPECT_EQ(csv("SELECT name, value, flag, n FROM metric ORDER BY name"),
+            "name,value,flag,n\nbroken,,nan,4\nmedian_norm,0.5,,4\n"
+            "train_accuracy,0.75,,4\ntrain_loss,0.5,,4\n");
+  EXPECT_EQ(csv("SELECT name, step, value, flag FROM series"),
+            "name,step,value,flag\ntrain_loss,1,2,\ntrain_loss,2,,nan\ntrain_loss,3,0.5,\n");
+  EXPECT_EQ(csv("SELECT sample, label, clean_prediction, prediction, distance, queries FROM "
+                "sample_outcome"),
+            "sample,label,clean_prediction,prediction,distance,queries\n"
+            "0,0,0,0,0.03,20\n1,1,1,2,0.03,20\n2,2,3,3,0.03,20\n");
+  EXPECT_EQ(csv("SELECT sample, name, value, flag FROM sample_metric"),
+            "sample,name,value,flag\n0,norm,0.25,\n1,norm,,inf\n");
+  EXPECT_EQ(csv("SELECT phase, solves, nfe_median, step_min FROM solve_stats ORDER BY phase"),
+            "phase,solves,nfe_median,step_min\nattack,0,0,\nevaluate,2,14,0.25\ntrain,10,10,0.1\n");
+  EXPECT_EQ(csv("SELECT purpose, seed FROM seed ORDER BY purpose"),
+            "purpose,seed\nattack,19\ninit,17\norder,18\n");
+  EXPECT_EQ(csv("SELECT wall_s, peak_bytes, forwards, backwards, nfe, worker_pid FROM attempt "
+                "ORDER BY started_at, rowid LIMIT 1"),
+            "wall_s,peak_bytes,forwards,backwards,nfe,worker_pid\n2.5,1000,40,40,100,42\n");
+}
+
+TEST_F(StoreTest, FailureKeepsItsReason) {
+  testing::fail(store_, run_, train_, {"crash", "segmentation fault", "last words", 11, {}});
+
+  EXPECT_EQ(csv("SELECT failure_class, message, log_tail, signal, exit_code, wall_s >= 0 AS timed "
+                "FROM attempt"),
+            "failure_class,message,log_tail,signal,exit_code,timed\n"
+            "crash,segmentation fault,last words,11,,1\n");
+}
+
+TEST_F(StoreTest, InterruptionIsNoFailure) {
+  testing::fail(store_, run_, train_, {"interrupted", "stopped by Ctrl-C", "", {}, {}});
+
+  EXPECT_EQ(csv("SELECT state, failure_class FROM attempt"), "state,failure_class\ninterrupted,\n");
+  EXPECT_EQ(integer("SELECT count(*) FROM run_cell WHERE how = 'failed'"), 0);
+}
+
+TEST_F(StoreTest, AttemptsOfADeadRunAreInterrupted) {
+  store_.begin_attempt(run_, train_.key, 1, "cpu");
+  { const Store gone = std::move(store_); }
+
+  store_ = Store::open_writer(file_);
+
+  EXPECT_EQ(csv("SELECT a.state, r.state FROM attempt a JOIN run r ON r.id = a.run_id"),
+            "state,state\ninterrupted,interrupted\n");
+}
+
+TEST_F(StoreTest, AttemptEndsOnce) {
+  const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
+  store_.commit_result(attempt, train_result());
+
+  EXPECT_THROW(store_.commit_result(attempt, train_result()), InternalError);
+  EXPECT_THROW(store_.fail_attempt(attempt, {}), InternalError);
+}
+
+TEST_F(StoreTest, CellWithAResultIsNotTriedAgain) {
+  finish(store_, run_, train_, train_result());
+
+  EXPECT_THROW(store_.begin_attempt(run_, train_.key, 1, "cpu"), InternalError);
+}
+
+TEST_F(StoreTest, UnregisteredCellCannotBeTried) {
+  EXPECT_THROW(store_.begin_attempt(run_, std::string(64, 'a'), 1, "cpu"), InternalError);
+}
+
+TEST_F(StoreTest, TrainingWithoutACheckpointIsABug) {
+  plan::CellResult result = train_result();
+  result.checkpoint.reset();
+  const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
+
+  EXPECT_THROW(store_.commit_result(attempt, result), InternalError);
+}
+
+TEST_F(StoreTest, AttemptNamesTheWeightsThatItUses) {
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, pgd_, attack_result("r"));
+
+  EXPECT_EQ(csv("SELECT checkpoint_sha256 FROM attempt ORDER BY cell_id"),
+            "checkpoint_sha256\n\n" + sha256_hex("a") + "\n");
+}
+
+// One thing is wrong with each of these results.
+struct WrongResult {
+  const char* name;
+  const char* rule;  // that the message names
+  void (*spoil)(plan::CellResult&);
+};
+
+class WrongResultTest : public StoreTest, public ::testing::WithParamInterface<WrongResult> {};
+
+TEST_P(WrongResultTest, IsRefusedAndLeavesNothing) {
+  finish(store_, run_, train_, train_result());
+  plan::CellResult result = attack_result("rf");
+  GetParam().spoil(result);
+  const std::string attempt = store_.begin_attempt(run_, pgd_.key, 1, "cpu");
+
+  try {
+    store_.commit_result(attempt, result);
+    FAIL() << "no error";
+  } catch (const StoreError& error) {
+    EXPECT_NE(std::string(error.what()).find(GetParam().rule), std::string::npos) << error.what();
+  }
+
+  EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 0);
+  EXPECT_EQ(integer("SELECT count(*) FROM attempt WHERE state = 'running'"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    WrongResultTest,
+    ::testing::Values(
+        WrongResult{"AccuracyAboveOne",
+                    "accuracy_is_a_fraction",
+                    [](plan::CellResult& r) {
+                      r.metrics = {{"test_accuracy", 1.5, 2}};
+                    }},
+        WrongResult{"AccuracyBelowZero",
+                    "accuracy_is_a_fraction",
+                    [](plan::CellResult& r) {
+                      r.metrics = {{"accuracy", -0.1, 2}};
+                    }},
+        WrongResult{"NegativeForwards",
+                    "forwards >= 0",
+                    [](plan::CellResult& r) { r.counters.forwards = -1; }},
+        WrongResult{"NegativeQueries",
+                    "queries >= 0",
+                    [](plan::CellResult& r) { r.outcomes[0].queries = -1; }},
+        WrongResult{"NegativeSampleCount",
+                    "n >= 0",
+                    [](plan::CellResult& r) {
+                      r.metrics = {{"loss", 1, -2}};
+                    }},
+        WrongResult{"NegativeClass",
+                    "prediction >= 0",
+                    [](plan::CellResult& r) { r.outcomes[0].prediction = -1; }},
+        WrongResult{"DistanceIsNan",
+                    "NaN",
+                    [](plan::CellResult& r) { r.outcomes[1].distance = std::nan(""); }},
+        WrongResult{"DistanceIsInfinite",
+                    "distance_is_finite",
+                    [](plan::CellResult& r) { r.outcomes[1].distance = HUGE_VAL; }},
+        WrongResult{"SampleTwice", "UNIQUE", [](plan::CellResult& r) { r.outcomes[1].sample = 0; }},
+        WrongResult{"MedianBelowMinimum",
+                    "nfe_median >= nfe_min",
+                    [](plan::CellResult& r) { r.solve_stats[0].nfe_median = 1; }},
+        WrongResult{"WallTimeIsNan", "NaN", [](plan::CellResult& r) { r.wall_s = std::nan(""); }}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST_F(StoreTest, DiscardedResultIsMissingAgain) {
+  finish(store_, run_, train_, train_result());
+
+  EXPECT_TRUE(store_.discard_result(train_.key, "the file has vanished"));
+
+  EXPECT_TRUE(store_.stored().empty());
+  EXPECT_EQ(integer("SELECT count(*) FROM metric"), 0);
+  EXPECT_EQ(csv("SELECT state, message FROM attempt"),
+            "state,message\ndiscarded,the file has vanished\n");
+  EXPECT_EQ(csv("SELECT state FROM cells WHERE kind = 'train'"), "state\nmissing\n");
+}
+
+TEST_F(StoreTest, DiscardingWhatIsNotThereSaysSo) {
+  EXPECT_FALSE(store_.discard_result(train_.key, "nothing"));
+}
+
+TEST_F(StoreTest, DiscardedCellCanBeDoneAgain) {
+  finish(store_, run_, train_, train_result());
+  store_.discard_result(train_.key, "the file has vanished");
+
+  finish(store_, run_, train_, train_result());
+
+  EXPECT_EQ(store_.stored().size(), 1U);
+}
+
+TEST_F(StoreTest, AttacksOnTheSameWeightsOutliveTheirRetraining) {
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, pgd_, attack_result("rr"));
+  store_.discard_result(train_.key, "the file has vanished");
+  const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
+
+  EXPECT_EQ(store_.commit_result(attempt, train_result("a")), 0U);
+
+  EXPECT_EQ(store_.stored().count(pgd_.key), 1U);
+}
+
+TEST_F(StoreTest, AttacksOnOtherWeightsAreDiscarded) {
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, pgd_, attack_result("rr"));
+  store_.discard_result(train_.key, "the file has vanished");
+  const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
+
+  EXPECT_EQ(store_.commit_result(attempt, train_result("b")), 1U);
+
+  EXPECT_EQ(store_.stored().count(pgd_.key), 0U);
+  EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 0);
+}
+
+TEST(Store, SameInputsGiveSameRows) {
+  const base::TempFolder folder;
+  std::string dumps[2];
+  for (int i = 0; i < 2; ++i) {
+    Store store = Store::open_writer(folder.path() / (std::to_string(i) + ".sqlite"));
+    run_small_study(store);
+    for (const char* table : {"manifest",
+                              "environment",
+                              "plugin",
+                              "run_plugin",
+                              "cell",
+                              "cell_plugin",
+                              "study_cell",
+                              "run_cell",
+                              "checkpoint",
+                              "metric",
+                              "series",
+                              "solve_stats",
+                              "sample_outcome",
+                              "sample_metric",
+                              "seed"}) {
+      report::Table rows = run_query(store, std::string("SELECT * FROM ") + table);
+      if (rows.columns.back() == "first_seen") {
+        for (auto& row : rows.rows) row.back() = std::monostate{};
+      }
+      dumps[i] += report::to_text(rows, report::Format::kCsv);
+    }
+  }
+
+  EXPECT_EQ(dumps[0], dumps[1]);
+}
+
+TEST(Store, RegistersTenThousandCellsQuickly) {
+  const base::TempFolder folder;
+  Store store = Store::open_writer(folder.path() / "x.sqlite");
+  const auto run = store.begin_run(make_study(), make_info());
+  const loader::Catalog catalog = make_catalog();
+  std::vector<plan::Cell> cells = {train_cell("so_resnet", 0)};
+  for (int i = 1; i < 10'000; ++i) {
+    cells.push_back(attack_cell(cells[0], "bosh3", "rk4", "pgd", 0.03, "0.03", i));
+  }
+
+  // Processor time: another program on the machine does not make it longer.
+  const std::clock_t start = std::clock();
+  store.register_cells(run, catalog, cells);
+  const double first = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+
+  EXPECT_EQ(store.database().integer("count", "SELECT count(*) FROM run_cell"), 10'000);
+  // Below 1 s when optimised; debug and sanitizer builds get room.
+  EXPECT_LT(first, 5.0);
+  RecordProperty("seconds", std::to_string(first));
+}
+
+}  // namespace
+}  // namespace unmask::store

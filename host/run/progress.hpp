@@ -1,0 +1,78 @@
+#pragma once
+// What a person (or a program) sees of a run while it runs.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "plan/cell.hpp"
+#include "plan/result.hpp"
+
+namespace unmask::run {
+
+struct RunSummary;
+
+/// What is ahead when a run starts. Arrays are indexed by plan::CellKind.
+struct RunOutline {
+  std::size_t hit = 0;                  ///< cells of the plan that are done already
+  std::array<std::size_t, 3> to_run{};  ///< cells to run, by kind
+  int workers = 0;
+};
+
+/// Told about every event of a run, in order, by one thread. Slots count from 0.
+class Progress {
+ public:
+  virtual ~Progress();
+
+  virtual void run_started(const RunOutline& outline) = 0;
+  virtual void worker_started(int slot, int pid, const std::string& device) = 0;
+  /// @param attempt 1 for the first try
+  virtual void cell_started(int slot, const plan::Cell& cell, int attempt) = 0;
+  virtual void cell_progress(int slot,
+                             const plan::Cell& cell,
+                             std::int64_t done,
+                             std::int64_t total,
+                             const std::string& note) = 0;
+  virtual void cell_done(int slot, const plan::Cell& cell, const plan::CellResult& result) = 0;
+  virtual void cell_failed(int slot,
+                           const plan::Cell& cell,
+                           const plan::CellFailure& failure,
+                           bool will_retry) = 0;
+  virtual void cell_skipped(const plan::Cell& cell, const std::string& reason) = 0;
+  /// A sentence about the run as a whole: "finishing 2 running cells; Ctrl-C again stops them".
+  virtual void notice(const std::string& text) = 0;
+  /// Called about ten times a second.
+  virtual void tick() = 0;
+  virtual void run_finished(const RunSummary& summary) = 0;
+
+ protected:
+  Progress() = default;
+  Progress(const Progress&) = default;
+  Progress& operator=(const Progress&) = default;
+};
+
+enum class ProgressMode { kAuto, kTerminal, kPlain, kJson, kNone };
+
+/// "auto", "terminal", "plain", "json", "none". @throws UsageError for anything else
+ProgressMode parse_progress_mode(const std::string& text);
+
+/// Where progress goes. The defaults fit a command; tests put their own.
+struct ProgressOutput {
+  std::ostream* people = nullptr;     ///< terminal and plain lines; null: standard error
+  std::ostream* programs = nullptr;   ///< JSON lines; null: standard output
+  std::function<bool()> is_terminal;  ///< null: asks whether standard error is one
+  std::function<int()> width;         ///< columns; null: asks the terminal
+  std::function<double()> now;  ///< seconds on a clock that only moves forward; null: that clock
+};
+
+/// Never null. kAuto is terminal lines on a terminal and plain lines elsewhere.
+std::unique_ptr<Progress> make_progress(ProgressMode mode, ProgressOutput output = {});
+
+/// "0.4s", "12s", "3m05s", "2h07m".
+std::string duration_text(double seconds);
+
+}  // namespace unmask::run

@@ -1,0 +1,185 @@
+// A worker without LibTorch whose cells do what their spec says, most of it wrong: for the tests of
+// the runner. Usage: fake_worker --fd N [--start exit:CODE|hang|greet_and_exit|garbage]
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <variant>
+
+#include "base/die_with_parent.hpp"
+#include "base/frames.hpp"
+#include "run/messages.hpp"
+
+namespace {
+
+using namespace unmask;  // NOLINT(google-build-using-namespace): a small program
+using nlohmann::json;
+
+void send_bytes(int fd, const std::string& bytes) {
+  if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) std::_Exit(9);
+}
+
+[[noreturn]] void hang() {
+  for (;;) ::pause();
+}
+
+void touch(const std::string& path) {
+  std::ofstream(path) << "x";
+}
+
+// True the first time that this is asked about a marker, in any process.
+bool is_first_time(const std::string& marker) {
+  if (std::filesystem::exists(marker)) return false;
+  touch(marker);
+  return true;
+}
+
+// Look for a file until it is there; the test's own time limit ends a wait in vain.
+void wait_for(const std::string& path) {
+  while (!std::filesystem::exists(path)) ::usleep(1000);
+}
+
+plan::CellResult good_result(const run::Execute& cell) {
+  plan::CellResult result;
+  result.device = "cpu";
+  result.wall_s = 0.01;
+  if (cell.kind == plan::CellKind::kTrain) {
+    result.checkpoint = plan::CheckpointFile{std::string(64, 'a'), 10, cell.key + ".safetensors"};
+    result.metrics.push_back({"accuracy", 0.9, 100});
+  } else if (cell.kind == plan::CellKind::kAttack) {
+    result.outcomes = {{0, 1, 1, 2, 0.1, 3}, {1, 0, 0, 0, 0.2, 4}};
+  } else {
+    result.metrics.push_back({"gradient_norm", std::nan(""), 2});
+  }
+  if (cell.checkpoint) result.seeds["checkpoint"] = cell.checkpoint->path;
+  return result;
+}
+
+void fail(int fd, const run::Execute& cell, const char* failure_class, const char* message) {
+  base::write_frame(fd, run::Failure{cell.key, failure_class, message});
+}
+
+void execute(int fd, const run::Execute& cell) {
+  const std::string what = cell.spec.value("do", "succeed");
+  const std::string marker = cell.spec.value("marker", "");
+  run::Result answer{cell.key, good_result(cell)};
+  std::cerr << "doing " << what << std::endl;
+
+  if (what == "segfault") ::raise(SIGSEGV);
+  if (what == "abort") std::abort();
+  if (what == "exit") std::_Exit(cell.spec.value("code", 0));
+  if (what == "throw") return fail(fd, cell, "plugin_error", "the plugin threw: no");
+  if (what == "bad class") return fail(fd, cell, "crash", "not mine to say");
+  if (what == "oom once" && is_first_time(marker)) return fail(fd, cell, "oom", "out of memory");
+  if (what == "device fault once" && is_first_time(marker)) {
+    return fail(fd, cell, "device_fault", "the device fell over");
+  }
+  if (what == "die once" && is_first_time(marker)) ::raise(SIGKILL);
+  if (what == "die always") ::raise(SIGKILL);
+  if (what == "oom") return fail(fd, cell, "oom", "out of memory");
+  if (what == "garbage") return send_bytes(fd, "\xff\xff\xff\xffthis is not a frame");
+  if (what == "not json") return send_bytes(fd, std::string("\x04\0\0\0", 4) + "abcd");
+  if (what == "unknown frame") return base::write_frame(fd, json{{"type", "greetings"}});
+  if (what == "missing field")
+    return base::write_frame(fd, json{{"type", "result"}, {"key", cell.key}});
+  if (what == "truncate") {
+    const std::string frame = base::encode_frame(answer);
+    send_bytes(fd, frame.substr(0, frame.size() / 2));
+    std::_Exit(0);
+  }
+  if (what == "close descriptors") {
+    for (int i = 0; i < 64; ++i) ::close(i);
+    hang();
+  }
+  if (what == "leave a child") {
+    // The child keeps the socket open, so only the end of the process tells of the crash.
+    if (::fork() == 0) {
+      touch(marker + "." + std::to_string(::getpid()));
+      hang();
+    }
+    std::_Exit(7);
+  }
+  if (what == "hang") {
+    if (!marker.empty()) touch(marker);
+    hang();
+  }
+  if (what == "hang deaf") {
+    ::signal(SIGTERM, SIG_IGN);
+    if (!marker.empty()) touch(marker);
+    hang();
+  }
+  if (what == "meet") {
+    touch(marker);
+    wait_for(cell.spec.at("other").get<std::string>());
+  }
+  if (what == "wait") {
+    if (!marker.empty()) touch(marker);
+    wait_for(cell.spec.at("other").get<std::string>());
+  }
+  if (what == "print") {
+    const std::string line = std::string(99, '.') + "\n";
+    for (std::int64_t i = 0; i < cell.spec.at("bytes").get<std::int64_t>() / 100; ++i) {
+      std::fwrite(line.data(), 1, line.size(), stdout);
+    }
+    std::cout << "bad \xff\x1b byte\nlast line" << std::endl;
+    if (cell.spec.value("crash", false)) std::abort();
+  }
+  if (what == "progress") {
+    for (int i = 1; i <= 3; ++i) base::write_frame(fd, run::CellProgress{cell.key, i, 3, "epoch"});
+  }
+  if (what == "wrong key") answer.key = "another";
+  if (what == "nan distance") answer.result.outcomes.at(0).distance = std::nan("");
+  if (what == "no class") answer.result.outcomes.at(0).prediction = -1;
+  if (what == "no parts") answer.result = {};
+  if (what == "large result") {
+    answer.result.outcomes.clear();
+    for (std::int64_t i = 0; i < 20000; ++i) answer.result.outcomes.push_back({i, 1, 1, 2, 0.1, 3});
+  }
+  base::write_frame(fd, answer);
+  if (what == "die after result") ::raise(SIGSEGV);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  base::die_with_parent();
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::signal(SIGSEGV, SIG_DFL);  // a sanitizer would turn it into an exit with a report
+  int fd = -1;
+  std::string start;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::string(argv[i]) == "--fd") fd = std::atoi(argv[i + 1]);
+    if (std::string(argv[i]) == "--start") start = argv[i + 1];
+  }
+  if (start.rfind("exit:", 0) == 0) {
+    std::cerr << "the library is missing" << std::endl;
+    return std::atoi(start.c_str() + 5);
+  }
+  if (start == "hang") hang();
+  if (start == "garbage") send_bytes(fd, "no frames spoken here");
+  base::write_frame(fd, run::Hello{::getpid(), "cpu", "none"});
+  if (start == "greet_and_exit") return 0;
+
+  try {
+    while (const auto frame = base::read_frame(fd)) {
+      const run::HostMessage message = run::parse_host_message(*frame);
+      if (std::holds_alternative<run::Stop>(message)) return 0;
+      execute(fd, std::get<run::Execute>(message));
+    }
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,197 @@
+// The one door into the engine library: `unmask` opens the library in processes that need LibTorch
+// and calls this function. No C++ type and no exception crosses it, because the executable has its
+// own copy of the torch-free code.
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+#include <torch/version.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/executor.hpp"
+#include "engine/worker.hpp"
+#include "loader/listing.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/export.hpp"
+
+namespace unmask::engine {
+namespace {
+
+using nlohmann::json;
+
+// Answers go out through the old standard output; whatever plugins print goes to standard error.
+std::FILE* take_standard_output() {
+  std::fflush(stdout);
+  const int answers = ::dup(STDOUT_FILENO);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  return ::fdopen(answers, "w");
+}
+
+void answer(std::FILE* out, const json& value) {
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
+std::vector<std::filesystem::path> folders_of(const json& request) {
+  std::vector<std::filesystem::path> folders;
+  for (const json& folder : request.at("plugin_dirs"))
+    folders.emplace_back(folder.get<std::string>());
+  return folders;
+}
+
+// How long one product of two 512 x 512 matrices takes; the reference BLAS needs tens of
+// milliseconds.
+double matrix_product_ms() {
+  const torch::NoGradGuard no_grad;
+  const Tensor a = at::ones({512, 512});
+  at::mm(a, a);
+  const auto start = std::chrono::steady_clock::now();
+  at::mm(a, a);
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+// The file that provides BLAS to this process: the resolved name tells OpenBLAS from the reference.
+std::string blas_file() {
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  std::string found;
+  while (std::getline(maps, line)) {
+    const auto slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string file = line.substr(slash);
+    const std::string name = std::filesystem::path(file).filename().string();
+    if (name.starts_with("libblas") || name.starts_with("libmkl_core") ||
+        name.starts_with("libtorch_cpu.so")) {
+      if (found.empty() || name.starts_with("libblas") || name.starts_with("libmkl")) found = file;
+    }
+  }
+  return found;
+}
+
+// What the host needs before it can plan and record: content hashes of data sets, and what this
+// machine computes with. {"datasets": [{"plugin", "params"}]} -> {"datasets": [...], "environment":
+// {...}}
+json prepare(const json& request) {
+  loader::Registry registry(folders_of(request));
+  json datasets = json::array();
+  for (const json& wanted : request.at("datasets")) {
+    const plan::DatasetFacts facts =
+        dataset_facts(registry, wanted.at("plugin").get<std::string>(), wanted.at("params"));
+    datasets.push_back({{"content_hash", facts.content_hash},
+                        {"problem", facts.problem},
+                        {"test_count", facts.test_count}});
+  }
+  return {{"datasets", datasets},
+          {"environment", {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}}}};
+}
+
+json describe_libtorch() {
+  configure_libtorch(1);
+  json devices = json::array();
+  for (int i = 0; i < static_cast<int>(torch::cuda::device_count()); ++i) {
+    devices.push_back("cuda:" + std::to_string(i));
+  }
+  const double product_ms = matrix_product_ms();
+  return {{"libtorch", TORCH_VERSION},
+          {"blas", blas_file()},
+          {"matrix_product_ms", product_ms},
+          {"threads_available", std::thread::hardware_concurrency()},
+          {"cuda_devices", devices},
+          {"build", at::show_config()}};
+}
+
+// Execute one cell in this process and print its result; for debugging under gdb.
+json execute_cell(const json& request) {
+  configure_libtorch(request.at("threads").get<int>());
+  loader::Registry registry(folders_of(request));
+  Executor executor(registry,
+                    request.at("device").get<std::string>(),
+                    request.at("checkpoints").get<std::string>());
+  std::optional<plan::CheckpointFile> checkpoint;
+  if (const auto c = request.find("checkpoint"); c != request.end() && !c->is_null()) {
+    checkpoint = plan::CheckpointFile{c->at("sha256").get<std::string>(),
+                                      c->at("bytes").get<std::int64_t>(),
+                                      c->at("path").get<std::string>()};
+  }
+  const auto show = [](std::int64_t done, std::int64_t total, const std::string& note) {
+    if (done == total || done % 100 == 0) {
+      std::fprintf(stderr,
+                   "%lld/%lld %s\n",
+                   static_cast<long long>(done),
+                   static_cast<long long>(total),
+                   note.c_str());
+    }
+  };
+  return executor.execute(request.at("key").get<std::string>(),
+                          request.at("spec"),
+                          request.at("locals"),
+                          checkpoint,
+                          show);
+}
+
+WorkerOptions worker_options(const json& request) {
+  WorkerOptions options;
+  request.at("device").get_to(options.device);
+  request.at("threads").get_to(options.threads);
+  request.at("checkpoints").get_to(options.checkpoints);
+  request.at("plugin_dirs").get_to(options.plugin_dirs);
+  return options;
+}
+
+// COMMAND REQUEST, where REQUEST is a JSON object; "worker FD REQUEST" and "plugins FD FILE..."
+// answer through a descriptor instead of standard output.
+int dispatch(const std::vector<std::string>& arguments) {
+  UNMASK_CHECK(arguments.size() >= 2, "the engine needs a command and a request");
+  const std::string& command = arguments[0];
+  if (command == "plugins") {
+    const std::vector<std::filesystem::path> files(arguments.begin() + 2, arguments.end());
+    return loader::list_main(files, std::stoi(arguments[1]));
+  }
+  const json request = json::parse(arguments.back());
+  if (command == "worker") {
+    WorkerOptions options = worker_options(request);
+    options.fd = std::stoi(arguments.at(1));
+    return worker_main(options);
+  }
+  std::FILE* out = take_standard_output();
+  if (command == "prepare") {
+    answer(out, prepare(request));
+  } else if (command == "doctor") {
+    answer(out, describe_libtorch());
+  } else if (command == "execute") {
+    answer(out, execute_cell(request));
+  } else {
+    UNMASK_CHECK(false, "unknown engine command " + command);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace unmask::engine
+
+extern "C" UNMASK_API int unmask_engine_main(int argc, const char* const* argv) {
+  try {
+    return unmask::engine::dispatch({argv, argv + argc});
+  } catch (const unmask::Error& error) {
+    std::fprintf(stderr, "unmask: %s\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "unmask: %s\n", error.what());
+    return static_cast<int>(unmask::ExitCode::kInternal);
+  }
+}

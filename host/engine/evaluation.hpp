@@ -1,0 +1,51 @@
+#pragma once
+// Executes attack and probe cells on a trained network: batches, re-scoring, checks, per-sample
+// rows.
+
+#include <optional>
+#include <string>
+
+#include "engine/data.hpp"
+#include "engine/network.hpp"
+#include "engine/training.hpp"
+#include "plan/result.hpp"
+#include "unmask/attack.hpp"
+#include "unmask/probe.hpp"
+
+namespace unmask::engine {
+
+/// What an evaluation is made of.
+struct EvaluationInput {
+  Model& model;
+  const SolverSetup& solver;
+  const std::optional<SolverSetup>& gradient;
+  const LoadedSplit& data;  ///< the test split, already cut to the samples of the study
+  std::int64_t num_classes = 0;
+  std::int64_t batch_size = 0;    ///< the canonical batch: predictions and verdicts are taken at it
+  std::int64_t method_batch = 0;  ///< samples handed to the attack or probe at once
+  double epsilon = 0;
+  std::string device;
+  at::ScalarType dtype = at::kFloat;
+  std::uint64_t seed = 0;  ///< of the cell
+};
+
+/// Attack the first samples of the test split and judge the outcome.
+///
+/// The verdict never comes from the attack: the host scores every x_adv again with the evaluation
+/// solver in the canonical batches (consecutive samples), after putting back the clean image where
+/// the sample was misclassified anyway or where x_adv leaves the ball (epsilon (1 + 1e-6) + 1e-7)
+/// or the box. On a batch-independent target only correctly classified samples are attacked.
+/// @throws NumericError when logits are not finite
+void evaluate_attack(const EvaluationInput& input,
+                     Attack& attack,
+                     plan::CellResult& result,
+                     const ProgressCallback& progress);
+
+/// Measure a probe on the same samples; stores each value and mean, median, min, max and the share
+/// that is not finite.
+void evaluate_probe(const EvaluationInput& input,
+                    Probe& probe,
+                    plan::CellResult& result,
+                    const ProgressCallback& progress);
+
+}  // namespace unmask::engine

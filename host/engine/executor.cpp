@@ -1,0 +1,260 @@
+#include "engine/executor.hpp"
+
+#include <sys/resource.h>
+
+#include <chrono>
+
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "engine/checkpoint.hpp"
+#include "engine/evaluation.hpp"
+#include "engine/model_state.hpp"
+#include "loader/params_json.hpp"
+#include "manifest/host_options.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/random.hpp"
+
+namespace unmask::engine {
+namespace {
+
+using nlohmann::json;
+
+at::ScalarType dtype_of(const json& spec) {
+  return spec.at("dtype").get_ref<const std::string&>() == "float64" ? at::kDouble : at::kFloat;
+}
+
+// Every purpose of a cell derives its own seed from the key, so equal keys draw equal numbers.
+std::uint64_t seed_of(const std::string& key) {
+  return std::stoull(key.substr(0, 16), nullptr, 16);
+}
+
+// The host's own options out of the parameters of a definition; the plugin's are left alone.
+Params host_params(const loader::PluginRecord& plugin, const json& params) {
+  std::set<std::string> of_plugin;
+  for (const ParamSpec& spec : plugin.params) of_plugin.insert(spec.name);
+  return loader::params_from_json(
+      manifest::host_options(plugin.kind, plugin.capabilities), params, of_plugin);
+}
+
+SolverSetup make_solver(loader::Registry& registry, const json& definition) {
+  const auto id = definition.at("plugin").get<std::string>();
+  const json& params = definition.at("params");
+  SolverSetup setup;
+  setup.id = id;
+  setup.method = registry.create_solver(id, params);
+  const MethodTraits traits = setup.method->traits();
+  setup.options =
+      ode::DriverOptions::from(host_params(registry.record("solver", id), params), traits);
+  return setup;
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;  // Linux counts in KiB
+}
+
+json with_locals(const json& params, const json& locals) {
+  json merged = params;
+  merged.update(locals.at("dataset"));
+  return merged;
+}
+
+}  // namespace
+
+struct Executor::DataCache {
+  std::string id;
+  std::unique_ptr<Dataset> dataset;
+  DatasetInfo info;
+  std::int64_t train_limit = 0;
+  std::int64_t test_limit = 0;
+  std::optional<LoadedSplit> train;
+  std::optional<LoadedSplit> test;
+
+  const LoadedSplit& split(Split which) {
+    std::optional<LoadedSplit>& slot = which == Split::kTrain ? train : test;
+    if (!slot) {
+      slot = load_split(*dataset, which, which == Split::kTrain ? train_limit : test_limit);
+    }
+    return *slot;
+  }
+
+  ModelContext context() const {
+    return {info.channels, info.height, info.width, info.num_classes};
+  }
+};
+
+struct Executor::NetworkCache {
+  std::string checkpoint_sha256;
+  std::string id;  // of the model definition and dtype
+  std::unique_ptr<Model> model;
+};
+
+Executor::Executor(loader::Registry& registry,
+                   std::string device,
+                   std::filesystem::path checkpoints)
+    : registry_(registry), device_(std::move(device)), checkpoints_(std::move(checkpoints)) {}
+
+Executor::~Executor() = default;
+
+Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
+  const json& definition = spec.at("dataset");
+  const std::string id = definition.dump() + locals.dump();
+  if (data_ && data_->id == id) return *data_;
+  data_.reset();  // free the old one before loading the new one
+  auto cache = std::make_unique<DataCache>();
+  cache->id = id;
+  const auto plugin = definition.at("plugin").get<std::string>();
+  const json params = with_locals(definition.at("params"), locals);
+  cache->dataset = registry_.create_dataset(plugin, params);
+  if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
+    throw DataError("the data set \"" + plugin +
+                    "\" has changed since the run was planned; run again");
+  }
+  cache->info = cache->dataset->describe();
+  const Params limits = host_params(registry_.record("dataset", plugin), params);
+  cache->train_limit = limits.get_integer("train_limit");
+  cache->test_limit = limits.get_integer("test_limit");
+  data_ = std::move(cache);
+  return *data_;
+}
+
+Model& Executor::network_for(const json& spec,
+                             const DataCache& data,
+                             const plan::CheckpointFile& checkpoint) {
+  const json& definition = spec.at("model");
+  const std::string id = definition.dump() + spec.at("dtype").dump();
+  if (network_ && network_->checkpoint_sha256 == checkpoint.sha256 && network_->id == id) {
+    return *network_->model;
+  }
+  network_.reset();
+  auto cache = std::make_unique<NetworkCache>();
+  cache->checkpoint_sha256 = checkpoint.sha256;
+  cache->id = id;
+  const TensorFile file = load_checkpoint(checkpoints_, checkpoint);
+  cache->model = registry_.create_model(
+      definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
+  cache->model->to(device_, dtype_of(spec));
+  load_model_state(*cache->model, file.tensors, (checkpoints_ / checkpoint.path).string());
+  cache->model->set_training(false);
+  set_trainable(*cache->model, false);
+  network_ = std::move(cache);
+  return *network_->model;
+}
+
+void Executor::execute_train(const std::string& key,
+                             const json& spec,
+                             DataCache& data,
+                             plan::CellResult& result,
+                             const ProgressCallback& progress) {
+  const std::uint64_t seed = seed_of(key);
+  const json& definition = spec.at("model");
+  const std::uint64_t init_seed = derive_seed(seed, "init");
+  torch::manual_seed(init_seed);
+  auto model = registry_.create_model(
+      definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
+  model->to(device_, dtype_of(spec));
+
+  const json& objective_definition = spec.at("objective");
+  const auto objective_id = objective_definition.at("plugin").get<std::string>();
+  const auto objective =
+      registry_.create_objective(objective_id, objective_definition.at("params"));
+  const TrainingOptions options = TrainingOptions::from(
+      host_params(registry_.record("objective", objective_id), objective_definition.at("params")));
+  const SolverSetup solver = make_solver(registry_, spec.at("solver"));
+  const TrainingInput input{*model,
+                            *objective,
+                            solver,
+                            data.split(Split::kTrain),
+                            data.info.num_classes,
+                            device_,
+                            dtype_of(spec),
+                            derive_seed(seed, "train")};
+  train(input, options, result, progress);
+  result.seeds["init"] = std::to_string(init_seed);
+  result.seeds["train"] = std::to_string(input.seed);
+  result.checkpoint = save_checkpoint(checkpoints_, *model, {{"train_key", key}});
+}
+
+void Executor::execute_evaluation(const std::string& key,
+                                  const json& spec,
+                                  DataCache& data,
+                                  const plan::CheckpointFile& checkpoint,
+                                  plan::CellResult& result,
+                                  const ProgressCallback& progress) {
+  Model& model = network_for(spec, data, checkpoint);
+  LoadedSplit samples = data.split(Split::kTest);
+  if (const auto limit = spec.at("samples").get<std::int64_t>(); limit > 0) {
+    const std::int64_t count = std::min(limit, samples.size());
+    samples = {samples.images.narrow(0, 0, count), samples.labels.narrow(0, 0, count)};
+  }
+  if (samples.size() == 0) throw DataError("the test split is empty");
+
+  const SolverSetup solver = make_solver(registry_, spec.at("solver"));
+  std::optional<SolverSetup> gradient;
+  if (!spec.at("gradient").is_null()) gradient = make_solver(registry_, spec.at("gradient"));
+
+  const auto kind = spec.at("kind").get<std::string>();
+  const json& definition = spec.at(kind);
+  const auto id = definition.at("plugin").get<std::string>();
+  const std::int64_t canonical = spec.at("batch_size").get<std::int64_t>();
+  const std::int64_t wanted =
+      host_params(registry_.record(kind, id), definition.at("params")).get_integer("batch_size");
+  const EvaluationInput input{model,
+                              solver,
+                              gradient,
+                              samples,
+                              data.info.num_classes,
+                              canonical,
+                              wanted == 0 ? canonical : wanted,
+                              spec.at("epsilon").get<double>(),
+                              device_,
+                              dtype_of(spec),
+                              seed_of(key)};
+  result.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
+  if (kind == "attack") {
+    evaluate_attack(input, *registry_.create_attack(id, definition.at("params")), result, progress);
+  } else {
+    evaluate_probe(input, *registry_.create_probe(id, definition.at("params")), result, progress);
+  }
+}
+
+plan::CellResult Executor::execute(const std::string& key,
+                                   const json& spec,
+                                   const json& locals,
+                                   const std::optional<plan::CheckpointFile>& checkpoint,
+                                   const ProgressCallback& progress) {
+  UNMASK_CHECK(plan::key_of(spec) == key, "a specification does not have the key it came with");
+  const auto start = std::chrono::steady_clock::now();
+  plan::CellResult result;
+  DataCache& data = data_for(spec, locals);
+  if (spec.at("kind") == "train") {
+    execute_train(key, spec, data, result, progress);
+  } else {
+    UNMASK_CHECK(checkpoint.has_value(), "an evaluation cell came without its checkpoint");
+    execute_evaluation(key, spec, data, *checkpoint, result, progress);
+  }
+  if (device_ != "cpu") torch::cuda::synchronize();
+  result.device = device_;
+  result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.peak_bytes = peak_resident_bytes();
+  return result;
+}
+
+plan::DatasetFacts dataset_facts(loader::Registry& registry,
+                                 const std::string& plugin,
+                                 const json& params) {
+  plan::DatasetFacts facts;
+  try {
+    const auto dataset = registry.create_dataset(plugin, params);
+    facts.test_count = dataset->describe().test_count;
+    facts.content_hash = dataset->content_hash();
+  } catch (const std::exception& error) {
+    facts.problem = error.what();
+  }
+  return facts;
+}
+
+}  // namespace unmask::engine

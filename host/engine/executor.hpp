@@ -1,0 +1,70 @@
+#pragma once
+// Executes cells from their specifications alone: makes plugins, data, networks, and keeps data
+// sets and checkpoints loaded from one cell to the next.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/training.hpp"
+#include "loader/registry.hpp"
+#include "plan/planner.hpp"
+#include "plan/result.hpp"
+
+namespace unmask::engine {
+
+class Executor {
+ public:
+  /// @param device       "cpu", "cuda:0"
+  /// @param checkpoints  folder that checkpoint files are written to and read from
+  Executor(loader::Registry& registry, std::string device, std::filesystem::path checkpoints);
+  ~Executor();
+
+  /// Execute one cell.
+  /// @param spec        resolved specification (plan/planner.cpp builds it)
+  /// @param locals      data folders, outside of the key
+  /// @param checkpoint  of the train cell, for attack and probe cells
+  /// @throws Error of any kind; std::exception from plugins and LibTorch
+  plan::CellResult execute(const std::string& key,
+                           const nlohmann::json& spec,
+                           const nlohmann::json& locals,
+                           const std::optional<plan::CheckpointFile>& checkpoint,
+                           const ProgressCallback& progress);
+
+ private:
+  struct DataCache;
+  struct NetworkCache;
+
+  DataCache& data_for(const nlohmann::json& spec, const nlohmann::json& locals);
+  Model& network_for(const nlohmann::json& spec,
+                     const DataCache& data,
+                     const plan::CheckpointFile& checkpoint);
+  void execute_train(const std::string& key,
+                     const nlohmann::json& spec,
+                     DataCache& data,
+                     plan::CellResult& result,
+                     const ProgressCallback& progress);
+  void execute_evaluation(const std::string& key,
+                          const nlohmann::json& spec,
+                          DataCache& data,
+                          const plan::CheckpointFile& checkpoint,
+                          plan::CellResult& result,
+                          const ProgressCallback& progress);
+
+  loader::Registry& registry_;
+  std::string device_;
+  std::filesystem::path checkpoints_;
+  std::unique_ptr<DataCache> data_;
+  std::unique_ptr<NetworkCache> network_;
+};
+
+/// What the data set plugin says of a definition; problems become text, not exceptions.
+plan::DatasetFacts dataset_facts(loader::Registry& registry,
+                                 const std::string& plugin,
+                                 const nlohmann::json& params);
+
+}  // namespace unmask::engine

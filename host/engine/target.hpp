@@ -1,0 +1,71 @@
+#pragma once
+// The attacked classifier: answers under the evaluation solver, gradients under the gradient
+// solver, everything counted.
+
+#include <optional>
+#include <vector>
+
+#include "engine/network.hpp"
+#include "unmask/attack.hpp"
+
+namespace unmask::engine {
+
+/// Names of the phases under which a target's solves are counted.
+struct TargetPhases {
+  std::string answer = "attack";
+  std::string gradient = "gradient";
+};
+
+/// Target over a frozen model in evaluation mode. The model must outlive it.
+class NetworkTarget final : public Target {
+ public:
+  /// @param gradient  another solver to differentiate through; nullopt: the evaluation solver. With
+  /// one,
+  ///   losses and logits still come from the evaluation solver (one more forward pass), unless the
+  ///   two differ only in what they differentiate, in which case one pass gives both.
+  /// @param is_coupled  whether a sample's logits depend on its batch-mates, see is_batch_coupled
+  NetworkTarget(Model& model,
+                const SolverSetup& evaluation,
+                const std::optional<SolverSetup>& gradient,
+                bool is_coupled,
+                std::int64_t num_classes,
+                SolveLog& log,
+                TargetPhases phases = {});
+
+  std::int64_t num_classes() const override { return num_classes_; }
+  bool is_batch_independent() const override { return !is_coupled_; }
+
+  /// Number the rows of the coming batch; counters of queries restart at zero.
+  void begin_batch(std::int64_t rows);
+
+  /// Forward passes spent on each row since begin_batch.
+  const std::vector<std::int64_t>& queries() const { return queries_; }
+
+  const plan::Counters& counters() const { return counters_; }
+
+ private:
+  Tensor do_logits(const Tensor& x, const Tensor& rows) override;
+  LossGradient do_loss_and_gradient(const Tensor& x,
+                                    const Tensor& y,
+                                    Loss loss,
+                                    const Tensor& rows) override;
+  void count_queries(const Tensor& x, const Tensor& rows);
+  Tensor forward(const Tensor& x, ode::Session& session, const std::string& phase);
+
+  Model& model_;
+  ode::Session evaluation_;
+  ode::Session gradient_;
+  bool same_forward_ = true;  ///< both solvers compute the same map
+  bool is_coupled_;
+  std::int64_t num_classes_;
+  SolveLog& log_;
+  TargetPhases phases_;
+  plan::Counters counters_;
+  std::vector<std::int64_t> queries_;
+};
+
+/// True when a forward pass of `model` solves at least one ODE under a solver that couples the
+/// batch.
+bool is_batch_coupled(Model& model, const SolverSetup& solver, const Tensor& sample);
+
+}  // namespace unmask::engine

@@ -1,0 +1,107 @@
+#include "engine/worker.hpp"
+
+#include <chrono>
+#include <new>
+
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+#include <torch/version.h>
+
+#include "base/die_with_parent.hpp"
+#include "base/frames.hpp"
+#include "engine/executor.hpp"
+#include "run/messages.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::engine {
+namespace {
+
+// Progress is for people: a few messages a second are plenty, and sending costs a system call.
+class ProgressSender {
+ public:
+  ProgressSender(int fd, std::string key) : fd_(fd), key_(std::move(key)) {}
+
+  void operator()(std::int64_t done, std::int64_t total, const std::string& note) {
+    const auto now = std::chrono::steady_clock::now();
+    if (done < total && now - last_ < std::chrono::milliseconds(200)) return;
+    last_ = now;
+    base::write_frame(fd_, run::CellProgress{key_, done, total, note});
+  }
+
+ private:
+  int fd_;
+  std::string key_;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+void execute(int fd, Executor& executor, const run::Execute& order) {
+  ProgressSender progress(fd, order.key);
+  try {
+    const plan::CellResult result =
+        executor.execute(order.key,
+                         order.spec,
+                         order.locals,
+                         order.checkpoint,
+                         [&](std::int64_t done, std::int64_t total, const std::string& note) {
+                           progress(done, total, note);
+                         });
+    base::write_frame(fd, run::Result{order.key, result});
+  } catch (const base::FrameError&) {
+    throw;  // the host is gone: nobody to tell
+  } catch (const c10::Error& error) {
+    // Without the C++ backtrace that LibTorch appends to what().
+    base::write_frame(
+        fd, run::Failure{order.key, failure_class_of(error), error.what_without_backtrace()});
+  } catch (const std::exception& error) {
+    base::write_frame(fd, run::Failure{order.key, failure_class_of(error), error.what()});
+  } catch (...) {
+    base::write_frame(
+        fd, run::Failure{order.key, "plugin_error", "an exception of unknown type was thrown"});
+  }
+}
+
+}  // namespace
+
+void configure_libtorch(int threads) {
+  at::set_num_threads(threads);
+  at::set_num_interop_threads(1);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
+  // TF32 rounds products to 10 bits: attacks would differentiate another network than the CPU's.
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+}
+
+std::string failure_class_of(const std::exception& error) {
+  const std::string text = error.what();
+  const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+  if (dynamic_cast<const NumericError*>(&error) != nullptr) return "invalid";
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || says("out of memory") ||
+      says("not enough memory")) {
+    return "oom";
+  }
+  if (says("CUDA error") || says("CUDNN_STATUS")) return "device_fault";
+  return "plugin_error";
+}
+
+int worker_main(const WorkerOptions& options) {
+  base::die_with_parent();
+  configure_libtorch(options.threads);
+  try {
+    loader::Registry registry({options.plugin_dirs.begin(), options.plugin_dirs.end()});
+    Executor executor(registry, options.device, options.checkpoints);
+    base::write_frame(options.fd, run::Hello{::getpid(), options.device, TORCH_VERSION});
+    while (const auto frame = base::read_frame(options.fd)) {
+      const run::HostMessage message = run::parse_host_message(*frame);
+      if (std::holds_alternative<run::Stop>(message)) break;
+      execute(options.fd, executor, std::get<run::Execute>(message));
+    }
+  } catch (const base::FrameError& error) {
+    std::fprintf(stderr, "worker: connection to the host lost: %s\n", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+  return 0;
+}
+
+}  // namespace unmask::engine

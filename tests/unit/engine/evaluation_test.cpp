@@ -1,0 +1,165 @@
+#include "engine/evaluation.hpp"
+
+#include <torch/types.h>
+
+#include <gtest/gtest.h>
+
+#include "unit/engine/tiny_model.hpp"
+
+namespace unmask::engine {
+namespace {
+
+// Samples 0, 2 and 3 are classified correctly, sample 1 is not. Margins 0.4, 0.6, 0.1: with radius
+// 0.1 each pixel moves the difference by 0.2 at most, so exactly sample 3 can be fooled.
+plan::CellResult attack_with(const FunctionAttack::Function& function,
+                             double epsilon = 0.1,
+                             bool is_coupled = false,
+                             std::int64_t batch_size = 4) {
+  LinearModel model(difference_weight(), is_coupled);
+  const SolverSetup solver = make_setup(is_coupled);
+  const std::optional<SolverSetup> none;
+  const LoadedSplit data = four_samples();
+  const EvaluationInput input{
+      model, solver, none, data, 2, batch_size, batch_size, epsilon, "cpu", at::kFloat, 1};
+  FunctionAttack attack(function);
+  plan::CellResult result;
+  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
+  return result;
+}
+
+double metric(const plan::CellResult& result, const std::string& name) {
+  for (const plan::Metric& m : result.metrics) {
+    if (m.name == name) return m.value;
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return -1;
+}
+
+Tensor sign_step(Target& target, const Tensor& x, const Tensor& y, const Threat& threat) {
+  return project(x + threat.epsilon * target.loss_and_gradient(x, y, Loss::kMargin).gradient.sign(),
+                 x,
+                 threat);
+}
+
+TEST(EvaluateAttack, CountsCleanAndRobustSamples) {
+  const auto result = attack_with(sign_step);
+
+  EXPECT_EQ(metric(result, "clean_accuracy"), 0.75);
+  EXPECT_EQ(metric(result, "robust_accuracy"), 0.5);
+  ASSERT_EQ(result.outcomes.size(), 4u);
+  EXPECT_EQ(result.outcomes[3].clean_prediction, 1);
+  EXPECT_EQ(result.outcomes[3].prediction, 0);
+  // One float32 rounding below 0.1, see project().
+  EXPECT_NEAR(result.outcomes[3].distance, 0.1, 1e-7);
+}
+
+TEST(EvaluateAttack, LeavesMisclassifiedSamplesAlone) {
+  const auto result = attack_with(sign_step);
+
+  EXPECT_EQ(result.outcomes[1].distance, 0);
+  EXPECT_EQ(result.outcomes[1].queries, 0);
+  EXPECT_EQ(result.outcomes[0].queries, 1);
+}
+
+TEST(EvaluateAttack, HandsOverCorrectlyClassifiedSamplesOnly) {
+  std::int64_t seen = -1;
+  attack_with([&](Target& t, const Tensor& x, const Tensor&, const Threat&) {
+    seen = x.size(0);
+    EXPECT_TRUE(t.is_batch_independent());
+    return x;
+  });
+
+  EXPECT_EQ(seen, 3);
+}
+
+TEST(EvaluateAttack, HandsOverWholeBatchesOfACoupledTarget) {
+  std::int64_t seen = -1;
+  attack_with(
+      [&](Target& t, const Tensor& x, const Tensor&, const Threat&) {
+        seen = x.size(0);
+        EXPECT_FALSE(t.is_batch_independent());
+        return x;
+      },
+      0.1,
+      true);
+
+  EXPECT_EQ(seen, 4);
+}
+
+TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBall) {
+  const auto result =
+      attack_with([](Target&, const Tensor& x, const Tensor&, const Threat&) { return 1 - x; });
+
+  EXPECT_EQ(metric(result, "robust_accuracy"), 0.75);
+  EXPECT_EQ(metric(result, "threat_violations"),
+            3);  // |1 - 2 x| > 0.1 for 0.7, 0.2; 0.45 moves by exactly 0.1
+}
+
+TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBoxOrIsNotFinite) {
+  const auto box = attack_with(
+      [](Target&, const Tensor& x, const Tensor&, const Threat&) { return x + 0.5; }, 0.9);
+  const auto nan = attack_with(
+      [](Target&, const Tensor& x, const Tensor&, const Threat&) { return x * std::nanf(""); },
+      0.9);
+
+  EXPECT_EQ(metric(box, "threat_violations"), 3);
+  EXPECT_EQ(metric(nan, "threat_violations"), 3);
+  EXPECT_EQ(metric(nan, "robust_accuracy"), 0.75);
+}
+
+TEST(EvaluateAttack, WithoutARadiusChangesNothing) {
+  const auto result = attack_with(sign_step, 0);
+
+  for (const plan::SampleOutcome& o : result.outcomes) {
+    EXPECT_EQ(o.distance, 0);
+    EXPECT_EQ(o.prediction, o.clean_prediction);
+  }
+}
+
+TEST(EvaluateAttack, RefusesAnotherShape) {
+  EXPECT_THROW(attack_with([](Target&, const Tensor& x, const Tensor&, const Threat&) {
+                 return x.flatten(1);
+               }),
+               c10::Error);
+}
+
+TEST(EvaluateAttack, DoesNotDependOnTheBatchSizeWithoutCoupling) {
+  const auto whole = attack_with(sign_step);
+  const auto single = attack_with(sign_step, 0.1, false, 1);
+
+  EXPECT_EQ(nlohmann::json(whole).at("outcomes"), nlohmann::json(single).at("outcomes"));
+}
+
+class MeanProbe final : public Probe {
+ public:
+  std::vector<ProbeValue> measure(Target&,
+                                  const Tensor& x,
+                                  const Tensor&,
+                                  AttackContext&) override {
+    return {{"mean", x.flatten(1).mean(1)},
+            {"odd",
+             at::where(x.flatten(1).select(1, 0) > 0.5,
+                       x.flatten(1).select(1, 0),
+                       at::full({x.size(0)}, std::nanf("")))}};
+  }
+};
+
+TEST(EvaluateProbe, StoresValuesAndTheirSummary) {
+  LinearModel model(difference_weight());
+  const SolverSetup solver = make_setup(false);
+  const std::optional<SolverSetup> none;
+  const LoadedSplit data = four_samples();
+  const EvaluationInput input{model, solver, none, data, 2, 4, 3, 0, "cpu", at::kFloat, 1};
+  MeanProbe probe;
+  plan::CellResult result;
+
+  evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
+
+  EXPECT_EQ(result.sample_metrics.size(), 8u);
+  EXPECT_NEAR(metric(result, "mean.mean"), 0.5, 1e-7);
+  EXPECT_EQ(metric(result, "odd.not_finite"), 0.75);
+  EXPECT_NEAR(metric(result, "odd.max"), 0.7, 1e-7);
+}
+
+}  // namespace
+}  // namespace unmask::engine

@@ -1,0 +1,116 @@
+#include "engine/target.hpp"
+
+#include <torch/types.h>
+
+#include <gtest/gtest.h>
+
+#include "unit/engine/tiny_model.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::engine {
+namespace {
+
+// float64: comparisons with closed forms need room below float32's rounding.
+Tensor batch() {
+  return four_samples().images.to(torch::kDouble);
+}
+Tensor labels() {
+  return four_samples().labels;
+}
+LinearModel linear(bool has_ode = false) {
+  return LinearModel(difference_weight().to(torch::kDouble), has_ode);
+}
+
+TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
+  LinearModel model = linear();
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+
+  const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
+
+  // Margin loss of label 0: z1 - z0 = x1 - x0.
+  EXPECT_TRUE(
+      torch::equal(result.gradient[0].flatten(), torch::tensor({-1.0, 1.0}, torch::kDouble)));
+  EXPECT_TRUE(
+      torch::equal(result.gradient[2].flatten(), torch::tensor({1.0, -1.0}, torch::kDouble)));
+  EXPECT_NEAR(result.loss[0].item<double>(), -0.4, 1e-7);
+}
+
+TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
+  LinearModel model = linear(true);
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  target.begin_batch(4);
+
+  target.logits(batch());
+  target.loss_and_gradient(batch().narrow(0, 1, 2),
+                           labels().narrow(0, 1, 2),
+                           Loss::kMargin,
+                           torch::tensor({1, 2}, torch::kLong));
+
+  EXPECT_EQ(target.queries(), (std::vector<std::int64_t>{1, 2, 2, 1}));
+  EXPECT_EQ(target.counters().forwards, 6);
+  EXPECT_EQ(target.counters().backwards, 2);
+  EXPECT_EQ(target.counters().nfe, 2);  // one Euler evaluation per pass
+}
+
+TEST(NetworkTarget, DifferentiatesThroughTheGradientSolverAndAnswersWithTheOther) {
+  LinearModel model = linear(true);
+  SolveLog log;
+  NetworkTarget target(model, make_setup(true), make_setup(false), true, 2, log);
+
+  const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
+
+  // Euler in one step: y = x + x^2/2, so dy/dx = 1 + x; the answers are those of the adaptive
+  // solver.
+  EXPECT_NEAR(result.gradient[0].flatten()[1].item<double>(), 1.3, 1e-6);
+  EXPECT_TRUE(torch::equal(result.logits, target.logits(batch())));
+  ASSERT_EQ(log.rows().size(), 2u);
+  EXPECT_EQ(log.rows()[0].phase, "gradient");
+  EXPECT_EQ(log.rows()[1].phase, "attack");
+}
+
+TEST(NetworkTarget, NeedsOnePassWhenOnlyTheStepGradientDiffers) {
+  LinearModel model = linear(true);
+  SolverSetup frozen = make_setup(true);
+  frozen.options.step_gradient = ode::StepGradient::kNone;
+  SolverSetup full = make_setup(true);
+  full.options.step_gradient = ode::StepGradient::kFull;
+  SolveLog log;
+  NetworkTarget target(model, full, frozen, true, 2, log);
+
+  const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
+
+  EXPECT_EQ(target.counters().forwards, 4);
+  EXPECT_TRUE(torch::equal(result.logits, target.logits(batch())));
+}
+
+TEST(NetworkTarget, KnowsWhenBatchMatesMatter) {
+  LinearModel plain = linear();
+  LinearModel with_ode = linear(true);
+
+  EXPECT_FALSE(is_batch_coupled(plain, make_setup(true), batch()));
+  EXPECT_FALSE(is_batch_coupled(with_ode, make_setup(false), batch()));
+  EXPECT_TRUE(is_batch_coupled(with_ode, make_setup(true), batch()));
+}
+
+TEST(NetworkTarget, RefusesLogitsThatAreNotFinite) {
+  LinearModel model(torch::full({2, 2}, std::numeric_limits<double>::infinity(), torch::kDouble));
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+
+  EXPECT_THROW(target.logits(batch()), NumericError);
+}
+
+TEST(NetworkTarget, FreezesWeightsAndEvaluates) {
+  LinearModel model = linear();
+  model.is_training = true;
+  SolveLog log;
+  const NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+
+  EXPECT_FALSE(model.is_training);
+  EXPECT_FALSE(model.parameters()[0].tensor.requires_grad());
+}
+
+}  // namespace
+}  // namespace unmask::engine

@@ -1,0 +1,68 @@
+// unmask exec: execute one stored cell in this process, for a debugger or to check a number.
+
+#include <iostream>
+
+#include "cli/command_line.hpp"
+#include "cli/commands.hpp"
+#include "cli/host_context.hpp"
+#include "cli/load_study.hpp"
+#include "store/store.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace po = boost::program_options;
+
+int command_exec(const Arguments& arguments) {
+  CommandLine line(
+      "exec MANIFEST --cell KEY [options]",
+      "Executes one cell of a manifest without recording it and prints its result as JSON. An "
+      "attack or probe\nneeds the stored checkpoint of its training. KEY may be shortened as "
+      "long as it is unique.\nTo debug: gdb --args unmask exec ... (set follow-fork-mode child)");
+  line.positional("manifest", "the manifest");
+  line.options().add_options()(
+      "cell", po::value<std::string>()->required(), "key of the cell (unmask plan --list)")(
+      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N")(
+      "threads", po::value<int>()->default_value(1), "LibTorch threads");
+  line.add_database();
+  line.add_plugin_dir();
+  if (!line.parse(arguments)) return 0;
+
+  const HostContext host(line.plugin_dirs());
+  const PlannedStudy planned = plan_study(line.required("manifest"), host);
+  const std::string wanted = line.get<std::string>("cell");
+  const plan::Cell* cell = nullptr;
+  for (const plan::Cell& candidate : planned.plan.cells) {
+    if (!candidate.key.starts_with(wanted)) continue;
+    if (cell != nullptr)
+      throw UsageError("--cell " + wanted + " names several cells; give more digits");
+    cell = &candidate;
+  }
+  if (cell == nullptr)
+    throw UsageError("--cell " + wanted + " names no cell of the plan (unmask plan --list)");
+
+  const std::filesystem::path checkpoints =
+      std::filesystem::absolute(line.database()).parent_path() / "checkpoints";
+  nlohmann::json request = {{"key", cell->key},
+                            {"spec", cell->spec},
+                            {"locals", cell->locals},
+                            {"device", line.get<std::string>("device")},
+                            {"threads", line.get<int>("threads")},
+                            {"checkpoints", checkpoints.string()}};
+  if (cell->needs) {
+    const plan::Cell& training = planned.plan.cells[*cell->needs];
+    const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));
+    const auto found = stored.find(training.key);
+    if (found == stored.end() || !found->second) {
+      throw StoreError("the cell needs a checkpoint that is not stored yet: " +
+                       plan::title(training));
+    }
+    request["checkpoint"] = {{"sha256", found->second->sha256},
+                             {"bytes", found->second->bytes},
+                             {"path", found->second->path}};
+  }
+  constexpr double kADay = 86400;
+  std::cout << host.ask_engine("execute", request, kADay).dump(2) << "\n";
+  return 0;
+}
+
+}  // namespace unmask::cli

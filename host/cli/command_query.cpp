@@ -1,0 +1,65 @@
+// unmask query: ask the database.
+
+#include <iostream>
+
+#include "cli/command_line.hpp"
+#include "cli/commands.hpp"
+#include "manifest/suggest.hpp"
+#include "report/table.hpp"
+#include "store/queries.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace {
+
+namespace po = boost::program_options;
+
+void print_names() {
+  report::Table table{{"name", "answers"}, {}};
+  for (const store::NamedQuery& query : store::named_queries()) {
+    table.rows.push_back({std::string(query.name), std::string(query.description)});
+  }
+  report::print(std::cout, table, report::Format::kTable);
+}
+
+// A single word is the name of a query, anything else is SQL.
+std::string sql_of(const std::string& question) {
+  if (question.find_first_of(" \t\n;(") != std::string::npos) return question;
+  if (const store::NamedQuery* query = store::find_query(question)) return std::string(query->sql);
+  std::vector<std::string> names;
+  for (const store::NamedQuery& query : store::named_queries()) names.emplace_back(query.name);
+  throw UsageError("no query is named \"" + question + "\"\n" +
+                   manifest::help_for_unknown(question, names, "named queries"));
+}
+
+}  // namespace
+
+int command_query(const Arguments& arguments) {
+  CommandLine line(
+      "query NAME | \"SQL\" [options]",
+      "Answers a named query (see --list) or one SQL statement that only reads. The views and "
+      "tables are\ndescribed in docs/database.md.");
+  line.positional("question", "name or SQL");
+  line.options().add_options()("list", "list the named queries")(
+      "sql", "print the SQL of a named query instead of asking it")(
+      "format",
+      po::value<std::string>()->default_value("table"),
+      "table, csv, json, markdown or latex");
+  line.add_database();
+  if (!line.parse(arguments)) return 0;
+  if (line.has("list")) {
+    print_names();
+    return 0;
+  }
+  const std::string sql = sql_of(line.required("question"));
+  if (line.has("sql")) {
+    std::cout << sql << "\n";
+    return 0;
+  }
+  const report::Format format = report::parse_format(line.get<std::string>("format"));
+  const store::Store store = store::Store::open_reader(line.database());
+  report::print(std::cout, store::run_query(store, sql), format);
+  return 0;
+}
+
+}  // namespace unmask::cli

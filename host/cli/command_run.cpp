@@ -1,0 +1,179 @@
+// unmask run: run what is missing of a manifest and record it.
+
+#include <iostream>
+
+#include "cli/cell_filter.hpp"
+#include "cli/command_line.hpp"
+#include "cli/commands.hpp"
+#include "cli/execution.hpp"
+#include "cli/host_context.hpp"
+#include "cli/load_study.hpp"
+#include "cli/machine.hpp"
+#include "run/progress.hpp"
+#include "run/runner.hpp"
+#include "store/store.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
+
+namespace unmask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+// Writes what happens to the store, at once.
+class StoreRecorder final : public run::Recorder {
+ public:
+  StoreRecorder(store::Store& store, std::int64_t run) : store_(store), run_(run) {}
+
+  std::string attempt_started(const plan::Cell& cell, int pid, const std::string& device) override {
+    return store_.begin_attempt(run_, cell.key, pid, device);
+  }
+  void cell_done(const std::string& attempt,
+                 const plan::Cell&,
+                 const plan::CellResult& result) override {
+    store_.commit_result(attempt, result);
+  }
+  void cell_failed(const std::string& attempt,
+                   const plan::Cell&,
+                   const plan::CellFailure& failure,
+                   bool) override {
+    store_.fail_attempt(attempt, failure);
+  }
+  void cell_skipped(const plan::Cell& cell, const std::string& reason) override {
+    store_.skip_cell(run_, cell.key, reason);
+  }
+
+ private:
+  store::Store& store_;
+  std::int64_t run_;
+};
+
+// A stored training is only as good as its file: trainings whose checkpoint is missing or damaged
+// count as not done, and are trained again.
+void discard_lost_checkpoints(store::Store& store,
+                              const std::vector<plan::Cell>& cells,
+                              const fs::path& folder) {
+  for (const auto& [key, checkpoint] : store.lookup(cells)) {
+    if (!checkpoint) continue;
+    const fs::path file = folder / checkpoint->path;
+    std::string problem;
+    if (!fs::exists(file))
+      problem = "is missing";
+    else if (sha256_file(file) != checkpoint->sha256)
+      problem = "is damaged (its hash differs)";
+    if (problem.empty()) continue;
+    std::cerr << "note: checkpoint " << file.string() << " " << problem
+              << "; it will be trained again\n";
+    store.discard_result(key, "checkpoint file " + problem);
+  }
+}
+
+int exit_code_of(const run::RunSummary& summary) {
+  return static_cast<int>(summary.is_complete() ? ExitCode::kDone : ExitCode::kCellsFailed);
+}
+
+// Study names what to do when something could not be done.
+void print_summary(const run::RunSummary& summary,
+                   const std::string& manifest,
+                   const fs::path& database) {
+  std::cerr << summary.ran << " cells ran, " << summary.hit << " were stored";
+  if (summary.failed > 0) std::cerr << ", " << summary.failed << " failed";
+  if (summary.skipped > 0) std::cerr << ", " << summary.skipped << " skipped";
+  if (summary.interrupted + summary.not_run > 0) {
+    std::cerr << ", " << summary.interrupted + summary.not_run << " left";
+  }
+  std::cerr << " (" << run::duration_text(summary.wall_s) << "); results in " << database.string()
+            << "\n";
+  if (summary.failed > 0) {
+    std::cerr << "what failed and why: unmask query failures --db " << database.string() << "\n";
+  }
+  if (summary.interrupted + summary.not_run > 0) {
+    std::cerr << "to go on: unmask run " << manifest << " --db " << database.string() << "\n";
+  }
+}
+
+}  // namespace
+
+int command_run(const Arguments& arguments) {
+  CommandLine line(
+      "run MANIFEST [options]",
+      "Runs the cells of a manifest that are not stored yet and records each as soon as it is "
+      "finished.\nKill it at any time; the same command again runs exactly what is missing. "
+      "Ctrl-C once lets running\ncells finish, twice stops at once.");
+  line.positional("manifest", "the manifest");
+  line.options().add_options()("device",
+                               po::value<std::string>()->default_value("auto"),
+                               "auto, cpu, cuda (all devices) or cuda:N")(
+      "workers",
+      po::value<int>(),
+      "worker processes; default: one per processor, or per CUDA device")(
+      "only",
+      po::value<std::vector<std::string>>()->composing(),
+      "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(
+      "fail-fast", "begin no further cell after a failure")(
+      "progress",
+      po::value<std::string>()->default_value("auto"),
+      "auto, terminal, plain, json or none");
+  line.add_database();
+  line.add_plugin_dir();
+  if (!line.parse(arguments)) return 0;
+  const std::string file = line.required("manifest");
+  const auto progress =
+      run::make_progress(run::parse_progress_mode(line.get<std::string>("progress")));
+
+  const HostContext host(line.plugin_dirs());
+  const PlannedStudy planned = plan_study(file, host);
+  if (!planned.plan.dataset_problems.empty()) {
+    const auto& [name, problem] = *planned.plan.dataset_problems.begin();
+    throw DataError("data set \"" + name + "\" of " + file + " cannot be used: " + problem);
+  }
+  const Execution execution = decide_execution(line.get<std::string>("device"),
+                                               line.find<int>("workers"),
+                                               planned.study.run,
+                                               planned.catalog.cuda_devices);
+  const std::vector<plan::Cell> cells = filter_cells(
+      planned.plan.cells,
+      line.find<std::vector<std::string>>("only").value_or(std::vector<std::string>{}));
+
+  const fs::path database = line.database();
+  const fs::path folder = fs::absolute(database).parent_path();
+  const fs::path checkpoints = folder / "checkpoints";
+  store::Store store = store::Store::open_writer(database);
+  discard_lost_checkpoints(store, cells, checkpoints);
+
+  store::RunInfo info;
+  info.argv = arguments;
+  info.argv.insert(info.argv.begin(), {"unmask", "run"});
+  info.environment = describe_machine();
+  info.environment.update(planned.preparation.environment);
+  info.environment["execution"] = execution.text();
+  const GitState git = git_state(fs::path(file).parent_path());
+  info.git_commit = git.commit;
+  info.git_dirty = git.dirty;
+  const std::int64_t run = store.begin_run(planned.study, info);
+  store.register_cells(run, planned.catalog, cells);
+
+  run::StopRequest stop;
+  const run::StopSignals signals(stop);
+  run::RunOptions options;
+  options.workers = static_cast<int>(execution.devices.size());
+  options.worker_command = [&](int slot) {
+    return host.worker_command(
+        execution.devices[static_cast<std::size_t>(slot)], execution.threads, checkpoints);
+  };
+  options.timeout_s = planned.study.run.timeout_s;
+  options.crash_retries = planned.study.run.crash_retries;
+  options.fail_fast = planned.study.run.fail_fast || line.has("fail-fast");
+  options.stop = &stop;
+  options.log_folder = folder / "logs";
+  StoreRecorder recorder(store, run);
+  const run::RunSummary summary =
+      run::run_cells(cells, store.lookup(cells), options, recorder, *progress);
+  const int code = exit_code_of(summary);
+  store.end_run(run, code);
+  print_summary(summary, file, database);
+  return code;
+}
+
+}  // namespace unmask::cli

@@ -1,0 +1,21 @@
+#pragma once
+// The commands of `unmask`, one file each. Every function gets the arguments behind its name and
+// returns the exit code; errors are exceptions, which main() turns into one message.
+
+#include <string>
+#include <vector>
+
+namespace unmask::cli {
+
+using Arguments = std::vector<std::string>;
+
+int command_check(const Arguments& arguments);
+int command_plan(const Arguments& arguments);
+int command_run(const Arguments& arguments);
+int command_status(const Arguments& arguments);
+int command_exec(const Arguments& arguments);
+int command_query(const Arguments& arguments);
+int command_plugins(const Arguments& arguments);
+int command_doctor(const Arguments& arguments);
+
+}  // namespace unmask::cli

@@ -1,0 +1,84 @@
+#include "cli/cost.hpp"
+
+#include <algorithm>
+#include <map>
+#include <variant>
+#include <vector>
+
+#include "report/table.hpp"
+#include "run/progress.hpp"
+#include "store/queries.hpp"
+
+namespace unmask::cli {
+namespace {
+
+using nlohmann::json;
+
+// What decides how long a cell takes, without what does not (seeds, fingerprints, data content).
+std::string class_of(const json& spec) {
+  json parts = {spec.at("kind")};
+  for (const char* name : {"model", "solver", "gradient", "objective", "attack", "probe"}) {
+    if (const auto part = spec.find(name); part != spec.end() && part->is_object()) {
+      parts.push_back({name, part->at("plugin"), part->at("params")});
+    }
+  }
+  parts.push_back(spec.at("dataset").at("params"));
+  if (const auto samples = spec.find("samples"); samples != spec.end()) parts.push_back(*samples);
+  return parts.dump();
+}
+
+std::map<std::string, double> precedents(const std::filesystem::path& database) {
+  std::map<std::string, std::vector<double>> times;
+  if (!std::filesystem::exists(database)) return {};
+  const store::Store store = store::Store::open_reader(database);
+  const report::Table table = store::run_query(
+      store,
+      "SELECT c.spec_json, a.wall_s FROM cell c JOIN attempt a ON a.cell_id = c.id "
+      "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
+  for (const auto& row : table.rows) {
+    const double seconds = std::holds_alternative<double>(row[1])
+                               ? std::get<double>(row[1])
+                               : static_cast<double>(std::get<std::int64_t>(row[1]));
+    times[class_of(json::parse(std::get<std::string>(row[0])))].push_back(seconds);
+  }
+  std::map<std::string, double> medians;
+  for (auto& [name, values] : times) {
+    std::sort(values.begin(), values.end());
+    medians[name] = values[values.size() / 2];
+  }
+  return medians;
+}
+
+}  // namespace
+
+CostEstimate estimate_cost(const plan::Plan& plan,
+                           const store::DoneCells& done,
+                           const std::filesystem::path& database,
+                           std::size_t workers) {
+  CostEstimate estimate;
+  const auto known = precedents(database);
+  for (const plan::Cell& cell : plan.cells) {
+    if (done.contains(cell.key)) continue;
+    const auto found = known.empty() ? known.end() : known.find(class_of(cell.spec));
+    if (found == known.end()) {
+      ++estimate.unknown_cells;
+    } else {
+      ++estimate.known_cells;
+      estimate.wall_s += found->second / static_cast<double>(workers);
+    }
+  }
+  return estimate;
+}
+
+std::string to_text(const CostEstimate& estimate) {
+  if (estimate.known_cells + estimate.unknown_cells == 0) return "nothing to run";
+  if (estimate.known_cells == 0) return "unknown: no cell like these is in the database yet";
+  std::string text = "about " + run::duration_text(estimate.wall_s);
+  if (estimate.unknown_cells > 0) {
+    text +=
+        ", and " + std::to_string(estimate.unknown_cells) + " cells of kinds that never ran here";
+  }
+  return text;
+}
+
+}  // namespace unmask::cli

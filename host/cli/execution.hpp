@@ -1,0 +1,33 @@
+#pragma once
+// Where cells run: devices, worker processes, threads.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "manifest/study.hpp"
+
+namespace unmask::cli {
+
+/// One device per worker slot, and LibTorch threads of each worker.
+struct Execution {
+  std::vector<std::string> devices;  ///< entry i is the device of slot i: "cpu", "cuda:0"
+  int threads = 1;
+
+  std::string text() const;  ///< "2 workers x 1 thread on cpu"
+};
+
+/// Decide from --device, --workers and the manifest's run settings.
+///
+/// On the CPU the default is one worker per processor with one thread each: measured with
+/// LibTorch 1.13 on two processors, two single-threaded workers finish a study in about half the
+/// time of one worker with two threads (bench/RESULTS.md), and results do not depend on the number
+/// of workers. On CUDA it is one worker per device.
+/// @param device   "auto", "cpu", "cuda" (all devices) or "cuda:N"
+/// @throws UsageError for another device, or one that is not there
+Execution decide_execution(const std::string& device,
+                           std::optional<int> workers,
+                           const manifest::RunSettings& settings,
+                           int cuda_devices);
+
+}  // namespace unmask::cli

@@ -1,0 +1,122 @@
+#include "cli/host_context.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/child.hpp"
+#include "loader/discover.hpp"
+#include "loader/folders.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+// LibTorch's thread pools read these when the library is loaded.
+std::vector<std::string> thread_environment(int threads) {
+  const std::string n = std::to_string(threads);
+  return {"OMP_NUM_THREADS=" + n, "OPENBLAS_NUM_THREADS=" + n, "MKL_NUM_THREADS=" + n};
+}
+
+std::string first_line(const std::string& text) {
+  const auto end = text.find('\n');
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
+    : executable_(fs::read_symlink("/proc/self/exe")),
+      plugin_folders_(loader::plugin_folders(
+          plugin_dirs, std::getenv(loader::kPluginPathVariable), executable_)) {}
+
+std::vector<std::string> HostContext::folder_names() const {
+  std::vector<std::string> names;
+  for (const fs::path& folder : plugin_folders_) names.push_back(folder.string());
+  return names;
+}
+
+loader::Catalog HostContext::catalog() const {
+  const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
+                                    thread_environment(1)};
+  return loader::discover_in_child(command, plugin_folders_);
+}
+
+loader::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
+  const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
+                                    thread_environment(1)};
+  return loader::inspect_in_child(command, files);
+}
+
+json HostContext::ask_engine(const std::string& command, json request, double timeout_s) const {
+  request["plugin_dirs"] = folder_names();
+  const base::ChildOutput child =
+      base::run_child({executable_.string(), kEngineCommand, command, request.dump()},
+                      timeout_s,
+                      std::size_t{1} << 30,
+                      thread_environment(1));
+  if (child.timed_out) {
+    throw PluginError("the engine did not answer \"" + command + "\" within " +
+                      std::to_string(static_cast<int>(timeout_s)) + " s");
+  }
+  if (!child.status.is_success()) {
+    const std::string reason = child.err.empty() ? base::describe(child.status) : child.err;
+    const int code = child.status.exit_code.value_or(static_cast<int>(ExitCode::kPlugin));
+    throw Error(static_cast<ExitCode>(code), reason);
+  }
+  return json::parse(first_line(child.out));
+}
+
+Preparation HostContext::prepare(const manifest::Study& study) const {
+  const auto used = plan::used_datasets(study);
+  json request = {{"datasets", json::array()}};
+  for (const auto& [id, definition] : used) {
+    request["datasets"].push_back({{"plugin", definition.plugin}, {"params", definition.params}});
+  }
+  // Hashing a large data set on a slow disk takes its time.
+  const json answer = ask_engine("prepare", std::move(request), 3600);
+  Preparation result;
+  result.environment = answer.at("environment");
+  std::size_t i = 0;
+  for (const auto& [id, definition] : used) {
+    const json& facts = answer.at("datasets").at(i++);
+    result.datasets[id] = {facts.at("content_hash").get<std::string>(),
+                           facts.at("problem").get<std::string>(),
+                           facts.at("test_count").get<std::int64_t>()};
+  }
+  return result;
+}
+
+run::WorkerCommand HostContext::worker_command(const std::string& device,
+                                               int threads,
+                                               const fs::path& checkpoints) const {
+  const json request = {{"device", device},
+                        {"threads", threads},
+                        {"checkpoints", checkpoints.string()},
+                        {"plugin_dirs", folder_names()}};
+  return {{executable_.string(), kEngineCommand, "worker", "{fd}", request.dump()},
+          thread_environment(threads)};
+}
+
+int run_engine(const fs::path& executable, int argc, const char* const* argv) {
+  const fs::path library =
+      executable.parent_path().parent_path() / "lib/unmask/libunmask_engine.so";
+  void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    std::fprintf(stderr, "unmask: cannot load the engine: %s\n", ::dlerror());
+    return static_cast<int>(ExitCode::kPlugin);
+  }
+  using EngineMain = int (*)(int, const char* const*);
+  void* symbol = ::dlsym(handle, "unmask_engine_main");
+  if (symbol == nullptr) {
+    std::fprintf(stderr, "unmask: %s is not the engine of unmask\n", library.c_str());
+    return static_cast<int>(ExitCode::kPlugin);
+  }
+  return reinterpret_cast<EngineMain>(symbol)(argc, argv);
+}
+
+}  // namespace unmask::cli

@@ -1,0 +1,96 @@
+// The `unmask` executable: finds the command, turns errors into one message and an exit code.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "cli/commands.hpp"
+#include "cli/host_context.hpp"
+#include "manifest/suggest.hpp"
+#include "unmask/errors.hpp"
+
+namespace {
+
+struct Command {
+  const char* name;
+  int (*function)(const unmask::cli::Arguments&);
+  const char* summary;
+};
+
+constexpr Command kCommands[] = {
+    {"check", unmask::cli::command_check, "validate a manifest and name every error in it"},
+    {"plan",
+     unmask::cli::command_plan,
+     "show what a manifest asks for, what is stored, what will run"},
+    {"run", unmask::cli::command_run, "run what is missing of a manifest and record it"},
+    {"status", unmask::cli::command_status, "show how much of a manifest is done, and what failed"},
+    {"exec",
+     unmask::cli::command_exec,
+     "execute one stored cell in this process, without recording it"},
+    {"query", unmask::cli::command_query, "ask the database: a named query or SQL"},
+    {"plugins", unmask::cli::command_plugins, "list, show and check plugins"},
+    {"doctor", unmask::cli::command_doctor, "show LibTorch, BLAS, devices, SQLite, plugin folders"},
+};
+
+void print_help(std::ostream& out) {
+  out << "unmask " UNMASK_VERSION
+         " - tells whether a classifier is robust or merely hides its gradients\n\n"
+         "usage: unmask COMMAND [ARGUMENTS] [--help]\n\n";
+  for (const Command& command : kCommands) {
+    out << "  " << command.name << std::string(10 - std::strlen(command.name), ' ')
+        << command.summary << "\n";
+  }
+  out << "\nexit codes: 0 done, 1 some cells failed, 2 usage, 3 manifest or data, 4 plugin, 5 "
+         "database, "
+         "70 bug\n";
+}
+
+int run_command(const std::string& name, const unmask::cli::Arguments& arguments) {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command.function(arguments);
+    names.emplace_back(command.name);
+  }
+
+  throw unmask::UsageError("unknown command \"" + name + "\"\n" +
+                           unmask::manifest::help_for_unknown(name, names, "commands"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 1 && std::strcmp(argv[1], unmask::cli::kEngineCommand) == 0) {
+      return unmask::cli::run_engine(
+          std::filesystem::read_symlink("/proc/self/exe"), argc - 2, argv + 2);
+    }
+    const std::string name = argc > 1 ? argv[1] : "";
+    if (name.empty() || name == "--help" || name == "-h" || name == "help") {
+      print_help(name.empty() ? std::cerr : std::cout);
+      return name.empty() ? static_cast<int>(unmask::ExitCode::kUsage) : 0;
+    }
+    if (name == "--version") {
+      std::cout << "unmask " UNMASK_VERSION "\n";
+      return 0;
+    }
+    const int code = run_command(name, {argv + 2, argv + argc});
+    std::cout.flush();
+    // A full disk behind a redirection must not pass for success.
+    if (!std::cout)
+      throw unmask::Error(unmask::ExitCode::kStore, "cannot write to standard output");
+    return code;
+  } catch (const unmask::Error& error) {
+    std::cerr << "unmask: " << error.what() << "\n";
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    std::cerr << "unmask: out of memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "unmask: " << error.what() << "\n";
+  }
+  return static_cast<int>(unmask::ExitCode::kInternal);
+}

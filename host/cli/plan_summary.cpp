@@ -1,0 +1,51 @@
+#include "cli/plan_summary.hpp"
+
+#include <filesystem>
+
+#include "report/table.hpp"
+
+namespace unmask::cli {
+
+std::size_t PlanSummary::total() const {
+  std::size_t sum = 0;
+  for (const Count& count : of_kind) sum += count.total;
+  return sum;
+}
+
+std::size_t PlanSummary::stored() const {
+  std::size_t sum = 0;
+  for (const Count& count : of_kind) sum += count.stored;
+  return sum;
+}
+
+PlanSummary summarize(const plan::Plan& plan, const std::filesystem::path& database) {
+  PlanSummary summary;
+  if (std::filesystem::exists(database)) {
+    summary.done = store::Store::open_reader(database).lookup(plan.cells);
+  }
+  for (const plan::Cell& cell : plan.cells) {
+    PlanSummary::Count& count = summary.of_kind[static_cast<std::size_t>(cell.kind)];
+    ++count.total;
+    if (summary.done.contains(cell.key)) ++count.stored;
+  }
+  return summary;
+}
+
+std::string to_text(const PlanSummary& summary) {
+  report::Table table{{"cells", "total", "stored", "to run"}, {}};
+  const auto row = [&](const std::string& name, std::size_t total, std::size_t stored) {
+    table.rows.push_back({name,
+                          static_cast<std::int64_t>(total),
+                          static_cast<std::int64_t>(stored),
+                          static_cast<std::int64_t>(total - stored)});
+  };
+  for (std::size_t kind = 0; kind < summary.of_kind.size(); ++kind) {
+    row(plan::to_string(static_cast<plan::CellKind>(kind)),
+        summary.of_kind[kind].total,
+        summary.of_kind[kind].stored);
+  }
+  row("all", summary.total(), summary.stored());
+  return report::to_text(table, report::Format::kTable);
+}
+
+}  // namespace unmask::cli

@@ -1,0 +1,81 @@
+#include "cli/cell_filter.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace {
+
+using plan::Cell;
+using plan::CellKind;
+
+// Two trainings, an attack on each, and a probe on the second.
+std::vector<Cell> cells() {
+  std::vector<Cell> result(5);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].key = "key" + std::to_string(i);
+    result[i].labels.model = i == 0 || i == 2 ? "plain" : "ode";
+  }
+  for (const std::size_t i : {2u, 3u}) {
+    result[i].kind = CellKind::kAttack;
+    result[i].needs = i - 2;
+    result[i].labels.method = "pgd_margin";
+    result[i].labels.solver = "rk4";
+    result[i].labels.epsilon_text = "8/255";
+  }
+  result[4].kind = CellKind::kProbe;
+  result[4].needs = 1;
+  result[4].labels.method = "norms";
+  return result;
+}
+
+std::vector<std::string> keys(const std::vector<Cell>& chosen) {
+  std::vector<std::string> result;
+  for (const Cell& cell : chosen) result.push_back(cell.key);
+  return result;
+}
+
+using ::testing::ElementsAre;
+
+TEST(FilterCells, KeepsAllWithoutAFilter) {
+  EXPECT_EQ(filter_cells(cells(), {}).size(), 5u);
+}
+
+TEST(FilterCells, KeepsMatchesAndTheTrainingsTheyNeed) {
+  EXPECT_THAT(keys(filter_cells(cells(), {"attack=pgd*,model=ode"})), ElementsAre("key1", "key3"));
+}
+
+TEST(FilterCells, RenumbersWhatIsNeeded) {
+  EXPECT_EQ(filter_cells(cells(), {"probe=norms"}).at(1).needs, 0u);
+}
+
+TEST(FilterCells, JoinsSeveralFilters) {
+  EXPECT_THAT(keys(filter_cells(cells(), {"probe=*", "attack=*,model=plain"})),
+              ElementsAre("key0", "key1", "key2", "key4"));
+}
+
+TEST(FilterCells, MatchesTheOwnGradientByItsToken) {
+  EXPECT_EQ(filter_cells(cells(), {"gradient=@eval,kind=attack"}).size(), 4u);
+}
+
+TEST(FilterCells, RefusesAnUnknownAxisWithASuggestion) {
+  try {
+    filter_cells(cells(), {"atack=pgd"});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("did you mean \"attack\"?"));
+  }
+}
+
+TEST(FilterCells, RefusesAFilterThatMatchesNothing) {
+  EXPECT_THROW(filter_cells(cells(), {"attack=spsa"}), UsageError);
+}
+
+TEST(FilterCells, RefusesAFilterWithoutAPattern) {
+  EXPECT_THROW(filter_cells(cells(), {"attack"}), UsageError);
+}
+
+}  // namespace
+}  // namespace unmask::cli

@@ -1,0 +1,54 @@
+#include "cli/execution.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/machine.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(Execution, UsesOneSingleThreadedWorkerPerProcessorOnTheCpu) {
+  const Execution e = decide_execution("cpu", std::nullopt, {}, 0);
+
+  EXPECT_EQ(e.devices.size(), static_cast<std::size_t>(usable_processors()));
+  EXPECT_EQ(e.threads, 1);
+}
+
+TEST(Execution, AutoPrefersCudaAndFallsBackToTheCpu) {
+  EXPECT_THAT(decide_execution("auto", std::nullopt, {}, 2).devices,
+              ElementsAre("cuda:0", "cuda:1"));
+  EXPECT_THAT(decide_execution("auto", 1, {}, 0).devices, ElementsAre("cpu"));
+}
+
+TEST(Execution, DealsWorkersRoundAmongDevices) {
+  EXPECT_THAT(decide_execution("cuda", 3, {}, 2).devices,
+              ElementsAre("cuda:0", "cuda:1", "cuda:0"));
+  EXPECT_THAT(decide_execution("cuda:1", 2, {}, 2).devices, ElementsAre("cuda:1", "cuda:1"));
+}
+
+TEST(Execution, CommandLineOverridesTheManifest) {
+  manifest::RunSettings settings;
+  settings.workers = 4;
+
+  EXPECT_EQ(decide_execution("cpu", std::nullopt, settings, 0).devices.size(), 4u);
+  EXPECT_EQ(decide_execution("cpu", 2, settings, 0).devices.size(), 2u);
+}
+
+TEST(Execution, RefusesDevicesThatAreNotThere) {
+  EXPECT_THROW(decide_execution("cuda", std::nullopt, {}, 0), UsageError);
+  EXPECT_THROW(decide_execution("cuda:2", std::nullopt, {}, 2), UsageError);
+  EXPECT_THROW(decide_execution("cuda:x", std::nullopt, {}, 2), UsageError);
+  EXPECT_THROW(decide_execution("gpu", std::nullopt, {}, 2), UsageError);
+  EXPECT_THROW(decide_execution("cpu", 0, {}, 0), UsageError);
+}
+
+TEST(Execution, SaysHowItRuns) {
+  EXPECT_EQ(decide_execution("cpu", 2, {}, 0).text(), "2 workers x 1 thread on cpu");
+}
+
+}  // namespace
+}  // namespace unmask::cli

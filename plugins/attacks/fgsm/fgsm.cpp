@@ -1,0 +1,51 @@
+// Fast gradient sign method: one step of length epsilon.
+
+#include <torch/types.h>
+
+#include "../../common/attack_tools.hpp"
+#include "unmask/plugin.hpp"
+
+namespace unmask {
+namespace {
+
+class Fgsm final : public Attack {
+ public:
+  static PluginInfo info() {
+    return {
+        .version = "1.0",
+        .summary = "one gradient step of length epsilon",
+        .source = "Goodfellow, Shlens, Szegedy 2015, arXiv 1412.6572",
+        .params =
+            {choice("norm", {"linf", "l2"}, "norm of the ball and of the step").by_default("linf"),
+             choice("loss", {"ce", "margin"}, "loss whose gradient is followed").by_default("ce")},
+        .capabilities = {}};
+  }
+
+  explicit Fgsm(const Params& params)
+      : norm_(common::norm_of(params.get_text("norm"))),
+        loss_(common::loss_of(params.get_text("loss"))) {}
+
+  Norm norm() const override { return norm_; }
+
+  Tensor perturb(Target& target,
+                 const Tensor& x,
+                 const Tensor& y,
+                 const Threat& threat,
+                 AttackContext&) override {
+    common::check_threat(threat, norm_);
+    if (threat.epsilon == 0 || x.size(0) == 0) return x.clone();
+
+    const Tensor gradient = target.loss_and_gradient(x, y, loss_).gradient;
+    const Tensor step = common::ascent_direction(gradient, norm_) * threat.epsilon;
+    return project(x + step, x, threat);
+  }
+
+ private:
+  Norm norm_;
+  Loss loss_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::Fgsm)

@@ -1,0 +1,78 @@
+// SONet: every layer is a stabilised ODE, the stem, the stages and the classifier.
+
+#include <torch/nn.h>
+
+#include "../../common/skew_block.hpp"
+#include "../../common/skew_classifier.hpp"
+#include "../../common/stage_widths.hpp"
+#include "unmask/module_model.hpp"
+
+namespace unmask {
+namespace {
+
+class SoNetImpl final : public torch::nn::Module {
+ public:
+  static PluginInfo info() {
+    std::vector<ParamSpec> params = plugins::stage_params();
+    for (ParamSpec& spec : plugins::skew_params()) params.push_back(std::move(spec));
+    return {.version = "1.0",
+            .summary = "SONet: stem, stages and classifier are stabilised ODEs",
+            .source = "Huang, Yu, Zhang, Ma, Yao 2021 (MSML, PMLR 145), arXiv 2009.13145",
+            .params = std::move(params),
+            .capabilities = {"ode"}};
+  }
+
+  SoNetImpl(const Params& params, const ModelContext& context) {
+    const std::vector<plugins::Stage> stages = plugins::read_stages(params);
+    const plugins::SkewOptions options = plugins::read_skew(params);
+    check_image(stages, context);
+    std::int64_t width = params.get_integer("channels");
+    blocks_.push_back(register_module(
+        "conv1",
+        std::make_shared<plugins::SkewBlockImpl>("conv1", context.channels, width, 1, options)));
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const std::string layer_name = "layer" + std::to_string(i + 1);
+      torch::nn::ModuleList layer;
+      for (std::int64_t j = 0; j < stages[i].blocks; ++j) {
+        blocks_.push_back(
+            std::make_shared<plugins::SkewBlockImpl>(layer_name + "." + std::to_string(j),
+                                                     width,
+                                                     stages[i].width,
+                                                     j == 0 ? stages[i].stride : 1,
+                                                     options));
+        layer->push_back(blocks_.back());
+        width = stages[i].width;
+      }
+      register_module(layer_name, layer);
+    }
+    linear_ = register_module("linear",
+                              std::make_shared<plugins::SkewClassifierImpl>(
+                                  "linear", width, context.num_classes, options));
+  }
+
+  Tensor forward(const Tensor& x, OdeContext& ode) {
+    Tensor y = x;
+    for (const auto& block : blocks_) y = block->forward(y, ode);
+    return linear_->forward(y.mean({2, 3}), ode);
+  }
+
+ private:
+  /// A block of stride 2 needs at least 2 x 2 pixels.
+  static void check_image(const std::vector<plugins::Stage>& stages, const ModelContext& context) {
+    std::int64_t size = std::min(context.height, context.width);
+    for (const plugins::Stage& stage : stages) size /= stage.stride;
+    if (size < 1) {
+      throw ParamError("strides halve an image of " + std::to_string(context.height) + " x " +
+                       std::to_string(context.width) +
+                       " pixels to nothing; use fewer stages of stride 2");
+    }
+  }
+
+  std::vector<std::shared_ptr<plugins::SkewBlockImpl>> blocks_;
+  std::shared_ptr<plugins::SkewClassifierImpl> linear_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::ModuleModel<unmask::SoNetImpl>)

@@ -1,0 +1,302 @@
+// What every attack must keep, whatever it does: the ball, the box, the rules of Target, and
+// results that belong to samples and not to batches. Runs over all attacks in the plugin folder.
+
+#include <torch/types.h>
+
+#include <gtest/gtest.h>
+
+#include "conformance/plugin_list.hpp"
+#include "support/attack_run.hpp"
+#include "support/linear_target.hpp"
+
+namespace unmask::test {
+namespace {
+
+constexpr double kEpsilon = 0.04;
+const auto kDouble = at::TensorOptions().dtype(at::kDouble);
+
+// Three classes on six 4 x 4 images with pixels at both ends of the box. All images are classified
+// correctly; the margins range from a small part to several times of what the attacks can do.
+struct Problem {
+  explicit Problem(at::ScalarType type = at::kDouble) {
+    std::vector<std::int64_t> ids = {0, 1, 2, 3, 4, 5};
+    SampleRandom random(5, ids);
+    x = random.uniform(at::empty({6, 1, 4, 4}, kDouble), -0.2, 1.2).clamp(0, 1);
+    weight = random.stream("weights").normal(at::empty({6, 16}, kDouble)).narrow(0, 0, 3);
+    bias = at::zeros({3}, kDouble);
+    x = x.to(type);
+    weight = weight.contiguous().to(type);
+    bias = bias.to(type);
+    y = target().answer(x).argmax(1);
+  }
+
+  LinearTarget target() const { return {weight, bias}; }
+
+  Tensor x, y, weight, bias;
+};
+
+// Parameter values under which an attack is tested: the defaults, with every choice of a norm.
+std::vector<Values> variants(const std::string& id) {
+  std::vector<Values> result;
+  for (const ParamSpec& spec : plugin_descriptor("attack", id).info().params) {
+    if (spec.name != "norm") continue;
+    for (const std::string& norm : spec.choices) result.push_back({{"norm", norm}});
+  }
+  if (result.empty()) result.push_back({});
+  return result;
+}
+
+class AttackConformance : public testing::TestWithParam<std::string> {
+ protected:
+  // With ids 0, 1, ... unless others are given.
+  static Tensor run(const Values& values,
+                    Target& target,
+                    const Tensor& x,
+                    const Tensor& y,
+                    double epsilon = kEpsilon,
+                    std::vector<std::int64_t> ids = {}) {
+    const auto instance = make_plugin<Attack>("attack", GetParam(), values);
+    AttackContext context = ids.empty() ? context_for(x) : context_for(std::move(ids));
+    return instance->perturb(target, x, y, {instance->norm(), epsilon, 0, 1}, context);
+  }
+};
+
+TEST_P(AttackConformance, DeclaresASoundTable) {
+  EXPECT_EQ(table_violation(plugin_descriptor("attack", GetParam()).info().params), std::nullopt);
+}
+
+TEST_P(AttackConformance, ReadsEveryDeclaredParameter) {
+  const PluginDescriptor& descriptor = plugin_descriptor("attack", GetParam());
+  const Params params(descriptor.info().params, {});
+  const std::unique_ptr<Attack> instance(static_cast<Attack*>(descriptor.create(params, nullptr)));
+  const Problem problem;
+  LinearTarget target = problem.target();
+  AttackContext context = context_for(problem.x);
+
+  instance->perturb(target, problem.x, problem.y, {instance->norm(), kEpsilon, 0, 1}, context);
+
+  EXPECT_TRUE(params.unread().empty()) << params.unread().front();
+}
+
+TEST_P(AttackConformance, StaysInTheBallAndInTheBox) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (const Values& values : variants(GetParam())) {
+      const Problem problem(type);
+      const auto instance = make_plugin<Attack>("attack", GetParam(), values);
+      for (const double epsilon : {8.0 / 255, 0.3, 2.0}) {
+        LinearTarget target = problem.target();
+
+        const Tensor point = run(values, target, problem.x, problem.y, epsilon);
+
+        const double moved = distance(point, problem.x, instance->norm()).max().item<double>();
+        EXPECT_LE(moved, epsilon * (1 + 1e-6) + 1e-7);
+        EXPECT_GE(point.min().item<double>(), 0.0);
+        EXPECT_LE(point.max().item<double>(), 1.0);
+      }
+    }
+  }
+}
+
+TEST_P(AttackConformance, KeepsShapeAndType) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const Problem problem(type);
+    LinearTarget target = problem.target();
+
+    const Tensor point = run({}, target, problem.x, problem.y);
+
+    EXPECT_EQ(point.sizes(), problem.x.sizes());
+    EXPECT_EQ(point.scalar_type(), type);
+    EXPECT_FALSE(point.requires_grad());
+  }
+}
+
+TEST_P(AttackConformance, ReturnsTheImagesForAnEmptyBall) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+
+    EXPECT_TRUE(at::equal(run(values, target, problem.x, problem.y, 0.0), problem.x));
+  }
+}
+
+TEST_P(AttackConformance, AcceptsABatchOfNothing) {
+  const Problem problem;
+  LinearTarget target = problem.target();
+
+  const Tensor point = run({}, target, problem.x.narrow(0, 0, 0), problem.y.narrow(0, 0, 0));
+
+  EXPECT_EQ(point.sizes(), at::IntArrayRef({0, 1, 4, 4}));
+}
+
+TEST_P(AttackConformance, LeavesItsInputAlone) {
+  const Problem problem;
+  const Tensor x = problem.x.clone();
+  const Tensor y = problem.y.clone();
+  LinearTarget target = problem.target();
+
+  const Tensor point = run({}, target, problem.x, problem.y);
+  point.fill_(0.5);
+
+  EXPECT_TRUE(at::equal(problem.x, x));
+  EXPECT_TRUE(at::equal(problem.y, y));
+}
+
+TEST_P(AttackConformance, GivesTheSameBitsForTheSameSeed) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem(at::kFloat);
+    LinearTarget first = problem.target();
+    LinearTarget second = problem.target();
+
+    EXPECT_TRUE(at::equal(run(values, first, problem.x, problem.y),
+                          run(values, second, problem.x, problem.y)));
+  }
+}
+
+TEST_P(AttackConformance, DoesNotDependOnTheOrderOfSamples) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget first = problem.target();
+    LinearTarget second = problem.target();
+    const std::vector<std::int64_t> order = {4, 0, 5, 2, 1, 3};
+    const Tensor index = at::tensor(order, at::kLong);
+
+    const Tensor straight = run(values, first, problem.x, problem.y);
+    const Tensor shuffled = run(values,
+                                second,
+                                problem.x.index_select(0, index),
+                                problem.y.index_select(0, index),
+                                kEpsilon,
+                                order);
+
+    // The fake target sums every row alike; the allowance covers vectorised remainders.
+    EXPECT_TRUE(at::allclose(shuffled, straight.index_select(0, index), 0, 1e-12));
+  }
+}
+
+TEST_P(AttackConformance, DoesNotDependOnTheSplitIntoBatches) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+
+    const Tensor whole = run(values, target, problem.x, problem.y);
+    const Tensor head =
+        run(values, target, problem.x.narrow(0, 0, 2), problem.y.narrow(0, 0, 2), kEpsilon, {0, 1});
+    const Tensor tail = run(values,
+                            target,
+                            problem.x.narrow(0, 2, 4),
+                            problem.y.narrow(0, 2, 4),
+                            kEpsilon,
+                            {2, 3, 4, 5});
+
+    EXPECT_TRUE(at::allclose(at::cat({head, tail}), whole, 0, 1e-12));
+  }
+}
+
+TEST_P(AttackConformance, IsNeverWeakerWithMoreRepetitions) {
+  for (const char* name : {"restarts", "repeats"}) {
+    bool is_declared = false;
+    for (const ParamSpec& spec : plugin_descriptor("attack", GetParam()).info().params) {
+      is_declared |= spec.name == name;
+    }
+    if (!is_declared) continue;
+    for (Values values : variants(GetParam())) {
+      const Problem problem;
+      for (const double epsilon : {0.02, 0.1, 0.4}) {
+        Tensor before;
+        for (const std::int64_t count : {1, 2, 4, 8}) {
+          values[name] = count;
+          LinearTarget target = problem.target();
+          const Tensor point = run(values, target, problem.x, problem.y, epsilon);
+          const Tensor fooled = target.answer(point).argmax(1).ne(problem.y);
+          if (before.defined()) {
+            EXPECT_FALSE((before & ~fooled).any().item<bool>());
+          }
+          before = fooled;
+        }
+      }
+    }
+  }
+}
+
+// Every call is either the whole batch in order or, where the target allows it, named rows of it.
+void expect_rows_are_named(const LinearTarget& target, const Tensor& x, bool may_drop) {
+  const Tensor all = at::arange(x.size(0), at::kLong);
+  for (const Call& call : target.calls()) {
+    if (!call.rows.defined()) {
+      EXPECT_EQ(call.x.size(0), x.size(0));
+      continue;
+    }
+    ASSERT_EQ(call.rows.size(0), call.x.size(0));
+    if (!may_drop) {
+      EXPECT_TRUE(at::equal(call.rows, all));
+    }
+  }
+}
+
+TEST_P(AttackConformance, PassesTheWholeBatchToACoupledTarget) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+    target.coupled(0.2).recording();
+
+    run(values, target, problem.x, problem.y, 0.3);
+
+    expect_rows_are_named(target, problem.x, /*may_drop=*/false);
+  }
+}
+
+TEST_P(AttackConformance, NamesTheRowsThatItPasses) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+    target.recording();
+
+    const Tensor point = run(values, target, problem.x, problem.y, 0.1);
+
+    expect_rows_are_named(target, problem.x, /*may_drop=*/true);
+    // The points of a call stay near the images of the rows that it names. An estimate of a
+    // gradient may look delta further than the ball.
+    for (const Call& call : target.calls()) {
+      const Tensor images = call.rows.defined() ? problem.x.index_select(0, call.rows) : problem.x;
+      EXPECT_LE(distance(call.x, images, make_plugin<Attack>("attack", GetParam(), values)->norm())
+                    .max()
+                    .item<double>(),
+                0.1 + 0.05);
+    }
+  }
+}
+
+TEST_P(AttackConformance, AsksOnlyInsideTheBox) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+    target.recording();
+
+    run(values, target, problem.x, problem.y, 0.3);
+
+    for (const Call& call : target.calls()) {
+      EXPECT_GE(call.x.min().item<double>(), 0.0);
+      EXPECT_LE(call.x.max().item<double>(), 1.0);
+    }
+  }
+}
+
+TEST_P(AttackConformance, AsksForNoGradientWhenItSaysSo) {
+  if (!plugin_descriptor("attack", GetParam()).info().capabilities.contains("gradient_free"))
+    return;
+  const Problem problem;
+  LinearTarget target = problem.target();
+
+  run({}, target, problem.x, problem.y);
+
+  EXPECT_EQ(target.backwards(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AttackConformance, testing::ValuesIn(plugin_ids("attack")), id_of);
+
+TEST(AttackList, HoldsTheShippedAttacks) {
+  EXPECT_GE(plugin_ids("attack").size(), 5U);
+}
+
+}  // namespace
+}  // namespace unmask::test

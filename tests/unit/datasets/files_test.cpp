@@ -1,0 +1,349 @@
+// Data sets that read a user's files: what they read from good ones, and what they say of bad ones.
+
+#include <functional>
+
+#include <torch/types.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/plugins.hpp"
+#include "support/tiny_datasets.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::unique_ptr<Dataset> open(const std::string& id, const fs::path& folder) {
+  return make_plugin<Dataset>("dataset", id, {{"folder", folder.string()}});
+}
+
+std::string data_error(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no DataError";
+}
+
+// ---- CIFAR
+// ----------------------------------------------------------------------------------------
+
+TEST(Cifar10, CountsRecordsByFileSize) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+
+  const DatasetInfo info = open("cifar10", folder.path())->describe();
+
+  EXPECT_EQ(info.train_count, 1 + 2 + 3 + 4 + 5);
+  EXPECT_EQ(info.test_count, 4);
+  EXPECT_EQ(info.num_classes, 10);
+}
+
+TEST(Cifar10, ReadsPixelsAndLabelsInTheOrderOfTheFiles) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+
+  const Samples train = open("cifar10", folder.path())->load(Split::kTrain);
+
+  // Image 4 is record 1 of the third file (1 + 2 records lie before it).
+  EXPECT_EQ(train.labels[4].item<std::int64_t>(), 1);
+  EXPECT_EQ(train.images[4].flatten()[0].item<int>(), 7);
+  EXPECT_EQ(train.images[4][1][2][3].item<int>(), (7 + 1024 + 2 * 32 + 3) % 256);
+}
+
+TEST(Cifar100, ReadsTheFineLabel) {
+  const TempFolder folder;
+  write_cifar100(folder.path());
+
+  const Samples train = open("cifar100", folder.path())->load(Split::kTrain);
+
+  EXPECT_EQ(train.labels[99].item<std::int64_t>(), 99);
+  EXPECT_EQ(train.images[1].flatten()[0].item<int>(), 7);
+}
+
+TEST(Cifar100, NamesAHundredClasses) {
+  const TempFolder folder;
+  write_cifar100(folder.path());
+
+  const auto names = open("cifar100", folder.path())->describe().class_names;
+
+  EXPECT_EQ(names.size(), 100U);
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+}
+
+TEST(Cifar10, SaysWhichFolderIsMissing) {
+  const TempFolder folder;
+  const auto set = open("cifar10", folder.path() / "nowhere");
+
+  EXPECT_THAT(
+      data_error([&] { set->describe(); }),
+      AllOf(HasSubstr("nowhere"), HasSubstr("does not exist"), HasSubstr("data_batch_1.bin")));
+}
+
+TEST(Cifar10, SaysWhenTheFolderIsAFile) {
+  const TempFolder folder;
+  write_file(folder.path() / "file", "x");
+  const auto set = open("cifar10", folder.path() / "file");
+
+  EXPECT_THAT(data_error([&] { set->describe(); }), HasSubstr("is not a folder"));
+}
+
+TEST(Cifar10, SaysWhichFileIsMissing) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  fs::remove(folder.path() / "data_batch_4.bin");
+  const auto set = open("cifar10", folder.path());
+
+  EXPECT_THAT(data_error([&] { set->describe(); }),
+              AllOf(HasSubstr("data_batch_4.bin: no such file"), HasSubstr("test_batch.bin")));
+}
+
+TEST(Cifar10, RefusesATruncatedFile) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  fs::resize_file(folder.path() / "test_batch.bin", 4 * 3073 - 1);
+  const auto set = open("cifar10", folder.path());
+
+  EXPECT_THAT(data_error([&] { set->describe(); }),
+              AllOf(HasSubstr("test_batch.bin"), HasSubstr("12291 bytes"), HasSubstr("3073")));
+}
+
+TEST(Cifar10, RefusesAnEmptyFile) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  write_file(folder.path() / "data_batch_1.bin", "");
+  const auto set = open("cifar10", folder.path());
+
+  EXPECT_THAT(data_error([&] { set->content_hash(); }), HasSubstr("has 0 bytes"));
+}
+
+TEST(Cifar10, RefusesALabelOutOfRange) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  std::string bytes = cifar_records(4, 1, 10);
+  bytes[2 * 3073] = 10;
+  write_file(folder.path() / "test_batch.bin", bytes);
+  const auto set = open("cifar10", folder.path());
+
+  EXPECT_THAT(
+      data_error([&] { set->load(Split::kTest); }),
+      AllOf(HasSubstr("test_batch.bin"), HasSubstr("record 2 has label 10"), HasSubstr("0 to 9")));
+}
+
+TEST(Cifar100, RefusesACoarseLabelOutOfRange) {
+  const TempFolder folder;
+  write_cifar100(folder.path());
+  std::string bytes = cifar_records(3, 2, 100);
+  bytes[0] = 20;
+  write_file(folder.path() / "test.bin", bytes);
+  const auto set = open("cifar100", folder.path());
+
+  EXPECT_THAT(data_error([&] { set->load(Split::kTest); }), HasSubstr("label 20"));
+}
+
+TEST(Cifar10, HashesContentAndNotPlace) {
+  const TempFolder here;
+  const TempFolder there;
+  write_cifar10(here.path());
+  write_cifar10(there.path());
+
+  EXPECT_EQ(open("cifar10", here.path())->content_hash(),
+            open("cifar10", there.path())->content_hash());
+}
+
+TEST(Cifar10, HashesEveryByte) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  const std::string before = open("cifar10", folder.path())->content_hash();
+  std::string bytes = cifar_records(5, 1, 10);
+  bytes.back() = static_cast<char>(bytes.back() + 1);
+  write_file(folder.path() / "data_batch_5.bin", bytes);
+
+  EXPECT_NE(open("cifar10", folder.path())->content_hash(), before);
+}
+
+// ---- MNIST
+// ----------------------------------------------------------------------------------------
+
+class MnistFiles : public testing::Test {
+ protected:
+  MnistFiles() { write_mnist(folder_.path()); }
+
+  fs::path file(const std::string& name) const { return folder_.path() / name; }
+  std::string describe_error() const {
+    return data_error([&] { open("mnist", folder_.path())->describe(); });
+  }
+  std::string load_error(Split split = Split::kTest) const {
+    return data_error([&] { open("mnist", folder_.path())->load(split); });
+  }
+  // Replace a plain file by a packed one with these bytes.
+  void pack(const std::string& name, const std::string& bytes) const {
+    fs::remove(file(name));
+    write_gzip(file(name + ".gz"), bytes);
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(MnistFiles, TellTheirSizesInTheirHeaders) {
+  const DatasetInfo info = open("mnist", folder_.path())->describe();
+
+  EXPECT_EQ(info.train_count, 12);
+  EXPECT_EQ(info.test_count, 5);
+  EXPECT_EQ(info.height, 6);
+  EXPECT_EQ(info.width, 4);
+}
+
+TEST_F(MnistFiles, GiveImagesAndLabels) {
+  const Samples train = open("mnist", folder_.path())->load(Split::kTrain);
+
+  EXPECT_EQ(train.labels[11].item<std::int64_t>(), 1);
+  EXPECT_EQ(train.images[2][0][1][3].item<int>(), 22 + 4 + 3);
+}
+
+TEST_F(MnistFiles, MayBePacked) {
+  const Samples plain = open("mnist", folder_.path())->load(Split::kTest);
+  pack("t10k-images-idx3-ubyte", idx_images(5, 6, 4));
+  pack("t10k-labels-idx1-ubyte", idx_labels(5));
+
+  const Samples packed = open("mnist", folder_.path())->load(Split::kTest);
+
+  EXPECT_TRUE(at::equal(packed.images, plain.images));
+  EXPECT_TRUE(at::equal(packed.labels, plain.labels));
+}
+
+TEST_F(MnistFiles, HashAlikePlainAndPacked) {
+  const std::string plain = open("mnist", folder_.path())->content_hash();
+  pack("train-images-idx3-ubyte", idx_images(12, 6, 4));
+
+  EXPECT_EQ(open("mnist", folder_.path())->content_hash(), plain);
+}
+
+TEST_F(MnistFiles, MayHaveADotInTheirNames) {
+  fs::rename(file("train-images-idx3-ubyte"), file("train-images.idx3-ubyte"));
+  fs::rename(file("train-labels-idx1-ubyte"), file("train-labels.idx1-ubyte"));
+
+  EXPECT_EQ(open("mnist", folder_.path())->load(Split::kTrain).images.size(0), 12);
+}
+
+TEST_F(MnistFiles, AreMissedByName) {
+  fs::remove(file("t10k-labels-idx1-ubyte"));
+
+  EXPECT_THAT(describe_error(),
+              AllOf(HasSubstr("t10k-labels-idx1-ubyte: no such file"),
+                    HasSubstr("the folder must contain")));
+}
+
+TEST_F(MnistFiles, WithAnotherMagicAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), idx_labels(5) + idx_labels(5));
+
+  EXPECT_THAT(describe_error(),
+              AllOf(HasSubstr("starts with 0x00000801"), HasSubstr("0x00000803")));
+}
+
+TEST_F(MnistFiles, ShorterThanAHeaderAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), "abc");
+
+  EXPECT_THAT(describe_error(), HasSubstr("has only 3 bytes"));
+}
+
+TEST_F(MnistFiles, CutShortAreRefused) {
+  fs::resize_file(file("t10k-images-idx3-ubyte"), 16 + 5 * 24 - 1);
+
+  EXPECT_THAT(describe_error(), AllOf(HasSubstr("has 135 bytes"), HasSubstr("promises 136")));
+}
+
+TEST_F(MnistFiles, WithSurplusBytesAreRefused) {
+  write_file(file("t10k-labels-idx1-ubyte"), idx_labels(5) + "x");
+
+  EXPECT_THAT(describe_error(), HasSubstr("more bytes than"));
+}
+
+TEST_F(MnistFiles, WithoutImagesAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), idx_images(0, 6, 4));
+
+  EXPECT_THAT(describe_error(), HasSubstr("0 as number of items"));
+}
+
+TEST_F(MnistFiles, WithoutWidthAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), idx_images(5, 6, 0));
+
+  EXPECT_THAT(describe_error(), HasSubstr("0 as width"));
+}
+
+TEST_F(MnistFiles, OfImplausibleHeightAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), idx_images(1, 5000, 1));
+
+  EXPECT_THAT(describe_error(), HasSubstr("5000 as height"));
+}
+
+TEST_F(MnistFiles, WithMoreImagesThanLabelsAreRefused) {
+  write_file(file("t10k-labels-idx1-ubyte"), idx_labels(4));
+
+  EXPECT_THAT(describe_error(), AllOf(HasSubstr("holds 4 labels"), HasSubstr("holds 5 images")));
+}
+
+TEST_F(MnistFiles, OfTwoImageSizesAreRefused) {
+  write_file(file("t10k-images-idx3-ubyte"), idx_images(5, 4, 6));
+
+  EXPECT_THAT(describe_error(), AllOf(HasSubstr("4 x 6"), HasSubstr("6 x 4")));
+}
+
+TEST_F(MnistFiles, WithALabelOutOfRangeAreRefused) {
+  std::string bytes = idx_labels(5);
+  bytes.back() = 77;
+  write_file(file("t10k-labels-idx1-ubyte"), bytes);
+
+  EXPECT_THAT(load_error(), HasSubstr("label 77 of image 4"));
+}
+
+TEST_F(MnistFiles, NamedAsPackedButPlainAreRefused) {
+  fs::rename(file("t10k-images-idx3-ubyte"), file("t10k-images-idx3-ubyte.gz"));
+
+  EXPECT_THAT(describe_error(), HasSubstr("is not a gzip file"));
+}
+
+TEST_F(MnistFiles, PackedAndCutShortAreRefused) {
+  pack("t10k-images-idx3-ubyte", idx_images(5, 6, 4));
+  const fs::path packed = file("t10k-images-idx3-ubyte.gz");
+  fs::resize_file(packed, fs::file_size(packed) - 20);
+
+  EXPECT_THAT(load_error(), AllOf(HasSubstr(".gz"), HasSubstr("truncated")));
+}
+
+TEST_F(MnistFiles, PackedWithoutTheEndOfTheChecksumAreRefused) {
+  pack("t10k-images-idx3-ubyte", idx_images(5, 6, 4));
+  const fs::path packed = file("t10k-images-idx3-ubyte.gz");
+  fs::resize_file(packed, fs::file_size(packed) - 3);
+
+  EXPECT_THAT(load_error(), HasSubstr("truncated"));
+}
+
+TEST_F(MnistFiles, PackedAndDamagedAreRefused) {
+  pack("t10k-images-idx3-ubyte", idx_images(5, 6, 4));
+  std::string bytes = read_file(file("t10k-images-idx3-ubyte.gz"));
+  bytes[bytes.size() - 6] = static_cast<char>(bytes[bytes.size() - 6] ^ 0x55);  // in the checksum
+  write_file(file("t10k-images-idx3-ubyte.gz"), bytes);
+
+  EXPECT_THAT(load_error(), HasSubstr("the gzip stream is broken"));
+}
+
+TEST_F(MnistFiles, PackedWithAHeaderThatPromisesTooMuchAreRefused) {
+  std::string bytes = idx_images(5, 6, 4);
+  bytes.replace(4, 4, big_endian(50'000'000));
+  std::string labels = idx_labels(5);
+  labels.replace(4, 4, big_endian(50'000'000));
+  pack("t10k-images-idx3-ubyte", bytes);
+  pack("t10k-labels-idx1-ubyte", labels);
+
+  EXPECT_THAT(load_error(), HasSubstr("it is truncated"));
+}
+
+}  // namespace
+}  // namespace unmask::test

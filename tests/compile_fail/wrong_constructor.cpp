@@ -1,0 +1,16 @@
+// A plugin that cannot be made from parameters.
+#include "unmask/plugin.hpp"
+
+class Fine final : public unmask::Probe {
+ public:
+  static unmask::PluginInfo info() { return {}; }
+  explicit Fine(int) {}
+  std::vector<unmask::ProbeValue> measure(unmask::Target&,
+                                          const unmask::Tensor&,
+                                          const unmask::Tensor&,
+                                          unmask::AttackContext&) override {
+    return {};
+  }
+};
+
+UNMASK_PLUGIN(Fine)

@@ -1,0 +1,177 @@
+// The commands that only look.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/sandbox.hpp"
+
+namespace unmask::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Check, SaysHowManyCellsAManifestMeans) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"check", box.write("small.json", small_manifest()).string()});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("no errors; 2 trainings"));
+}
+
+TEST(Check, GivesErrorsAsJsonForEditors) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      box.unmask({"check", box.write("x.json", R"({"version": 2})").string(), "--format", "json"});
+
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_FALSE(nlohmann::json::parse(outcome.out).at("errors").empty());
+}
+
+TEST(Plan, CountsStoredAndMissingCells) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+  const auto plan = [&] {
+    const Outcome outcome = box.unmask(
+        {"plan", manifest.string(), "--db", box.database().string(), "--format", "json"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+
+  const auto before = plan();
+  ASSERT_EQ(box.run(manifest, {"--only", "kind=train"}).code, 0);
+  const auto after = plan();
+
+  EXPECT_EQ(before.at("stored"), 0);
+  EXPECT_EQ(before.at("cells").size(), before.at("total"));
+  EXPECT_EQ(after.at("stored"), 2);
+  EXPECT_EQ(after.at("total"), before.at("total"));
+}
+
+TEST(Plan, ListsCellsAndSaysHowTheyWouldRun) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"plan",
+                                      box.write("small.json", small_manifest()).string(),
+                                      "--list",
+                                      "--workers",
+                                      "3",
+                                      "--device",
+                                      "cpu",
+                                      "--db",
+                                      box.database().string()});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("3 workers x 1 thread on cpu"));
+  EXPECT_THAT(outcome.out, HasSubstr("train ode/strokes/natural/bosh3 seed 0"));
+}
+
+TEST(Plugins, ShowTellsEveryParameterOfTheSolverAndItsDriver) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"plugins", "show", "dopri5"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* name : {"rtol", "atol", "step_gradient", "end", "max_attempts", "first_step"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(name));
+  }
+}
+
+TEST(Plugins, AnUnknownIdGetsASuggestionAndExitCodeFour) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"plugins", "show", "dopri6"});
+
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean \"dopri5\"?"));
+}
+
+TEST(Plugins, CheckAcceptsOneLibraryAndRefusesAnother) {
+  const Sandbox box;
+  const std::string good = std::string(UNMASK_BINARY_DIR) + "/lib/unmask/plugins/solver_rk4.so";
+
+  EXPECT_EQ(box.unmask({"plugins", "check", good}).code, 0);
+  EXPECT_EQ(box.unmask({"plugins", "check", box.write("a.so", "text").string()}).code, 4);
+}
+
+TEST(Query, AnswersNamedQueriesInEveryFormat) {
+  const Sandbox box;
+  ASSERT_EQ(
+      box.run(box.write("small.json", small_manifest()), {"--only", "attack=clean,model=plain"})
+          .code,
+      0);
+
+  for (const char* format : {"table", "csv", "json", "markdown", "latex"}) {
+    const Outcome outcome =
+        box.unmask({"query", "accuracy", "--db", box.database().string(), "--format", format});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("plain")) << format;
+  }
+}
+
+TEST(Query, RefusesToChangeAnything) {
+  const Sandbox box;
+  ASSERT_EQ(
+      box.run(box.write("small.json", small_manifest()), {"--only", "kind=train,model=plain"}).code,
+      0);
+
+  const Outcome outcome =
+      box.unmask({"query", "DELETE FROM cell", "--db", box.database().string()});
+
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_NE(box.ask("SELECT count(*) FROM cell"), "0\n");
+}
+
+TEST(Query, AnswersWithTheSqliteShellAlone) {
+  if (std::system("command -v sqlite3 >/dev/null") != 0) GTEST_SKIP() << "sqlite3 is not installed";
+  const Sandbox box;
+  ASSERT_EQ(box.run(box.write("small.json", small_manifest())).code, 0);
+
+  for (const char* view :
+       {"accuracy", "worst_case", "worst_case_sample", "evaluations_per_solve", "cost"}) {
+    const auto answer = base::run_child({"sqlite3",
+                                         "-readonly",
+                                         box.database().string(),
+                                         std::string("SELECT count(*) > 0 FROM ") + view},
+                                        30);
+    EXPECT_EQ(answer.out, "1\n") << view << ": " << answer.err;
+  }
+}
+
+TEST(Status, SaysWhatIsLeft) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+  ASSERT_EQ(box.run(manifest, {"--only", "kind=train"}).code, 0);
+
+  const Outcome outcome =
+      box.unmask({"status", manifest.string(), "--db", box.database().string()});
+
+  EXPECT_EQ(outcome.code, 1) << "not everything is done";
+  EXPECT_THAT(outcome.out, HasSubstr("train"));
+}
+
+TEST(Doctor, ShowsWhatTheInstallationComputesWith) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"doctor"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  for (const char* name : {"LibTorch", "BLAS", "CUDA devices", "SQLite", "plugin folder"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(name));
+  }
+}
+
+TEST(Help, EveryCommandExplainsItself) {
+  const Sandbox box;
+
+  for (const char* command :
+       {"check", "plan", "run", "status", "exec", "query", "plugins", "doctor"}) {
+    const Outcome outcome = box.unmask({command, "--help"});
+    EXPECT_EQ(outcome.code, 0) << command;
+    EXPECT_THAT(outcome.out, HasSubstr(std::string("usage: unmask ") + command));
+  }
+}
+
+}  // namespace
+}  // namespace unmask::test

@@ -1,0 +1,39 @@
+// What is shipped beside the code says what is true.
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/sandbox.hpp"
+
+namespace unmask::test {
+namespace {
+
+TEST(Documents, PluginReferenceIsWhatTheProgramPrints) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"plugins", "list", "--format", "markdown"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, base::read_file(std::string(UNMASK_SOURCE_DIR) + "/docs/plugins.md"))
+      << "run: build/ci/bin/unmask plugins list --format markdown > docs/plugins.md";
+}
+
+TEST(Documents, EveryShippedManifestPassesCheck) {
+  const Sandbox box;
+  int checked = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(UNMASK_SOURCE_DIR) + "/experiments")) {
+    if (entry.path().extension() != ".json") continue;
+
+    const Outcome outcome = box.unmask({"check", entry.path().string()});
+
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    ++checked;
+  }
+  EXPECT_GE(checked, 2);
+}
+
+}  // namespace
+}  // namespace unmask::test

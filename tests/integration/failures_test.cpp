@@ -1,0 +1,173 @@
+// A plugin that harms only harms its own cells, and every wrong input gets one message.
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/sandbox.hpp"
+
+namespace unmask::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The small study with one attack more.
+std::string with_attack(const std::string& definition) {
+  std::string text = small_manifest();
+  const std::string place = "\"noise\": {";
+  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
+  return text;
+}
+
+Outcome run_with(const Sandbox& box, const std::string& definition) {
+  return box.run(box.write("bad.json", with_attack(definition)),
+                 {"--plugin-dir",
+                  UNMASK_HARMFUL_PLUGINS,
+                  "--only",
+                  "attack=bad,model=plain",
+                  "--only",
+                  "attack=pgd,model=plain"});
+}
+
+TEST(Failure, ACrashingAttackIsRecordedAndTheOthersGoOn) {
+  const Sandbox box;
+
+  const Outcome outcome = run_with(box, R"({ "plugin": "segfault" })");
+
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("unmask query failures"));
+  EXPECT_EQ(box.ask("SELECT DISTINCT failure_class, signal FROM failures"), "crash,11\n");
+  EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE method = 'pgd' AND state <> 'done'"), "0\n");
+  // One retry in a fresh worker, per cell.
+  EXPECT_EQ(box.ask("SELECT DISTINCT n FROM (SELECT count(*) AS n FROM attempt a JOIN cells c ON "
+                    "c.cell_id = a.cell_id "
+                    "WHERE c.method = 'bad' GROUP BY a.cell_id)"),
+            "2\n");
+}
+
+TEST(Failure, AThrowingAttackIsRecordedWithItsWords) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "throw" } })");
+
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(box.ask("SELECT DISTINCT failure_class, message FROM failures"),
+              HasSubstr("plugin_error,this attack gives up"));
+}
+
+TEST(Failure, AWrongShapeIsRecorded) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "shape" } })");
+
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(box.ask("SELECT DISTINCT message FROM failures"), HasSubstr("the attack returned"));
+}
+
+class ViolationTest : public ::testing::TestWithParam<const char*> {};
+
+// What leaves the ball or the box does not count, however wrong the class is.
+TEST_P(ViolationTest, DoesNotFool) {
+  const Sandbox box;
+
+  const Outcome outcome = run_with(
+      box, std::string(R"({ "plugin": "misbehave", "params": { "how": ")") + GetParam() + "\" } }");
+
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  // Where x_adv is thrown away the clean image is scored again, in the same batch as its clean
+  // prediction.
+  EXPECT_EQ(box.ask("SELECT count(*) FROM accuracy a JOIN metric m ON m.cell_id = a.cell_id WHERE "
+                    "a.attack = 'bad' AND "
+                    "m.name = 'threat_violations' AND m.value = 0 AND a.clean_accuracy > 0"),
+            "0\n");
+  EXPECT_EQ(
+      box.ask("SELECT count(*) FROM sample_outcome o JOIN accuracy a ON a.cell_id = o.cell_id "
+              "WHERE a.attack = 'bad' AND o.distance > a.epsilon * (1 + 1e-6) + 1e-7"),
+      "0\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, ViolationTest, ::testing::Values("nan", "outside_ball"));
+
+TEST(BadInput, ManifestGetsExitCodeThreeAndAPosition) {
+  const Sandbox box;
+  std::string text = small_manifest();
+  text.replace(text.find("\"bosh3\", \"params\""), 7, "\"bosh4\"");
+  const auto manifest = box.write("wrong.json", text);
+
+  const Outcome outcome = box.run(manifest);
+
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("wrong.json:12:"));
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean \"bosh3\"?"));
+  EXPECT_FALSE(std::filesystem::exists(box.database()));
+}
+
+TEST(BadInput, MissingDataIsOneLineAndExitCodeThree) {
+  const Sandbox box;
+  const std::string paper = std::string(UNMASK_SOURCE_DIR) + "/experiments/paper-cifar10.json";
+
+  const Outcome check = box.unmask({"check", paper});
+  const Outcome run = box.run(paper);
+
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_EQ(run.code, 3);
+  EXPECT_THAT(run.err, HasSubstr("data set \"cifar10\""));
+  EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+}
+
+TEST(BadInput, ForeignDatabaseIsRefusedWithExitCodeFive) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+  std::ofstream(box.database())
+      << "this is a letter, not a database, and it is long enough to look at";
+
+  const Outcome outcome = box.run(manifest);
+
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr(box.database().string()));
+}
+
+TEST(BadInput, UnknownCommandAndOptionGetExitCodeTwoAndASuggestion) {
+  const Sandbox box;
+
+  const Outcome command = box.unmask({"rnu", "x.json"});
+  const Outcome option = box.unmask({"run", "x.json", "--wokers", "2"});
+
+  EXPECT_EQ(command.code, 2);
+  EXPECT_THAT(command.err, HasSubstr("did you mean \"run\"?"));
+  EXPECT_EQ(option.code, 2);
+  EXPECT_THAT(option.err, HasSubstr("--workers"));
+}
+
+TEST(BadInput, ACudaDeviceThatIsNotThereIsNamed) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+
+  const Outcome outcome = box.run(manifest, {"--device", "cuda:97"});
+
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--device cuda:97"));
+}
+
+TEST(BadInput, ADamagedCheckpointIsNamedByExec) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+  ASSERT_EQ(box.run(manifest, {"--only", "attack=clean,model=plain"}).code, 0);
+  std::string key = box.ask("SELECT c.key FROM accuracy a JOIN cell c ON c.id = a.cell_id LIMIT 1");
+  key.pop_back();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(box.path("checkpoints"))) {
+    if (entry.is_regular_file()) std::filesystem::resize_file(entry.path(), 100);
+  }
+
+  const Outcome outcome =
+      box.unmask({"exec", manifest.string(), "--cell", key, "--db", box.database().string()});
+
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("is damaged"));
+}
+
+}  // namespace
+}  // namespace unmask::test

@@ -1,0 +1,40 @@
+// An attack that breaks the rules in the way that its parameter says.
+
+#include <stdexcept>
+
+#include <torch/types.h>
+
+#include "unmask/plugin.hpp"
+
+namespace unmask {
+namespace {
+
+class Misbehave final : public Attack {
+ public:
+  static PluginInfo info() {
+    return {.version = "1.0",
+            .summary = "breaks a rule",
+            .source = "a test",
+            .params = {choice(
+                "how", {"throw", "nan", "shape", "outside_ball", "outside_box"}, "which rule")},
+            .capabilities = {}};
+  }
+  explicit Misbehave(const Params& params) : how_(params.get_text("how")) {}
+  Norm norm() const override { return Norm::kLinf; }
+  Tensor perturb(
+      Target&, const Tensor& x, const Tensor&, const Threat& threat, AttackContext&) override {
+    if (how_ == "throw") throw std::runtime_error("this attack gives up");
+    if (how_ == "nan") return x * std::numeric_limits<double>::quiet_NaN();
+    if (how_ == "shape") return x.flatten(1);
+    if (how_ == "outside_ball") return (1 - x).clamp(0, 1);
+    return x + threat.epsilon;  // leaves the box where x is near 1
+  }
+
+ private:
+  std::string how_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::Misbehave)

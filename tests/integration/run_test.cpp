@@ -126,6 +126,17 @@ TEST(Run, PutsTheGradientSolverIntoTheRecord) {
             "0\n");
 }
 
+TEST(Gpu, TrainsAndAttacksFromTheSameManifest) {
+  const Sandbox box;
+  const Outcome doctor = box.unmask({"doctor"});
+  if (doctor.out.find("cuda:0") == std::string::npos) GTEST_SKIP() << "LibTorch sees no CUDA device";
+
+  const Outcome outcome = box.run(box.write("small.json", small_manifest()), {"--device", "cuda:0"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT DISTINCT device FROM attempt WHERE state = 'done'"), "cuda:0\n");
+}
+
 TEST(Exec, ReproducesAStoredCell) {
   const Sandbox box;
   const auto manifest = box.write("small.json", small_manifest());

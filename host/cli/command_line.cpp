@@ -49,6 +49,11 @@ bool CommandLine::parse(const Arguments& arguments) {
             .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
             .run(),
         values_);
+    // Before required options are missed: whoever asks for help need not know them.
+    if (has("help")) {
+      print_help();
+      return false;
+    }
     po::notify(values_);
   } catch (const po::unknown_option& error) {
     std::vector<std::string> names;
@@ -60,9 +65,7 @@ bool CommandLine::parse(const Arguments& arguments) {
   } catch (const po::error& error) {
     throw UsageError(std::string(error.what()) + "; usage: unmask " + usage_);
   }
-  if (!has("help")) return true;
-  print_help();
-  return false;
+  return true;
 }
 
 std::string CommandLine::required(const std::string& name) const {

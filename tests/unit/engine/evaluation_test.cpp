@@ -86,13 +86,15 @@ TEST(EvaluateAttack, HandsOverWholeBatchesOfACoupledTarget) {
   EXPECT_EQ(seen, 4);
 }
 
+// 1 - x turns every class over. It moves sample 3 (0.45, 0.55) by 0.1, which is allowed, and samples 0 and 2 by 0.4
+// and 0.6, which is not: they stay robust.
 TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBall) {
   const auto result =
       attack_with([](Target&, const Tensor& x, const Tensor&, const Threat&) { return 1 - x; });
 
-  EXPECT_EQ(metric(result, "robust_accuracy"), 0.75);
-  EXPECT_EQ(metric(result, "threat_violations"),
-            3);  // |1 - 2 x| > 0.1 for 0.7, 0.2; 0.45 moves by exactly 0.1
+  EXPECT_EQ(metric(result, "robust_accuracy"), 0.5);
+  EXPECT_EQ(metric(result, "threat_violations"), 2);
+  EXPECT_EQ(result.outcomes[0].distance, 0);
 }
 
 TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBoxOrIsNotFinite) {

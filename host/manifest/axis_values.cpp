@@ -1,0 +1,315 @@
+#include "manifest/axis_values.hpp"
+
+#include <unordered_set>
+
+#include "manifest/suggest.hpp"
+#include "manifest/text.hpp"
+
+namespace unmask::manifest::matrix {
+namespace {
+
+std::vector<Value> first_values(std::size_t count) {
+  std::vector<Value> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<Value>(i));
+  return out;
+}
+
+}  // namespace
+
+std::vector<const Node*> items_of(const Node& node) {
+  std::vector<const Node*> out;
+  if (!node.is(Node::Kind::kArray)) return {&node};
+  for (const Node& item : node.items) out.push_back(&item);
+  return out;
+}
+
+// --- numbers ---
+
+std::optional<Value> AxisValues::read_seed(const Node& node) {
+  std::optional<Value> value;
+  if (node.is(Node::Kind::kInteger)) value = node.integer;
+  if (node.is(Node::Kind::kReal) && node.real >= 0 &&
+      node.real <= static_cast<double>(kLargestSeed) &&
+      static_cast<double>(static_cast<Value>(node.real)) == node.real) {
+    value = static_cast<Value>(node.real);
+  }
+  if (value && *value >= 0 && *value <= kLargestSeed) return value;
+  context_.taint();
+  if (!node.is_number()) {
+    context_.reporter.at_value(
+        code::kWrongType, node, "a seed must be an integer, found " + kind_text(node));
+  } else {
+    context_.reporter.at_value(
+        code::kWrongValue, node, "a seed must be an integer from 0 to 9007199254740991 (2^53 - 1)");
+  }
+  return std::nullopt;
+}
+
+std::optional<EpsilonValue> AxisValues::read_epsilon(const Node& node) {
+  Reporter& reporter = context_.reporter;
+  EpsilonValue out;
+  // "+ 0.0" makes -0 a plain 0.
+  if (node.is_number()) {
+    out = {node.number() + 0.0, number_text(node.number() + 0.0)};
+  } else if (node.is(Node::Kind::kString)) {
+    const auto ratio = parse_ratio(node.string);
+    if (!ratio) {
+      reporter.at_value(code::kWrongValue,
+                        node,
+                        "epsilon " + in_quotes(node.string) + " is neither a number nor a ratio",
+                        parse_decimal(node.string) ? "write the number without quotes"
+                                                   : "write 0.03 or \"8/255\"");
+      return std::nullopt;
+    }
+    out.value = *ratio + 0.0;
+    for (const char c : node.string) {
+      if (c != ' ') out.text.push_back(c);
+    }
+  } else {
+    reporter.at_value(
+        code::kWrongType,
+        node,
+        "epsilon must be a number or a ratio like \"8/255\", found " + kind_text(node));
+    return std::nullopt;
+  }
+  if (out.value < 0) {
+    reporter.at_value(code::kWrongValue, node, "epsilon must be at least 0");
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<Value> AxisValues::read_epsilon_of_axis(const Node& node) {
+  const auto read = read_epsilon(node);
+  if (!read) {
+    context_.taint();
+    return std::nullopt;
+  }
+  // 8/255 and 0.0313725... are one epsilon; the first spelling is kept.
+  const auto [found, is_new] =
+      epsilon_index_.emplace(read->value, static_cast<Value>(epsilons_.size()));
+  if (is_new) epsilons_.push_back(*read);
+  return found->second;
+}
+
+std::optional<Value> AxisValues::find_epsilon(double number) const {
+  const auto found = epsilon_index_.find(number);
+  if (found == epsilon_index_.end()) return std::nullopt;
+  return found->second;
+}
+
+// --- words ---
+
+std::vector<Value> AxisValues::read_checkpoint(const Node& node, const std::string& word) {
+  std::vector<Value> out = checkpoints_.matching(word);
+  if (!out.empty()) return out;
+  context_.taint();
+  // A model that is defined may be missing only because something else is wrong.
+  const bool is_consequence =
+      !checkpoints_.is_complete() && (is_glob(word) || word.find('/') != std::string::npos ||
+                                      context_.definitions.index("model", word));
+  if (is_consequence) return out;
+  const std::vector<std::string> models = checkpoints_.models();
+  std::string help = help_for_unknown(word, models, "trained models");
+  if (!help.empty()) help += "\n";
+  help +=
+      "a pattern without '/' is compared with the model, one with '/' with "
+      "model/dataset/objective/solver/seed";
+  context_.reporter.at_value(code::kMatchesNothing,
+                             node,
+                             "no trained cell matches checkpoint " + in_quotes(word),
+                             help,
+                             nearest(word, models));
+  return out;
+}
+
+std::vector<Value> AxisValues::read_glob(const Axis& axis,
+                                         const Node& node,
+                                         const std::string& glob) {
+  const std::vector<std::string>& defined = context_.definitions.names(axis.kind);
+  std::vector<Value> out;
+  for (std::size_t i = 0; i < defined.size(); ++i) {
+    if (glob_matches(glob, defined[i])) out.push_back(static_cast<Value>(i));
+  }
+  if (out.empty()) {
+    context_.taint();
+    context_.reporter.at_value(code::kMatchesNothing,
+                               node,
+                               "no " + std::string(axis.kind) + " matches " + in_quotes(glob),
+                               context_.definitions.help(axis.kind, glob));
+  }
+  return out;
+}
+
+std::vector<Value> AxisValues::read_name(const Axis& axis,
+                                         const Node& node,
+                                         const std::string& name) {
+  const Definitions& definitions = context_.definitions;
+  if (const auto index = definitions.index(axis.kind, name)) return {static_cast<Value>(*index)};
+  context_.taint();
+  std::vector<std::string> tokens;
+  if (axis.has_token()) tokens.emplace_back(axis.token);
+  std::vector<std::string> legal = definitions.names(axis.kind);
+  legal.insert(legal.end(), tokens.begin(), tokens.end());
+  std::string help = definitions.help(axis.kind, name, tokens);
+  if (name == "@train" || name == "@eval") {
+    help = std::string(name == "@train" ? "\"@train\" is a solver of evaluate.matrix"
+                                        : "\"@eval\" is a gradient of evaluate.matrix") +
+           "\n" + help;
+  }
+  context_.reporter.at_value(code::kUnknownName,
+                             node,
+                             "unknown " + std::string(axis.kind) + " " + in_quotes(name),
+                             help,
+                             nearest(name, legal));
+  return {};
+}
+
+std::vector<Value> AxisValues::read_word(const Axis& axis,
+                                         const Node& node,
+                                         const std::string& word) {
+  if (axis.type == AxisType::kCheckpoint) return read_checkpoint(node, word);
+  if (axis.has_token() && word == axis.token) return {kToken};
+  return is_glob(word) ? read_glob(axis, node, word) : read_name(axis, node, word);
+}
+
+// --- entries and lists ---
+
+std::vector<Value> AxisValues::read_entry(std::size_t axis, const Node& node) {
+  const Axis& a = context_.axes[axis];
+  if (!a.is_worded()) {
+    const auto value = a.type == AxisType::kSeed ? read_seed(node) : read_epsilon_of_axis(node);
+    return value ? std::vector<Value>{*value} : std::vector<Value>{};
+  }
+  if (!expect(node,
+              Node::Kind::kString,
+              "a value of \"" + std::string(a.name) + "\"",
+              context_.reporter)) {
+    context_.taint();
+    return {};
+  }
+  if (!node.string.empty() && node.string[0] == '!') {
+    context_.taint();
+    context_.reporter.at_value(
+        code::kWrongValue, node, "\"!\" takes values away, so it fits only a list");
+    return {};
+  }
+  return read_word(a, node, node.string);
+}
+
+// Apply the entry "!word". Returns false when it is wrong.
+bool AxisValues::take_away(const Axis& axis, const Node& node, std::vector<Value>& values) {
+  const std::vector<Value> gone = read_word(axis, node, node.string.substr(1));
+  if (gone.empty()) return false;
+  const std::unordered_set<Value> taken(gone.begin(), gone.end());
+  if (std::erase_if(values, [&](Value value) { return taken.contains(value); }) > 0) return true;
+  context_.taint();
+  context_.reporter.at_value(code::kMatchesNothing,
+                             node,
+                             in_quotes(node.string) + " takes nothing away",
+                             "what it names is not among the values before it");
+  return false;
+}
+
+std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
+  const Axis& a = context_.axes[axis];
+  if (node.is(Node::Kind::kArray) && node.items.empty()) {
+    context_.taint();
+    context_.reporter.at_value(
+        code::kWrongValue, node, "\"" + std::string(a.name) + "\" is an empty list");
+    return {};
+  }
+  std::vector<Value> out;
+  bool is_first = true;
+  bool is_good = true;
+  for (const Node* item : items_of(node)) {
+    const bool is_negated =
+        a.is_worded() && item->is(Node::Kind::kString) && item->string.rfind('!', 0) == 0;
+    if (is_negated) {
+      // A list that begins with "!" begins with everything.
+      if (is_first) {
+        out = first_values(a.type == AxisType::kCheckpoint
+                               ? checkpoints_.size()
+                               : context_.definitions.names(a.kind).size());
+      }
+      is_good = take_away(a, *item, out) && is_good;
+    } else {
+      const std::vector<Value> found = read_entry(axis, *item);
+      is_good = is_good && !found.empty();
+      // What is written twice counts twice (and collapses later); what a glob adds counts once.
+      const bool is_set =
+          a.is_worded() && (is_glob(item->string) || a.type == AxisType::kCheckpoint);
+      std::unordered_set<Value> present;
+      if (is_set) present.insert(out.begin(), out.end());
+      for (const Value value : found) {
+        if (!is_set || present.insert(value).second) out.push_back(value);
+      }
+    }
+    is_first = false;
+  }
+  if (out.empty()) {
+    context_.taint();
+    if (is_good) {
+      context_.reporter.at_value(
+          code::kMatchesNothing, node, "nothing is left of \"" + std::string(a.name) + "\"");
+    }
+  }
+  return out;
+}
+
+// --- names ---
+
+void AxisValues::add_implied_name(std::string_view kind, const std::string& name) {
+  implied_names_.emplace(kind, name);
+}
+
+std::vector<std::string> AxisValues::names(std::string_view kind) const {
+  std::vector<std::string> out = context_.definitions.names(kind);
+  if (const auto implied = implied_names_.find(kind); implied != implied_names_.end()) {
+    out.push_back(implied->second);
+  }
+  return out;
+}
+
+// --- texts ---
+
+std::string AxisValues::text(std::size_t axis, Value value) const {
+  const Axis& a = context_.axes[axis];
+  if (value == kNone) return "";
+  switch (a.type) {
+    case AxisType::kName: {
+      if (value == kToken) return a.token;
+      const std::vector<std::string>& defined = context_.definitions.names(a.kind);
+      const auto index = static_cast<std::size_t>(value);
+      return index < defined.size() ? defined[index] : implied_names_.find(a.kind)->second;
+    }
+    case AxisType::kSeed: return std::to_string(value);
+    case AxisType::kEpsilon: return epsilon(value).text;
+    case AxisType::kCheckpoint: return checkpoints_.text(value);
+  }
+  return "";
+}
+
+std::map<std::string, std::string> AxisValues::texts(const Row& row) const {
+  std::map<std::string, std::string> out;
+  for (std::size_t i = 0; i < context_.axes.size(); ++i) {
+    if (row[i] != kNone) out[context_.axes[i].name] = text(i, row[i]);
+  }
+  return out;
+}
+
+std::map<std::string, std::vector<std::string>> AxisValues::texts(
+    const std::vector<Row>& rows) const {
+  std::map<std::string, std::vector<std::string>> out;
+  for (std::size_t i = 0; i < context_.axes.size(); ++i) {
+    std::unordered_set<Value> seen;
+    for (const Row& row : rows) {
+      if (row[i] != kNone && seen.insert(row[i]).second) {
+        out[context_.axes[i].name].push_back(text(i, row[i]));
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace unmask::manifest::matrix

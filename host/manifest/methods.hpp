@@ -1,0 +1,46 @@
+#pragma once
+// What the evaluate stage applies to checkpoints: the attacks, among them the "clean" one that
+// "clean": true implies, and the probes; and their definitions at the epsilon of a row.
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "manifest/axes.hpp"
+#include "manifest/axis_values.hpp"
+#include "manifest/definitions.hpp"
+#include "manifest/source.hpp"
+#include "manifest/study.hpp"
+
+namespace unmask::manifest::matrix {
+
+class Methods {
+ public:
+  explicit Methods(AxisValues& values) : values_(values), context_(values.context()) {}
+  Methods(const Methods&) = delete;
+  Methods& operator=(const Methods&) = delete;
+
+  /// Read "clean" of the matrix.
+  /// @return  the attack of clean cells; nullopt when none are wanted, or it is wrong (reported)
+  std::optional<Value> read_clean(const Node& node);
+
+  const ResolvedDefinition& attack(Value value) const;
+  const ResolvedDefinition& probe(Value value) const;
+  bool probe_uses_epsilon(Value value) const { return !probe(value).uses.empty(); }
+
+  /// The attack or the probe of a row with its epsilon put in; nullopt when it is wrong (reported
+  /// once).
+  const std::optional<Definition>& definition_for(const Row& row);
+
+ private:
+  std::optional<Definition> define(const ResolvedDefinition& method, Value epsilon);
+
+  AxisValues& values_;
+  StageContext& context_;
+  std::optional<ResolvedDefinition> implied_clean_;
+  // By method and epsilon.
+  std::map<std::pair<Value, Value>, std::optional<Definition>> attacks_;
+  std::map<std::pair<Value, Value>, std::optional<Definition>> probes_;
+};
+
+}  // namespace unmask::manifest::matrix

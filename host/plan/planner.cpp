@@ -13,7 +13,7 @@ namespace {
 using manifest::Definition;
 using nlohmann::json;
 
-// Builds specifications of definitions once per distinct definition, not once per row.
+// Turns definitions into their parts of a specification.
 class SpecMaker {
  public:
   SpecMaker(const loader::Catalog& catalog, const std::map<std::string, DatasetFacts>& facts)

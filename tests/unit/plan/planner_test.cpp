@@ -79,7 +79,7 @@ TEST(Key, AgreesWithTheGoldenFile) {
 
   ASSERT_GE(golden.size(), 5u);
   for (const json& entry : golden)
-    EXPECT_EQ(key_of(entry.at("spec")), entry.at("key")) << entry.at("spec");
+    EXPECT_EQ(key_of(entry.at("spec")), entry.at("key").get<std::string>()) << entry.at("spec");
 }
 
 TEST(Key, OfAPlanNeverChangesByAccident) {
@@ -168,8 +168,8 @@ TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   EXPECT_EQ(cells[1].kind, CellKind::kAttack);
   EXPECT_EQ(cells[2].kind, CellKind::kProbe);
   EXPECT_EQ(cells[1].needs, 0u);
-  EXPECT_EQ(cells[1].spec.at("checkpoint"), cells[0].key);
-  EXPECT_EQ(cells[1].locals.at("dataset").at("folder"), "/somewhere");
+  EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
+  EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
 }
 
 TEST(Plan, NamesDataThatCannotBeRead) {

@@ -35,5 +35,20 @@ TEST(Documents, EveryShippedManifestPassesCheck) {
   EXPECT_GE(checked, 2);
 }
 
+TEST(Documents, TheManifestOfTheReadmePassesCheck) {
+  const Sandbox box;
+  const std::string readme = base::read_file(std::string(UNMASK_SOURCE_DIR) + "/README.md");
+  const std::string fence = "```jsonc\n";
+  const auto begin = readme.find(fence);
+  ASSERT_NE(begin, std::string::npos);
+  const auto first = begin + fence.size();
+
+  const Outcome outcome = box.unmask(
+      {"check",
+       box.write("first.json", readme.substr(first, readme.find("```", first) - first)).string()});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+}
+
 }  // namespace
 }  // namespace unmask::test

@@ -66,7 +66,7 @@ TEST_P(AttackConformance, DeclaresASoundTable) {
 }
 
 TEST_P(AttackConformance, ReadsEveryDeclaredParameter) {
-  const PluginDescriptor& descriptor = plugin_descriptor("attack", GetParam());
+  const PluginDescriptor descriptor = plugin_descriptor("attack", GetParam());
   const Params params(descriptor.info().params, {});
   const std::unique_ptr<Attack> instance(static_cast<Attack*>(descriptor.create(params, nullptr)));
   const Problem problem;

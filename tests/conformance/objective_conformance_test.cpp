@@ -27,7 +27,7 @@ TEST_P(ObjectiveConformance, DeclaresASoundTable) {
 }
 
 TEST_P(ObjectiveConformance, ReadsEveryDeclaredParameter) {
-  const PluginDescriptor& descriptor = plugin_descriptor("objective", GetParam());
+  const PluginDescriptor descriptor = plugin_descriptor("objective", GetParam());
   const Params params(descriptor.info().params, {});
   const std::unique_ptr<Objective> instance(
       static_cast<Objective*>(descriptor.create(params, nullptr)));

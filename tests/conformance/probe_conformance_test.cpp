@@ -37,7 +37,7 @@ TEST_P(ProbeConformance, DeclaresASoundTable) {
 }
 
 TEST_P(ProbeConformance, ReadsEveryDeclaredParameter) {
-  const PluginDescriptor& descriptor = plugin_descriptor("probe", GetParam());
+  const PluginDescriptor descriptor = plugin_descriptor("probe", GetParam());
   const Params params(descriptor.info().params, {});
   const std::unique_ptr<Probe> instance(static_cast<Probe*>(descriptor.create(params, nullptr)));
   const Batch batch;

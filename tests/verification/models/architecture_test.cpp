@@ -122,7 +122,7 @@ TEST_P(EveryModel, RefusesBlocksAndStridesOfDifferentLength) {
 }
 
 TEST_P(EveryModel, ReadsEveryParameterThatItDeclares) {
-  const PluginDescriptor& descriptor = plugin_descriptor("model", GetParam());
+  const PluginDescriptor descriptor = plugin_descriptor("model", GetParam());
   const Params params(descriptor.info().params, {});
 
   const std::unique_ptr<Model> model(static_cast<Model*>(descriptor.create(params, &kRgb32)));

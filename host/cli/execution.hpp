@@ -19,9 +19,9 @@ struct Execution {
 
 /// Decide from --device, --workers and the manifest's run settings.
 ///
-/// On the CPU the default is one worker per processor with one thread each: measured, a second worker
-/// shortens a study much more than a second thread (bench/RESULTS.md), and results do not depend on the
-/// number of workers. On CUDA it is one worker per device.
+/// On the CPU the default is one worker per processor with one thread each: measured, a second
+/// worker shortens a study much more than a second thread (bench/RESULTS.md), and results do not
+/// depend on the number of workers. On CUDA it is one worker per device.
 /// @param device   "auto", "cpu", "cuda" (all devices) or "cuda:N"
 /// @throws UsageError for another device, or one that is not there
 Execution decide_execution(const std::string& device,

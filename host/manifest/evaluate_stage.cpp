@@ -180,7 +180,7 @@ void EvaluateStage::add_product(const Node& matrix,
   grid_.add_product(dimensions, defaults, where);
 }
 
-// Attacking one network with the examples of another is not implemented; say so, whatever is
+// Attacking one network with the examples of another is not available yet; say so, whatever is
 // asked.
 void EvaluateStage::check_source(const Node& node) {
   Reporter& reporter = context_.reporter;

@@ -52,11 +52,11 @@ if [ -n "${UNMASK_FRESH_CCACHE:-}" ]; then
   environment+=(CCACHE_DIR=/ccache)
 fi
 
-rm -rf "$root/root/unmask"
-git clone --quiet --no-hardlinks "$repository" "$root/root/unmask"
+rm -rf "$root/src/unmask"
+git clone --quiet --no-hardlinks "$repository" "$root/src/unmask"
 for step in ${UNMASK_FRESH_STEPS:-quickstart test}; do
   echo "=== $suite: scripts/$step.sh"
   start=$SECONDS
-  env -i "${environment[@]}" chroot "$root" /root/unmask/scripts/"$step.sh" </dev/null
+  env -i "${environment[@]}" chroot "$root" /src/unmask/scripts/"$step.sh" </dev/null
   echo "=== $suite: scripts/$step.sh passed in $((SECONDS - start)) s"
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what unmask needs and this machine lacks: Debian 12 or 13, or Ubuntu 22.04 or later, through apt.
+# Installs what unmask needs and this machine lacks: Debian 12 or 13, or Ubuntu 24.04 or later, through apt.
 # Asks nothing; when nothing is missing it does nothing. UNMASK_SKIP_TORCH=1 leaves LibTorch out, for
 # those who bring their own (see README).
 set -euo pipefail

@@ -48,11 +48,14 @@ Session::Session(std::shared_ptr<Method> method, DriverOptions options)
 
 Session::~Session() = default;
 
-State Session::integrate(
-    std::string_view name, VectorField& field, const State& y0, double t0, double t1) {
+State Session::integrate(std::string_view name,
+                         const std::shared_ptr<VectorField>& field,
+                         const State& y0,
+                         double t0,
+                         double t1) {
   SolveResult result;
   try {
-    result = solve(*method_, options_, field, y0, {t0, t1});
+    result = solve(*method_, options_, *field, y0, {t0, t1});
   } catch (Error& error) {
     error.add_context("solve \"" + std::string(name) + "\"");
     throw;

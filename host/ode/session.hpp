@@ -31,8 +31,11 @@ class Session final : public OdeContext {
   Session(std::shared_ptr<Method> method, DriverOptions options);
   ~Session() override;
 
-  State integrate(
-      std::string_view name, VectorField& field, const State& y0, double t0, double t1) override;
+  State integrate(std::string_view name,
+                  const std::shared_ptr<VectorField>& field,
+                  const State& y0,
+                  double t0,
+                  double t1) override;
 
   /// Solves since the last clear(), failed ones included, in the order in which they ran.
   const std::vector<SolveRecord>& solves() const { return solves_; }

@@ -94,27 +94,27 @@ class SkewField final : public VectorField {
   /// @param input  the block's input, [B, C_in, H, W]: at stride 2 its size decides what the
   /// transposed
   ///               convolution pads
-  SkewField(SkewFunctionImpl& function,
+  SkewField(std::shared_ptr<SkewFunctionImpl> function,
             std::int64_t stride,
             const SkewOptions& options,
             const Tensor& input)
-      : function_(function), stride_(stride), options_(options) {
+      : function_(std::move(function)), stride_(stride), options_(options) {
     // The minus sign of the second equation goes into the kernel. At stride 1 the transposed
     // convolution is a convolution with the kernel flipped and its channels exchanged, for which
     // LibTorch has much faster code.
     if (stride == 1) {
-      transposed_ = function.kernel.transpose(0, 1).flip({2, 3}).neg().contiguous();
+      transposed_ = function_->kernel.transpose(0, 1).flip({2, 3}).neg().contiguous();
     } else {
-      transposed_ = function.kernel.neg();
+      transposed_ = function_->kernel.neg();
       output_padding_ = {input.size(2) % 2, input.size(3) % 2};
     }
   }
 
   /// In place only on results of convolutions, which those do not keep for the backward pass.
   State evaluate(const Scalar& /*t*/, const State& state) override {
-    const Tensor y = function_.norm1_1->forward(state[0]);
-    const Tensor z = function_.norm1_2->forward(state[1]);
-    Tensor dy = at::conv2d(z, function_.kernel, {}, stride_, 1);
+    const Tensor y = function_->norm1_1->forward(state[0]);
+    const Tensor z = function_->norm1_2->forward(state[1]);
+    Tensor dy = at::conv2d(z, function_->kernel, {}, stride_, 1);
     Tensor dz = stride_ == 1
                     ? at::conv2d(y, transposed_, {}, 1, 1)
                     : at::conv_transpose2d(y, transposed_, {}, stride_, 1, output_padding_);
@@ -124,13 +124,13 @@ class SkewField final : public VectorField {
     }
     at::leaky_relu_(dy, options_.slope);
     at::leaky_relu_(dz, options_.slope);
-    return {function_.norm2_1->forward(dy), function_.norm2_2->forward(dz)};
+    return {function_->norm2_1->forward(dy), function_->norm2_2->forward(dz)};
   }
 
   bool is_autonomous() const override { return true; }
 
  private:
-  SkewFunctionImpl& function_;
+  std::shared_ptr<SkewFunctionImpl> function_;
   std::int64_t stride_;
   SkewOptions options_;
   Tensor transposed_;
@@ -155,7 +155,7 @@ class SkewBlockImpl final : public torch::nn::Module {
   }
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
-    SkewField field(*function_, stride_, options_, x);
+    const auto field = std::make_shared<SkewField>(function_, stride_, options_, x);
     return ode.integrate(name_, field, {start(x), x}, 0, 1)[0];
   }
 

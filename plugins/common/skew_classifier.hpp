@@ -94,7 +94,7 @@ class SkewClassifierImpl final : public torch::nn::Module {
             "odefunc", std::make_shared<SkewClassifierFunctionImpl>(features, classes))) {}
 
   Tensor forward(const Tensor& features, OdeContext& ode) {
-    SkewClassifierField field(*function_, options_);
+    const auto field = std::make_shared<SkewClassifierField>(*function_, options_);
     const Tensor start = at::full({features.size(0), classes_}, kInitialLogit, features.options());
     const Tensor end = ode.integrate(name_, field, {at::cat({features, start}, 1)}, 0, 1)[0];
     return end.narrow(1, features_, classes_);

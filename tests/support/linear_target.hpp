@@ -20,6 +20,27 @@ struct Call {
   bool is_gradient = false;
 };
 
+/// What a target answers for `model`, points [B, ...] -> logits [B, K], differentiable.
+template <class Model>
+LossGradient differentiate(const Tensor& x, Model&& model, const LossFunction& loss) {
+  const torch::AutoGradMode with_grad(true);
+  const Tensor input = x.detach().clone().requires_grad_(true);
+  const Tensor logits = model(input);
+  const Tensor losses = loss(logits);
+  const auto gradient = [&](const Tensor& values) {
+    return torch::autograd::grad({values.sum()}, {input}, {}, /*retain_graph=*/true)[0];
+  };
+  LossGradient result{logits.detach(), losses.detach(), {}};
+  if (losses.dim() == 1) {
+    result.gradient = gradient(losses);
+  } else {
+    std::vector<Tensor> all;
+    for (std::int64_t m = 0; m < losses.size(1); ++m) all.push_back(gradient(losses.select(1, m)));
+    result.gradient = at::stack(all);
+  }
+  return result;
+}
+
 class LinearTarget : public Target {
  public:
   /// @param weight  [K, D]
@@ -50,6 +71,7 @@ class LinearTarget : public Target {
 
   std::int64_t forwards() const { return forwards_; }    ///< samples answered without gradient
   std::int64_t backwards() const { return backwards_; }  ///< samples differentiated
+  std::int64_t forward_passes() const { return forward_passes_; }  ///< with and without gradient
   const std::vector<Call>& calls() const { return calls_; }
 
   /// The answers, without counting.
@@ -63,23 +85,20 @@ class LinearTarget : public Target {
  protected:
   Tensor do_logits(const Tensor& x, const Tensor& rows) override {
     forwards_ += x.size(0);
+    forward_passes_ += x.size(0);
     if (is_recording_) calls_.push_back({x.clone(), rows, false});
     return answer(x);
   }
 
   LossGradient do_loss_and_gradient(const Tensor& x,
-                                    const Tensor& y,
-                                    Loss loss,
+                                    const LossFunction& loss,
                                     const Tensor& rows) override {
-    backwards_ += x.size(0);
     if (is_recording_) calls_.push_back({x.clone(), rows, true});
-    const torch::AutoGradMode with_grad(true);
-    const Tensor input = x.detach().clone().requires_grad_(true);
-    const Tensor logits = answer(input);
-    const Tensor losses = per_sample_loss(logits, y, loss);
-    Tensor gradient = torch::autograd::grad({losses.sum()}, {input})[0];
-    if (!has_gradient_) gradient = at::zeros_like(gradient);
-    return {logits.detach(), losses.detach(), gradient};
+    forward_passes_ += x.size(0);
+    LossGradient result = differentiate(x, [this](const Tensor& p) { return answer(p); }, loss);
+    backwards_ += x.size(0) * (result.loss.dim() == 1 ? 1 : result.loss.size(1));
+    if (!has_gradient_) result.gradient = at::zeros_like(result.gradient);
+    return result;
   }
 
  private:
@@ -91,6 +110,7 @@ class LinearTarget : public Target {
   bool is_recording_ = false;
   std::int64_t forwards_ = 0;
   std::int64_t backwards_ = 0;
+  std::int64_t forward_passes_ = 0;
   std::vector<Call> calls_;
 };
 

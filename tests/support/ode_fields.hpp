@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -29,10 +30,9 @@ class FunctionField final : public VectorField {
   Function function_;
 };
 
-/// t as a tensor of the state's dtype, with its gradient where it has one.
-inline Tensor time_tensor(const Scalar& t, const Tensor& like) {
-  if (t.tensor.defined()) return t.tensor.to(like.scalar_type());
-  return torch::full({}, t.value, like.options().requires_grad(false));
+/// A field that somebody else keeps alive, as solvers take it.
+inline std::shared_ptr<VectorField> borrowed(VectorField& field) {
+  return {&field, [](VectorField*) {}};
 }
 
 /// dy/dt = -y
@@ -61,7 +61,7 @@ inline FunctionField lotka_volterra(double a, double b, double c, double d) {
 /// dy/dt = -k y + sin(m t)
 inline FunctionField forced(double k, double m) {
   return {false, [k, m](const Scalar& t, const State& y) {
-            return State{-k * y[0] + torch::sin(m * time_tensor(t, y[0]))};
+            return State{-k * y[0] + torch::sin(m * broadcast(t, y[0]))};
           }};
 }
 

@@ -23,6 +23,14 @@ struct Term {
   const Tensor* tensor;
 };
 
+// The step size: one number, or one per sample on the CPU (`rows`) or wherever the state lies.
+struct Step {
+  double value = 1;
+  Tensor rows;  // undefined: one number; else [B] float64, detached
+
+  bool is_per_sample() const { return rows.defined(); }
+};
+
 // h * weight, rounded as the state's dtype rounds it.
 double factor(double h, double weight, bool is_float) {
   if (!is_float) return h * weight;
@@ -36,10 +44,14 @@ constexpr std::int64_t kBlock = 2048;
 // Terms are added to each other before they are added to y: one rounding at the size of y, not one
 // per term, which the error estimates of tight float32 solves would feel.
 template <class T>
-void weighted_sum_dense(
-    T* out, const T* y, double h, const std::vector<Term>& terms, std::int64_t size) {
-  for (std::int64_t begin = 0; begin < size; begin += kBlock) {
-    const std::int64_t n = std::min(kBlock, size - begin);
+void weighted_sum_dense(T* out,
+                        const T* y,
+                        double h,
+                        const std::vector<Term>& terms,
+                        std::int64_t first,
+                        std::int64_t last) {
+  for (std::int64_t begin = first; begin < last; begin += kBlock) {
+    const std::int64_t n = std::min(kBlock, last - begin);
     T* __restrict o = out + begin;
     for (std::size_t i = 0; i < terms.size(); ++i) {
       const T w = static_cast<T>(factor(h, terms[i].weight, std::is_same_v<T, float>));
@@ -68,39 +80,64 @@ bool share_dense_cpu_layout(const Tensor& like, const Tensor& y, const std::vect
   return std::all_of(terms.begin(), terms.end(), [&](const Term& t) { return fits(*t.tensor); });
 }
 
+// Every sample occupies one stretch of memory.
+bool has_rows_in_memory_order(const Tensor& like) {
+  return like.size(0) <= 1 || like.stride(0) == like.numel() / like.size(0);
+}
+
+template <class T>
+void weighted_sum_on_cpu(Tensor& out,
+                         const Tensor& y,
+                         const Step& h,
+                         const std::vector<Term>& terms) {
+  T* const o = out.data_ptr<T>();
+  const T* const base = y.defined() ? y.data_ptr<T>() : nullptr;
+  if (!h.is_per_sample()) {
+    weighted_sum_dense<T>(o, base, h.value, terms, 0, out.numel());
+    return;
+  }
+  const std::int64_t row = out.numel() / out.size(0);
+  const double* const values = h.rows.data_ptr<double>();
+  for (std::int64_t b = 0; b < out.size(0); ++b) {
+    weighted_sum_dense<T>(o, base, values[b], terms, b * row, (b + 1) * row);
+  }
+}
+
+// [B] as [B, 1, ...] in the dtype of `like`.
+Tensor per_row(const Tensor& values, const Tensor& like) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+  shape[0] = values.size(0);
+  return values.to(like.options().requires_grad(false)).view(shape);
+}
+
 // y + h * sum of the terms, without a graph. `y` may be undefined: zero.
-Tensor weighted_sum(const Tensor& y, double h, const std::vector<Term>& terms) {
+Tensor weighted_sum(const Tensor& y, const Step& h, const std::vector<Term>& terms) {
   const at::NoGradGuard no_grad;
   const Tensor& like = y.defined() ? y : *terms.front().tensor;
-  if (share_dense_cpu_layout(like, y, terms)) {
+  if (share_dense_cpu_layout(like, y, terms) &&
+      (!h.is_per_sample() || (has_rows_in_memory_order(like) && h.rows.device().is_cpu()))) {
     Tensor out = at::empty_like(like);
     if (like.scalar_type() == at::kFloat) {
-      weighted_sum_dense<float>(out.data_ptr<float>(),
-                                y.defined() ? y.data_ptr<float>() : nullptr,
-                                h,
-                                terms,
-                                out.numel());
+      weighted_sum_on_cpu<float>(out, y, h, terms);
     } else {
-      weighted_sum_dense<double>(out.data_ptr<double>(),
-                                 y.defined() ? y.data_ptr<double>() : nullptr,
-                                 h,
-                                 terms,
-                                 out.numel());
+      weighted_sum_on_cpu<double>(out, y, h, terms);
     }
     return out;
   }
   const bool is_float = like.scalar_type() == at::kFloat;
-  Tensor out = at::mul(*terms.front().tensor, factor(h, terms.front().weight, is_float));
+  Tensor out = at::mul(*terms.front().tensor, factor(h.value, terms.front().weight, is_float));
   for (std::size_t i = 1; i < terms.size(); ++i) {
-    out.add_(*terms[i].tensor, factor(h, terms[i].weight, is_float));
+    out.add_(*terms[i].tensor, factor(h.value, terms[i].weight, is_float));
   }
+  if (h.is_per_sample()) out.mul_(per_row(h.rows, like));
   return y.defined() ? out.add_(y) : out;
 }
 
 // Inputs in the order y, h, terms.
 class CombineBackward final : public torch::autograd::Node {
  public:
-  CombineBackward(double h, std::vector<double> weights) : h_(h), weights_(std::move(weights)) {}
+  CombineBackward(Step h, std::vector<double> weights)
+      : h_(std::move(h)), weights_(std::move(weights)) {}
 
   // Only the gradient of h needs the terms; without it they are not kept alive.
   void save_for_step_gradient(const Tensor& h, const std::vector<Term>& terms) {
@@ -122,8 +159,9 @@ class CombineBackward final : public torch::autograd::Node {
     }
     if (task_should_compute_output(0)) out[0] = g;
     if (task_should_compute_output(1)) out[1] = step_gradient(g);
+    const Tensor scaled = h_.is_per_sample() ? g * per_row(h_.rows, g) : g;
     for (std::size_t i = 0; i < n; ++i) {
-      if (task_should_compute_output(2 + i)) out[2 + i] = at::mul(g, h_ * weights_[i]);
+      if (task_should_compute_output(2 + i)) out[2 + i] = at::mul(scaled, h_.value * weights_[i]);
     }
     return out;
   }
@@ -144,10 +182,12 @@ class CombineBackward final : public torch::autograd::Node {
     std::vector<Term> terms;
     terms.reserve(tensors.size());
     for (std::size_t i = 0; i < tensors.size(); ++i) terms.push_back({weights_[i], &tensors[i]});
-    return weighted_sum({}, 1.0, terms).mul_(g).sum().to(h_options_);
+    const Tensor product = weighted_sum({}, Step{}, terms).mul_(g);
+    if (h_.is_per_sample()) return product.flatten(1).sum(1).to(h_options_);
+    return product.sum().to(h_options_);
   }
 
-  double h_;
+  Step h_;
   std::vector<double> weights_;
   std::vector<torch::autograd::SavedVariable> saved_;
   at::TensorOptions h_options_;
@@ -182,7 +222,18 @@ Tensor combine(const Tensor& y,
                 like.sizes());
   }
 
-  Tensor out = weighted_sum(y, h.value, used);
+  Step step{h.value, Tensor()};
+  if (h.is_per_sample()) {
+    TORCH_CHECK(h.tensor.size(0) == like.size(0) && h.tensor.scalar_type() == at::kDouble,
+                "combine: step sizes ",
+                h.tensor.scalar_type(),
+                " ",
+                h.tensor.sizes(),
+                " for a batch of ",
+                like.size(0));
+    step = {1, h.tensor.detach().contiguous()};
+  }
+  Tensor out = weighted_sum(y, step, used);
   if (!at::GradMode::is_enabled()) return out;
   const bool h_needs_gradient = h.tensor.defined() && h.tensor.requires_grad();
   const bool needs_gradient = h_needs_gradient || (y.defined() && y.requires_grad()) ||
@@ -202,7 +253,7 @@ Tensor combine(const Tensor& y,
     used_weights.push_back(term.weight);
     edges.push_back(torch::autograd::impl::gradient_edge(*term.tensor));
   }
-  const std::shared_ptr<CombineBackward> node(new CombineBackward(h.value, std::move(used_weights)),
+  const std::shared_ptr<CombineBackward> node(new CombineBackward(step, std::move(used_weights)),
                                               torch::autograd::deleteNode);
   if (h_needs_gradient) node->save_for_step_gradient(h.tensor, used);
   node->set_next_edges(std::move(edges));

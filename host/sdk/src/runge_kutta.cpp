@@ -115,11 +115,22 @@ double next_towards_start(double t, double h, at::ScalarType dtype) {
   return static_cast<double>(std::nextafter(static_cast<float>(t), h > 0 ? -infinity : infinity));
 }
 
+// The shift is a constant: the gradient passes unchanged.
 Scalar end_time(const StepInput& input, at::ScalarType dtype) {
   if (!input.shift_end) return input.t1;
   Scalar t = input.t1;
+  if (t.is_per_sample()) {
+    const at::NoGradGuard no_grad;
+    const Tensor rounded = input.t1.tensor.to(dtype);
+    const Tensor away = at::where(input.h.tensor > 0, -1.0, 1.0).to(dtype) *
+                        std::numeric_limits<double>::infinity();
+    const Tensor shift =
+        at::nextafter(rounded, away.expand_as(rounded)).to(at::kDouble) - input.t1.tensor;
+    const at::AutoGradMode with_grad(input.t1.tensor.requires_grad());
+    t.tensor = input.t1.tensor + shift;
+    return t;
+  }
   t.value = next_towards_start(input.t1.value, input.h.value, dtype);
-  // The shift is a constant: the gradient passes unchanged.
   if (t.tensor.defined()) t.tensor = t.tensor + (t.value - input.t1.value);
   return t;
 }
@@ -194,6 +205,7 @@ MethodTraits RungeKutta::traits() const {
   MethodTraits traits;
   traits.order = tableau_.order;
   traits.controller_order = tableau_.controller_order;
+  traits.legacy_controller_order = tableau_.legacy_controller_order;
   traits.stages = static_cast<int>(tableau_.b.size()) - (is_fsal_ ? 1 : 0);
   traits.is_adaptive = !tableau_.error.empty();
   traits.is_fsal = is_fsal_;
@@ -232,10 +244,6 @@ StepOutput RungeKutta::step(VectorField& field,
     out.error = combine_state({}, input.h, tableau_.error, out.stages, components);
   }
   return out;
-}
-
-State Method::midpoint(const StepInput&, const State&, const StepOutput&) {
-  throw InternalError("this method gives no midpoint; its traits say so");
 }
 
 State RungeKutta::midpoint(const StepInput& input, const State& y0, const StepOutput& output) {

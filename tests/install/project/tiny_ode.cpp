@@ -38,7 +38,7 @@ struct TinyOde : torch::nn::Module {
   }
 
   unmask::Tensor forward(const unmask::Tensor& x, unmask::OdeContext& ode) {
-    Block block(field);
+    const auto block = std::make_shared<Block>(field);
     const unmask::State end = ode.integrate("block", block, {stem(x)}, 0.0, 1.0);
     return head(end[0].mean({2, 3}));
   }

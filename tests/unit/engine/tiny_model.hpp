@@ -22,8 +22,7 @@ class LinearModel final : public Model {
   Tensor forward(const Tensor& x, OdeContext& ode) override {
     Tensor y = x;
     if (has_ode_) {
-      Growth field;
-      y = ode.integrate("flow", field, {x}, 0, 1)[0];
+      y = ode.integrate("flow", std::make_shared<Growth>(), {x}, 0, 1)[0];
     }
     return at::linear(y.flatten(1), weight_);
   }
@@ -65,8 +64,7 @@ class FunctionAttack final : public Attack {
 
 /// Euler in one step, or the Heun-Euler pair with adaptive steps at tolerance 0.1.
 inline SolverSetup make_setup(bool is_adaptive) {
-  Tableau tableau{
-      .order = 1, .controller_order = 0, .a = {}, .b = {1}, .c = {}, .error = {}, .mid = {}};
+  Tableau tableau{.order = 1, .b = {1}};
   if (is_adaptive) {
     tableau = {.order = 2,
                .controller_order = 2,

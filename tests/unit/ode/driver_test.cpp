@@ -511,8 +511,8 @@ TEST(Session, RecordsEverySolveByName) {
   Session session(method("rk4"), options);
   auto field = test::decay();
 
-  session.integrate("conv1", field, ones(), 0, 1);
-  session.integrate("layer2.0", field, ones(), 0, 2);
+  session.integrate("conv1", test::borrowed(field), ones(), 0, 1);
+  session.integrate("layer2.0", test::borrowed(field), ones(), 0, 2);
 
   ASSERT_EQ(session.solves().size(), 2U);
   EXPECT_EQ(session.solves()[0].name, "conv1");
@@ -527,7 +527,8 @@ TEST(Session, ThrowsAndRecordsAFailedSolve) {
   Session session(method("dopri5"), adaptive(1e-3));
   auto field = test::nan_after(0.5);
 
-  const std::string text = message_of([&] { session.integrate("layer2.0", field, ones(), 0, 1); });
+  const std::string text =
+      message_of([&] { session.integrate("layer2.0", test::borrowed(field), ones(), 0, 1); });
 
   EXPECT_THAT(text, HasSubstr("solve \"layer2.0\" ended with step_underflow at t = 0.5"));
   EXPECT_THAT(text, HasSubstr("fixed steps"));
@@ -539,7 +540,7 @@ TEST(Session, NamesTheSolveOfARefusedInput) {
   Session session(method("euler"), DriverOptions{});
   auto field = test::decay();
 
-  EXPECT_THAT(message_of([&] { session.integrate("conv1", field, ones(), 1, 1); }),
+  EXPECT_THAT(message_of([&] { session.integrate("conv1", test::borrowed(field), ones(), 1, 1); }),
               HasSubstr("solve \"conv1\": times must be"));
 }
 

@@ -4,6 +4,7 @@
 // matter.
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,15 @@ namespace unmask::test {
 
 class RecordingContext final : public OdeContext {
  public:
-  State integrate(
-      std::string_view name, VectorField& field, const State& y0, double t0, double t1) override {
+  State integrate(std::string_view name,
+                  const std::shared_ptr<VectorField>& field,
+                  const State& y0,
+                  double t0,
+                  double t1) override {
     names.emplace_back(name);
     State y = y0;
     for (int step = 0; step < 2; ++step) {
-      const State slope = field.evaluate(Scalar{.value = t0, .tensor = {}}, y);
+      const State slope = field->evaluate(Scalar{.value = t0, .tensor = {}}, y);
       for (std::size_t i = 0; i < y.size(); ++i) y[i] = y[i] + slope[i] * ((t1 - t0) / 2);
     }
     return y;

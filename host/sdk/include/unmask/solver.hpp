@@ -10,6 +10,7 @@
 //     {...}}) {}
 //   };
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,13 +27,27 @@ inline namespace v1 {
 struct MethodTraits {
   int order = 0;             ///< of the propagated solution
   int controller_order = 0;  ///< p in h * err^(-1/p); 0 when there is no error estimate
-  int stages = 0;  ///< evaluations of the field per attempted step, f(t0, y0) not counted if reused
+  /// p that torchdiffeq 0.0.1 used in the controller where it differs from controller_order; else
+  /// 0.
+  int legacy_controller_order = 0;
+  /// Evaluations of the field per attempted step, f(t0, y0) included unless the last stage is it
+  /// (is_fsal). 0 for implicit methods, which iterate.
+  int stages = 0;
   bool is_adaptive = false;  ///< gives an error estimate
   /// The last stage is f at the end of the step (first same as last), so the next step starts with
   /// it.
   bool is_fsal = false;
-  bool has_midpoint =
-      false;  ///< gives y at the middle of the step, for the quartic end interpolant
+  /// Gives y at the middle of the step, for the quartic interpolant. Without, the driver
+  /// interpolates with the cubic of Hermite.
+  bool has_midpoint = false;
+  bool is_implicit = false;  ///< solves equations in every step and may fail to
+  int history = 0;           ///< earlier steps whose f it wants to see (multistep methods)
+};
+
+/// f at the starts of earlier steps of a solve, newest first; for multistep methods.
+struct History {
+  std::vector<double> times;
+  std::vector<State> derivatives;
 };
 
 /// Where a step starts and how long it is.
@@ -40,10 +55,11 @@ struct StepInput {
   Scalar t0;  ///< time at the start
   Scalar h;   ///< signed step
   Scalar t1;  ///< time at the end; stages at c = 1 use exactly this, not t0 + h
-  /// Adaptive drivers shift the time that stages at c = 1 see by one unit in the last place of the
-  /// state's dtype towards the start, as torchdiffeq does, so that a field with a jump at a step
-  /// end is seen from inside.
+  /// Shift the time that stages at c = 1 see by one unit in the last place of the state's dtype
+  /// towards the start, as torchdiffeq 0.2 does, so that a field with a jump at a step end is seen
+  /// from inside.
   bool shift_end = false;
+  const History* history = nullptr;  ///< never null when traits().history > 0
 };
 
 /// What a step yields.
@@ -51,7 +67,13 @@ struct StepOutput {
   State y1;                   ///< solution at the end
   State f1;                   ///< f at the end, when the method has it (is_fsal); else empty
   State error;                ///< local error estimate; empty when the method has none
-  std::vector<State> stages;  ///< k_1, k_2, ...
+  std::vector<State> stages;  ///< k_1, k_2, ... of a Runge-Kutta method
+  /// Why an implicit method found no solution; empty: it did. The solve ends with this reason.
+  std::string failure;
+  /// An iteration ended at its limit, the result is usable (implicit_adams); counted.
+  bool is_unconverged = false;
+  /// Multistep: how many of the entries in the history the next step may still see.
+  int history_kept = std::numeric_limits<int>::max();
 };
 
 /// Base of every solver plugin. The class is constructible from (const Params&) and stateless
@@ -82,6 +104,7 @@ class UNMASK_API Method {
 struct Tableau {
   int order = 0;
   int controller_order = 0;              ///< 0: no error estimate
+  int legacy_controller_order = 0;       ///< see MethodTraits
   std::vector<std::vector<double>> a{};  ///< row i - 1 holds a_i1 .. a_i(i-1) of stage i >= 2
   std::vector<double> b{};               ///< weights of the solution, one per stage
   std::vector<double> c{};               ///< nodes of stages 2, 3, ...; stage 1 is at 0
@@ -116,9 +139,10 @@ class UNMASK_API RungeKutta : public Method {
 
 /// y + h * sum_i weights[i] * terms[i], as one node of the graph: the backward pass is one scaled
 /// copy per term (and one inner product for h when h carries a gradient), not a chain of
-/// temporaries. Terms with weight 0 are skipped. Shapes of all tensors are equal. An undefined `y`
-/// is zero. The result is `y` itself when all weights are 0. Second derivatives exist where h is a
-/// constant; elsewhere the backward pass throws NumericError when a graph of it is asked for.
+/// temporaries. `h` may hold one number per sample (axis 0). Terms with weight 0 are skipped.
+/// Shapes of all tensors are equal. An undefined `y` is zero. The result is `y` itself when all
+/// weights are 0. Second derivatives exist where h is a constant; elsewhere the backward pass
+/// throws NumericError when a graph of it is asked for.
 UNMASK_API Tensor combine(const Tensor& y,
                           const Scalar& h,
                           const std::vector<double>& weights,

@@ -2,6 +2,7 @@
 // What a model says about an ODE: dy/dt = f(t, y) on a state of one or more tensors. Which method
 // solves it is never the model's business.
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -15,17 +16,27 @@ inline namespace v1 {
 /// own shape otherwise. Components are never concatenated.
 using State = std::vector<Tensor>;
 
-/// A real number that may carry a gradient: times and step sizes.
+/// A real number that may carry a gradient: a time or a step size. Under per-sample step control
+/// it is one number for every sample.
 struct Scalar {
-  double value = 0;
-  /// Undefined when the number is a constant, else float64, 0-dimensional, on the CPU or the
-  /// state's device, equal to `value` and attached to the graph.
+  double value = 0;  ///< NaN when there is one number per sample
+  /// Undefined: the constant `value`. 0-dimensional: float64, on the CPU or the state's device,
+  /// equal to `value` and attached to the graph. [B]: one number per sample, float64, on the
+  /// state's device, attached or not.
   Tensor tensor;
 
   bool is_constant() const { return !tensor.defined(); }
+  bool is_per_sample() const { return tensor.defined() && tensor.dim() == 1; }
 };
 
-/// Right-hand side of an ODE.
+/// `t` as a tensor of the dtype and device of `like`, [B, ...], that broadcasts against it:
+/// 0-dimensional, or [B, 1, ...] when there is one number per sample. Carries the gradient of `t`.
+/// A field that depends on time uses this and works under every step control.
+UNMASK_API Tensor broadcast(const Scalar& t, const Tensor& like);
+
+/// Right-hand side of an ODE. It may be evaluated again during the backward pass, so evaluate() is
+/// a function of its arguments and of what the constructor was given: compute what depends on
+/// parameters alone in the constructor, never at the first evaluation.
 class UNMASK_API VectorField {
  public:
   VectorField() = default;
@@ -34,7 +45,7 @@ class UNMASK_API VectorField {
   virtual ~VectorField();
 
   /// dy/dt at time t: as many tensors as `y`, of the same shapes, dtype and device. `y` is not
-  /// modified.
+  /// modified. Row b of the result depends on row b of `y` (and its time) alone.
   virtual State evaluate(const Scalar& t, const State& y) = 0;
 
   /// True when evaluate() ignores t. The driver then spends nothing on differentiable times.
@@ -50,16 +61,18 @@ class UNMASK_API OdeContext {
   virtual ~OdeContext();
 
   /// y(t1) of the ODE that starts with y(t0) = y0.
-  /// @param name  name of the solve, unique in the model and stable: "conv1", "layer2.0".
-  /// Statistics
-  ///              and step logs carry it.
-  /// @param t1    may be smaller than t0 (reverse time)
-  /// @return      state at t1, attached to the graph where y0 or the field's parameters are
+  /// @param name   name of the solve, unique in the model and stable: "conv1", "layer2.0".
+  ///               Statistics and step logs carry it.
+  /// @param field  kept until the backward pass is over when the solver evaluates it there
+  /// @param t1     may be smaller than t0 (reverse time)
+  /// @return       state at t1, attached to the graph where y0 or the field's parameters are
   /// @throws NumericError when the solve does not reach t1 (step underflow, attempt limit, a value
-  /// that
-  ///              is not finite): name of the solve, time reached and reason
-  virtual State integrate(
-      std::string_view name, VectorField& field, const State& y0, double t0, double t1) = 0;
+  ///               that is not finite): name of the solve, time reached and reason
+  virtual State integrate(std::string_view name,
+                          const std::shared_ptr<VectorField>& field,
+                          const State& y0,
+                          double t0,
+                          double t1) = 0;
 };
 
 }  // namespace v1

@@ -47,6 +47,7 @@ class Evaluation {
     std::vector<Tensor> parts;
     for (std::int64_t first = 0; first < size(); first += input_.batch_size) {
       const std::int64_t count = std::min(input_.batch_size, size() - first);
+      judge_.begin_batch(images_.narrow(0, first, count));
       parts.push_back(judge_.logits(images.narrow(0, first, count)).argmax(1));
     }
     return at::cat(parts);
@@ -126,7 +127,7 @@ void evaluate_attack(const EvaluationInput& input,
     const Tensor index = torch::tensor(samples, torch::kLong).to(x.device());
     const Tensor batch = x.index_select(0, index);
     AttackContext context{SampleRandom(derive_seed(input.seed, "attack"), samples)};
-    evaluation.target().begin_batch(batch.size(0));
+    evaluation.target().begin_batch(batch);
     const Tensor candidate =
         attack.perturb(evaluation.target(), batch, y.index_select(0, index), threat, context)
             .detach();
@@ -191,7 +192,7 @@ void evaluate_probe(const EvaluationInput& input,
   for (std::int64_t first = 0; first < n; first += input.method_batch) {
     const std::int64_t last = std::min(n, first + input.method_batch);
     AttackContext context{SampleRandom(derive_seed(input.seed, "probe"), range(first, last))};
-    evaluation.target().begin_batch(last - first);
+    evaluation.target().begin_batch(evaluation.images().narrow(0, first, last - first));
     const auto values = probe.measure(evaluation.target(),
                                       evaluation.images().narrow(0, first, last - first),
                                       evaluation.labels().narrow(0, first, last - first),

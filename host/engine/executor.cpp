@@ -43,6 +43,9 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   const json& params = definition.at("params");
   SolverSetup setup;
   setup.id = id;
+  for (const ParamSpec& spec : registry.record("solver", id).params) {
+    if (params.contains(spec.name)) setup.method_params += spec.name + params.at(spec.name).dump();
+  }
   setup.method = registry.create_solver(id, params);
   const MethodTraits traits = setup.method->traits();
   setup.options =

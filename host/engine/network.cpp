@@ -4,35 +4,51 @@
 
 namespace unmask::engine {
 
+void SolveLog::add(const std::string& phase,
+                   const std::string& solve,
+                   const ode::Statistics& statistics,
+                   ode::SolveStatus status) {
+  const std::string id = phase + " " + solve;
+  auto found = std::find_if(
+      entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == id; });
+  if (found == entries_.end()) {
+    entries_.emplace_back(id, Entry{});
+    found = std::prev(entries_.end());
+    found->second.stats.phase = phase;
+    found->second.stats.solve = solve;
+    found->second.stats.worst_status = "ok";
+    found->second.stats.step_min = statistics.step_min;
+    found->second.stats.step_max = statistics.step_max;
+  }
+  Entry& entry = found->second;
+  plan::SolveStats& stats = entry.stats;
+  ++stats.solves;
+  entry.nfe.push_back(statistics.nfe);
+  stats.accepted += statistics.accepted;
+  stats.rejected += statistics.rejected;
+  stats.step_min = std::min(stats.step_min, statistics.step_min);
+  stats.step_max = std::max(stats.step_max, statistics.step_max);
+  if (status != ode::SolveStatus::kOk) {
+    ++stats.failed;
+    stats.worst_status = std::string(ode::to_string(status));
+  }
+  nfe_ += statistics.nfe;
+}
+
 void SolveLog::take(const std::string& phase, ode::Session& session) {
+  backward_.clear();  // of a forward pass through which nothing went back
   for (const ode::SolveRecord& record : session.solves()) {
-    const std::string id = phase + " " + record.name;
-    auto found = std::find_if(
-        entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == id; });
-    if (found == entries_.end()) {
-      entries_.emplace_back(id, Entry{});
-      found = std::prev(entries_.end());
-      found->second.stats.phase = phase;
-      found->second.stats.solve = record.name;
-      found->second.stats.worst_status = "ok";
-      found->second.stats.step_min = record.statistics.step_min;
-      found->second.stats.step_max = record.statistics.step_max;
-    }
-    Entry& entry = found->second;
-    plan::SolveStats& stats = entry.stats;
-    ++stats.solves;
-    entry.nfe.push_back(record.statistics.nfe);
-    stats.accepted += record.statistics.accepted;
-    stats.rejected += record.statistics.rejected;
-    stats.step_min = std::min(stats.step_min, record.statistics.step_min);
-    stats.step_max = std::max(stats.step_max, record.statistics.step_max);
-    if (record.status != ode::SolveStatus::kOk) {
-      ++stats.failed;
-      stats.worst_status = std::string(ode::to_string(record.status));
-    }
-    nfe_ += record.statistics.nfe;
+    add(phase, record.name, record.statistics, record.status);
+    backward_.emplace_back(record.name, record.backward);
   }
   session.clear();
+}
+
+void SolveLog::settle_backward() {
+  for (const auto& [name, statistics] : backward_) {
+    if (statistics->nfe > 0) add("backward", name, *statistics, ode::SolveStatus::kOk);
+  }
+  backward_.clear();
 }
 
 std::vector<plan::SolveStats> SolveLog::rows() const {
@@ -50,17 +66,20 @@ std::vector<plan::SolveStats> SolveLog::rows() const {
   return result;
 }
 
-bool SolverSetup::couples_batch() const {
-  return method->traits().is_adaptive && options.controller != ode::ControllerKind::kConstant;
-}
-
 bool computes_same_map(const SolverSetup& a, const SolverSetup& b) {
   const ode::DriverOptions& x = a.options;
   const ode::DriverOptions& y = b.options;
-  return a.id == b.id && x.is_adaptive == y.is_adaptive && x.rtol == y.rtol && x.atol == y.atol &&
-         x.controller == y.controller && x.end == y.end && x.first_step == y.first_step &&
-         x.min_step == y.min_step && x.max_step == y.max_step && x.safety == y.safety &&
-         x.max_growth == y.max_growth && x.min_growth == y.min_growth && x.step_size == y.step_size;
+  const auto is_replay = [](const ode::DriverOptions& o) {
+    return o.is_adaptive && o.controller == ode::ControllerKind::kReplay;
+  };
+  return a.id == b.id && a.method_params == b.method_params && x.is_adaptive == y.is_adaptive &&
+         !is_replay(x) && !is_replay(y) && x.rtol == y.rtol && x.atol == y.atol &&
+         x.norm == y.norm && x.control == y.control && x.controller == y.controller &&
+         x.exponents == y.exponents && x.controller_order == y.controller_order && x.end == y.end &&
+         x.stale_fsal == y.stale_fsal && x.first_step == y.first_step && x.step_ends == y.step_ends && x.min_step == y.min_step &&
+         x.max_step == y.max_step && x.safety == y.safety && x.max_growth == y.max_growth &&
+         x.min_growth == y.min_growth && x.shift_end == y.shift_end &&
+         x.legacy_first_step == y.legacy_first_step && x.step_size == y.step_size;
 }
 
 void set_trainable(Model& model, bool trainable) {

@@ -19,6 +19,10 @@ class SolveLog {
   /// Take the records that a session has gathered, and clear it.
   void take(const std::string& phase, ode::Session& session);
 
+  /// Add what the backward pass through the solves last taken has evaluated, under the phase
+  /// "backward".
+  void settle_backward();
+
   /// Vector-field evaluations seen so far.
   std::int64_t nfe() const { return nfe_; }
 
@@ -26,22 +30,26 @@ class SolveLog {
   std::vector<plan::SolveStats> rows() const;
 
  private:
+  void add(const std::string& phase,
+           const std::string& solve,
+           const ode::Statistics& statistics,
+           ode::SolveStatus status);
+
   struct Entry {
     plan::SolveStats stats;
     std::vector<std::int64_t> nfe;
   };
   std::vector<std::pair<std::string, Entry>> entries_;  // few: phases x blocks of a network
+  std::vector<std::pair<std::string, std::shared_ptr<ode::Statistics>>> backward_;
   std::int64_t nfe_ = 0;
 };
 
-/// A solver of a specification: method, options, and whether it makes samples depend on each other.
+/// A solver of a specification: method and options.
 struct SolverSetup {
-  std::string id;  ///< plugin id of the method
+  std::string id;             ///< plugin id of the method
+  std::string method_params;  ///< the method's own parameters, as canonical text
   std::shared_ptr<Method> method;
   ode::DriverOptions options;
-
-  /// True when one step size is chosen for the whole batch.
-  bool couples_batch() const;
 };
 
 /// True when two solvers give the same values and differ at most in what they differentiate.

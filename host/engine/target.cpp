@@ -14,6 +14,43 @@ void require_finite(const Tensor& values, const char* what) {
   }
 }
 
+// The recorded schedules of the rows that are passed; all of them when no rows are named.
+void follow_schedules(const ode::ScheduleBook& book, const Tensor& rows, ode::Session& session) {
+  if (!session.is_replaying()) return;
+  if (!rows.defined()) {
+    session.set_schedules(book);
+    return;
+  }
+  const Tensor on_cpu = rows.to(at::kCPU, at::kLong).contiguous();
+  const std::vector<std::int64_t> index(on_cpu.data_ptr<std::int64_t>(),
+                                        on_cpu.data_ptr<std::int64_t>() + on_cpu.numel());
+  ode::ScheduleBook part;
+  for (const auto& [name, schedule] : book) part.emplace(name, schedule.rows(index));
+  session.set_schedules(std::move(part));
+}
+
+void require_losses(const Tensor& losses, const Tensor& x) {
+  TORCH_CHECK((losses.dim() == 1 || (losses.dim() == 2 && losses.size(1) > 0)) &&
+                  losses.size(0) == x.size(0),
+              "a loss function must give [",
+              x.size(0),
+              "] or [",
+              x.size(0),
+              ", M], it gave ",
+              losses.sizes());
+}
+
+Tensor input_gradient(const Tensor& losses, const Tensor& input, bool keep_graph) {
+  const Tensor gradient = torch::autograd::grad({losses.sum()},
+                                                {input},
+                                                {},
+                                                /*retain_graph=*/keep_graph,
+                                                /*create_graph=*/false,
+                                                /*allow_unused=*/true)[0];
+  // A model that does not depend on its input has a zero gradient, not a missing one.
+  return gradient.defined() ? gradient : at::zeros_like(input);
+}
+
 }  // namespace
 
 NetworkTarget::NetworkTarget(Model& model,
@@ -36,8 +73,18 @@ NetworkTarget::NetworkTarget(Model& model,
   set_trainable(model_, false);
 }
 
-void NetworkTarget::begin_batch(std::int64_t rows) {
-  queries_.assign(static_cast<std::size_t>(rows), 0);
+void NetworkTarget::begin_batch(const Tensor& clean) {
+  queries_.assign(static_cast<std::size_t>(clean.size(0)), 0);
+  evaluation_book_ = record_schedules(clean, evaluation_);
+  gradient_book_ = record_schedules(clean, gradient_);
+}
+
+ode::ScheduleBook NetworkTarget::record_schedules(const Tensor& clean, ode::Session& session) {
+  if (!session.is_replaying()) return {};
+  const torch::NoGradGuard no_grad;
+  session.record_schedules();
+  forward(clean, session, "record");
+  return session.schedules();
 }
 
 void NetworkTarget::count_queries(const Tensor& x, const Tensor& rows) {
@@ -73,48 +120,62 @@ Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std:
 Tensor NetworkTarget::do_logits(const Tensor& x, const Tensor& rows) {
   const torch::NoGradGuard no_grad;
   count_queries(x, rows);
+  follow_schedules(evaluation_book_, rows, evaluation_);
   Tensor logits = forward(x, evaluation_, phases_.answer);
   require_finite(logits, "logits");
   return logits;
 }
 
+void NetworkTarget::settle_backward() {
+  const std::int64_t before = log_.nfe();
+  log_.settle_backward();
+  counters_.nfe += log_.nfe() - before;
+}
+
 LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
-                                                 const Tensor& y,
-                                                 Loss loss,
+                                                 const LossFunction& loss,
                                                  const Tensor& rows) {
   count_queries(x, rows);
+  follow_schedules(evaluation_book_, rows, evaluation_);
+  follow_schedules(gradient_book_, rows, gradient_);
   const torch::AutoGradMode with_grad(true);
   const Tensor input = x.detach().requires_grad_(true);
   const Tensor logits = forward(input, gradient_, phases_.gradient);
-  const Tensor losses = per_sample_loss(logits, y, loss);
+  const Tensor losses = loss(logits);
+  require_losses(losses, x);
 
   LossGradient result;
-  result.gradient = torch::autograd::grad({losses.sum()},
-                                          {input},
-                                          {},
-                                          /*retain_graph=*/false,
-                                          /*create_graph=*/false,
-                                          /*allow_unused=*/true)[0];
-  // A model that does not depend on its input has a zero gradient, not a missing one.
-  if (!result.gradient.defined()) result.gradient = at::zeros_like(x);
-  counters_.backwards += x.size(0);
+  if (losses.dim() == 1) {
+    result.gradient = input_gradient(losses, input, /*keep_graph=*/false);
+    counters_.backwards += x.size(0);
+  } else {
+    std::vector<Tensor> gradients;
+    for (std::int64_t m = 0; m < losses.size(1); ++m) {
+      gradients.push_back(
+          input_gradient(losses.select(1, m), input, /*keep_graph=*/m + 1 < losses.size(1)));
+      counters_.backwards += x.size(0);
+    }
+    result.gradient = at::stack(gradients);
+  }
+  settle_backward();
   if (same_forward_) {
     result.logits = logits.detach();
     result.loss = losses.detach();
   } else {
     const torch::NoGradGuard no_grad;
     result.logits = forward(x, evaluation_, phases_.answer);
-    result.loss = per_sample_loss(result.logits, y, loss);
+    result.loss = loss(result.logits);
   }
   require_finite(result.logits, "logits");
   return result;
 }
 
 bool is_batch_coupled(Model& model, const SolverSetup& solver, const Tensor& sample) {
-  if (!solver.couples_batch()) return false;
+  if (!solver.options.couples_batch()) return false;
   const torch::NoGradGuard no_grad;
   model.set_training(false);
   ode::Session session(solver.method, solver.options);
+  if (session.is_replaying()) session.record_schedules();
   model.forward(sample, session);
   return !session.solves().empty();
 }

@@ -35,8 +35,10 @@ class NetworkTarget final : public Target {
   std::int64_t num_classes() const override { return num_classes_; }
   bool is_batch_independent() const override { return !is_coupled_; }
 
-  /// Number the rows of the coming batch; counters of queries restart at zero.
-  void begin_batch(std::int64_t rows);
+  /// The coming batch: counters of queries restart at zero, and solvers that replay record their
+  /// schedules on it.
+  /// @param clean  [B, C, H, W]
+  void begin_batch(const Tensor& clean);
 
   /// Forward passes spent on each row since begin_batch.
   const std::vector<std::int64_t>& queries() const { return queries_; }
@@ -46,15 +48,18 @@ class NetworkTarget final : public Target {
  private:
   Tensor do_logits(const Tensor& x, const Tensor& rows) override;
   LossGradient do_loss_and_gradient(const Tensor& x,
-                                    const Tensor& y,
-                                    Loss loss,
+                                    const LossFunction& loss,
                                     const Tensor& rows) override;
   void count_queries(const Tensor& x, const Tensor& rows);
+  void settle_backward();
+  ode::ScheduleBook record_schedules(const Tensor& clean, ode::Session& session);
   Tensor forward(const Tensor& x, ode::Session& session, const std::string& phase);
 
   Model& model_;
   ode::Session evaluation_;
   ode::Session gradient_;
+  ode::ScheduleBook evaluation_book_;  ///< of the whole batch
+  ode::ScheduleBook gradient_book_;
   bool same_forward_ = true;  ///< both solvers compute the same map
   bool is_coupled_;
   std::int64_t num_classes_;

@@ -33,11 +33,18 @@ class NetworkStep final : public TrainingStep {
     return last_logits_;
   }
 
+  /// Count what the backward pass has evaluated.
+  void settle_backward() {
+    const std::int64_t before = log_.nfe();
+    log_.settle_backward();
+    counters_.nfe += log_.nfe() - before;
+  }
+
   Target& target() override {
     target_.emplace(input_.model,
                     input_.solver,
                     std::nullopt,
-                    input_.solver.couples_batch(),
+                    input_.solver.options.couples_batch(),
                     input_.num_classes,
                     log_,
                     TargetPhases{"inner_attack", "inner_attack"});
@@ -104,6 +111,12 @@ void train(const TrainingInput& input,
            const TrainingOptions& options,
            plan::CellResult& result,
            const ProgressCallback& progress) {
+  if (input.solver.options.is_adaptive &&
+      input.solver.options.controller == ode::ControllerKind::kReplay) {
+    throw ParamError(
+        "controller \"replay\" follows the steps of a clean batch, which a training step does not "
+        "have; use it for the gradient of an attack");
+  }
   std::vector<Tensor> weights;
   for (const NamedTensor& parameter : input.model.parameters()) weights.push_back(parameter.tensor);
   torch::optim::SGD optimizer(weights,
@@ -151,6 +164,7 @@ void train(const TrainingInput& input,
       }
       optimizer.zero_grad();
       loss.backward();
+      step.settle_backward();
       optimizer.step();
 
       loss_sum += loss_value * static_cast<double>(last - first);

@@ -2,27 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <optional>
 #include <sstream>
 #include <utility>
 
 #include <torch/types.h>
 
-#include "ode/controller.hpp"
+#include "ode/adaptive_solve.hpp"
+#include "ode/adjoint.hpp"
 #include "ode/counted_field.hpp"
-#include "ode/end_rule.hpp"
-#include "ode/fixed_grid.hpp"
-#include "ode/gradient_rule.hpp"
-#include "ode/initial_step.hpp"
-#include "ode/norms.hpp"
-#include "ode/scalar.hpp"
+#include "ode/fixed_solve.hpp"
+#include "ode/recompute.hpp"
+#include "ode/stepper.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void check_state(const State& y0) {
   if (y0.empty()) throw NumericError("the initial state has no tensors");
@@ -65,230 +59,155 @@ void check_times(const std::vector<double>& times) {
   }
 }
 
-State linear_between(const State& a, const State& b, double position) {
-  if (position == 0) return a;
-  if (position == 1) return b;
-  State out;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    out.push_back(combine({}, constant(1), {1 - position, position}, {a[i], b[i]}));
+void check_schedule(const DriverOptions& options,
+                    const State& y0,
+                    const std::vector<double>& times) {
+  const Schedule& schedule = *options.schedule;
+  std::ostringstream text;
+  if (times.size() != 2 || schedule.t0 != times.front() || schedule.t1 != times.back()) {
+    text << "the schedule to be replayed leads from t = " << schedule.t0 << " to " << schedule.t1
+         << ", this solve from " << times.front() << " to " << times.back();
+  } else if (schedule.control != options.control || schedule.end != options.end) {
+    text << "the schedule to be replayed was recorded under another control or end rule";
+  } else if (options.control == Control::kSample &&
+             static_cast<std::int64_t>(schedule.lanes.size()) != y0.front().size(0)) {
+    text << "the schedule to be replayed has steps of " << schedule.lanes.size()
+         << " samples, the batch has " << y0.front().size(0);
   }
-  return out;
+  if (!text.str().empty()) throw NumericError(text.str() + "; record it for this solve");
 }
 
-SolveResult solve_fixed(Method& method,
-                        const DriverOptions& options,
-                        VectorField& raw_field,
-                        const State& y0,
-                        const std::vector<double>& times) {
-  SolveResult result;
-  CountedField field(raw_field, result.statistics);
-  const std::vector<double> grid = fixed_grid(times, options.step_size);
-  const double direction = times.back() > times.front() ? 1 : -1;
-  result.outputs.push_back(y0);
-  State y = y0;
-  State f;
-  for (std::size_t i = 0; i + 1 < grid.size(); ++i) {
-    const double t0 = grid[i];
-    const double t1 = grid[i + 1];
-    const StepInput input{constant(t0), constant(t1 - t0), constant(t1), /*shift_end=*/false};
-    if (f.empty()) f = field.evaluate(input.t0, y);
-    StepOutput step = method.step(field, input, y, f);
-    result.statistics.record({t0, t1 - t0, kNaN, true}, options.log_limit);
-    while (result.outputs.size() < times.size() &&
-           direction * (t1 - times[result.outputs.size()]) >= 0) {
-      const double t = times[result.outputs.size()];
-      result.outputs.push_back(linear_between(y, step.y1, t == t1 ? 1 : (t - t0) / (t1 - t0)));
-    }
-    y = std::move(step.y1);
-    f = std::move(step.f1);
+SolveResult run(const Equation& equation,
+                const DriverOptions& options,
+                const State& y0,
+                const State& f0,
+                const std::vector<double>& times,
+                bool keep_dense,
+                Statistics& statistics,
+                const std::shared_ptr<Statistics>& backward) {
+  Stepper stepper(equation, options, statistics, backward);
+  return options.is_adaptive ? solve_adaptive(stepper, y0, f0, times, keep_dense)
+                             : solve_fixed(stepper, y0, f0, times, keep_dense);
+}
+
+bool makes_its_own_graph(GradientMode mode) {
+  return mode == GradientMode::kDirect || mode == GradientMode::kCheckpoint;
+}
+
+// The forward solve without a graph, and a pullback that belongs to it as a whole.
+SolveResult solve_with_pullback(const Equation& equation,
+                                const DriverOptions& options,
+                                const State& y0,
+                                const std::vector<double>& times,
+                                Statistics& statistics,
+                                const std::shared_ptr<Statistics>& backward) {
+  // f(t0, y0), which the solve needs anyway, shows what the field captures.
+  CountedField counted(*equation.field, statistics);
+  const bool is_per_sample = options.is_adaptive && options.control == Control::kSample;
+  const auto rows = static_cast<std::size_t>(is_per_sample ? y0.front().size(0) : 1);
+  const Lanes start{std::vector<double>(rows, times.front()), Tensor(), is_per_sample};
+  Probe probe = probe_field(counted, to_scalar(start, y0.front()), y0);
+  const MethodTraits traits = equation.method->traits();
+  const bool keeps_samples_apart = is_per_sample || (traits.is_implicit && traits.history == 0);
+  if (options.gradient != GradientMode::kReplay && keeps_samples_apart &&
+      !probe.captures.edges.empty()) {
+    throw NumericError(
+        std::string("the adjoint ") +
+        (is_per_sample ? "under control: sample" : "of a method that solves equations per sample") +
+        " has no gradients of what the field captures (trainable parameters, or tensors made from "
+        "the input); use gradient checkpoint or direct" +
+        (is_per_sample ? ", or control: batch" : ""));
   }
-  result.time_reached = times.back();
+  SolveResult result;
+  {
+    const at::NoGradGuard no_grad;
+    State detached;
+    for (const Tensor& component : y0) detached.push_back(component.detach());
+    result = run(equation,
+                 options,
+                 detached,
+                 probe.value,
+                 times,
+                 options.gradient == GradientMode::kInterpolated,
+                 statistics,
+                 backward);
+  }
+  if (result.status != SolveStatus::kOk) return result;
+  Pullback pullback;
+  if (options.gradient == GradientMode::kReplay) {
+    DriverOptions replay = options;
+    replay.gradient = GradientMode::kDirect;
+    replay.controller = ControllerKind::kReplay;
+    replay.schedule = std::make_shared<const Schedule>(result.schedule);
+    pullback = recomputing(
+        probe.captures, [equation, replay, times, backward](const std::vector<Tensor>& inputs) {
+          Statistics again;
+          const SolveResult repeated =
+              run(equation, replay, inputs, {}, times, false, again, backward);
+          backward->nfe += again.nfe;
+          std::vector<Tensor> out;
+          for (std::size_t k = 1; k < repeated.outputs.size(); ++k) {
+            out.insert(out.end(), repeated.outputs[k].begin(), repeated.outputs[k].end());
+          }
+          return out;
+        });
+  } else {
+    pullback = adjoint_pullback(equation, options, result, probe.captures, times, backward);
+  }
+  result.dense.clear();
+
+  std::vector<Tensor> outputs;
+  for (std::size_t k = 1; k < result.outputs.size(); ++k) {
+    outputs.insert(outputs.end(), result.outputs[k].begin(), result.outputs[k].end());
+  }
+  attach(outputs, y0, probe.captures, std::move(pullback));
+  std::size_t next = 0;
+  for (std::size_t k = 1; k < result.outputs.size(); ++k) {
+    for (Tensor& component : result.outputs[k]) component = outputs[next++];
+  }
+  result.outputs.front() = y0;
   result.state = result.outputs.back();
   return result;
 }
 
-// One adaptive solve: the position, the next step size, and the step to interpolate in.
-class AdaptiveSolve {
- public:
-  AdaptiveSolve(Method& method,
-                const DriverOptions& options,
-                VectorField& field,
-                const State& y0,
-                const std::vector<double>& times)
-      : method_(method),
-        traits_(method.traits()),
-        options_(options),
-        field_(field, result_.statistics),
-        controller_(options, traits_.controller_order),
-        rule_(options.step_gradient, at::GradMode::is_enabled()),
-        times_(times),
-        direction_(times.back() > times.front() ? 1 : -1),
-        t_(constant(times.front())),
-        y_(y0) {}
-
-  AdaptiveSolve(const AdaptiveSolve&) = delete;
-  AdaptiveSolve& operator=(const AdaptiveSolve&) = delete;
-
-  SolveResult run() {
-    result_.outputs.push_back(y_);
-    result_.status = start();
-    while (result_.status == SolveStatus::kOk && result_.outputs.size() < times_.size()) {
-      const double target = times_[result_.outputs.size()];
-      if (direction_ * (target - t_.value) > 0) {
-        result_.status = attempt(target);
-      } else {
-        result_.outputs.push_back(state_at(target));
-      }
-    }
-    if (result_.status == SolveStatus::kOk) {
-      result_.time_reached = times_.back();
-      result_.state = result_.outputs.back();
-    } else {
-      result_.time_reached = t_.value;
-      result_.state = y_;
-    }
-    return std::move(result_);
-  }
-
- private:
-  SolveStatus start() {
-    f_ = field_.evaluate(t_, y_);
-    if (options_.first_step) {
-      h_ = constant(*options_.first_step);
-      return SolveStatus::kOk;
-    }
-    InitialStep first = choose_initial_step(field_,
-                                            t_.value,
-                                            direction_,
-                                            y_,
-                                            f_,
-                                            options_,
-                                            traits_.controller_order,
-                                            rule_.differentiates_first_step(),
-                                            result_.statistics);
-    h_ = std::move(first.h);
-    return first.status;
-  }
-
-  // One attempted step towards `target`.
-  SolveStatus attempt(double target) {
-    if (result_.statistics.attempts >= options_.max_attempts) return SolveStatus::kMaxAttempts;
-    // Methods whose last stage is not f at the end of the step get it when, and only if, it is
-    // needed.
-    if (f_.empty()) f_ = field_.evaluate(t_, y_);
-
-    Scalar h = controller_.limited(h_);
-    StepInput input;
-    input.t0 = t_;
-    input.shift_end = true;
-    if (options_.end == EndRule::kClamp && reaches(t_.value, direction_ * h.value, target)) {
-      input.t1 = constant(target);
-      h = scaled(subtract(input.t1, t_), direction_);
-    } else {
-      input.t1 = add(t_, scaled(h, direction_));
-    }
-    input.h = scaled(h, direction_);
-    if (input.t1.value == t_.value || !std::isfinite(input.t1.value))
-      return SolveStatus::kStepUnderflow;
-
-    StepOutput step = method_.step(field_, input, y_, f_);
-    const Scalar error_ratio = ratio_of(step);
-    const bool accepted = controller_.accepts(error_ratio.value, h.value);
-    result_.statistics.record({t_.value, input.h.value, error_ratio.value, accepted},
-                              options_.log_limit);
-    if (!accepted && !std::isfinite(error_ratio.value)) {
-      const SolveStatus status = reason_for_non_finite(step, h.value);
-      if (status != SolveStatus::kOk) return status;
-    }
-    h_ = controller_.next(rule_.for_update(h), error_ratio);
-    if (accepted) advance(input, std::move(step), direction_ * (target - input.t1.value) <= 0);
-    return SolveStatus::kOk;
-  }
-
-  Scalar ratio_of(const StepOutput& step) {
-    if (!controller_.needs_error()) return constant(kNaN);
-    return scaled_norms({{&step.error, &y_, &step.y1}},
-                        options_.rtol,
-                        options_.atol,
-                        rule_.differentiates_updates(),
-                        result_.statistics)
-        .front();
-  }
-
-  // kOk when a shorter step from here may still succeed.
-  SolveStatus reason_for_non_finite(const StepOutput& step, double h) {
-    if (!all_finite(y_, result_.statistics)) return SolveStatus::kNonFiniteState;
-    if (!all_finite(f_, result_.statistics)) return SolveStatus::kNonFiniteField;
-    if (h > options_.min_step) return SolveStatus::kOk;
-    // The step may not become shorter: say what broke in it.
-    for (const State& stage : step.stages) {
-      if (!all_finite(stage, result_.statistics)) return SolveStatus::kNonFiniteField;
-    }
-    return SolveStatus::kNonFiniteState;
-  }
-
-  // The interpolant needs the step that passes an output time; every other one is let go at once.
-  void advance(const StepInput& input, StepOutput step, bool passes_target) {
-    if (options_.end == EndRule::kInterpolate && passes_target) {
-      last_input_ = input;
-      last_y0_ = std::move(y_);
-      last_f0_ = std::move(f_);
-      y_ = step.y1;
-      f_ = step.f1;
-      last_output_ = std::move(step);
-    } else {
-      y_ = std::move(step.y1);
-      f_ = std::move(step.f1);
-    }
-    t_ = input.t1;
-  }
-
-  State state_at(double target) {
-    if (options_.end == EndRule::kClamp) return y_;
-    if (f_.empty()) f_ = field_.evaluate(t_, y_);
-    const DenseStep dense{last_input_,
-                          last_y0_,
-                          last_f0_,
-                          y_,
-                          f_,
-                          method_.midpoint(last_input_, last_y0_, last_output_)};
-    return interpolate(dense, target);
-  }
-
-  Method& method_;
-  MethodTraits traits_;
-  const DriverOptions& options_;
-  SolveResult result_;
-  CountedField field_;
-  Controller controller_;
-  GradientRule rule_;
-  const std::vector<double>& times_;
-  double direction_;
-
-  Scalar t_;
-  Scalar h_;  // size of the next attempt, without sign
-  State y_;
-  State f_;  // f(t, y); empty until it is needed when the method does not give it
-
-  // The accepted step that passed the latest output time, kept for the interpolant.
-  StepInput last_input_;
-  State last_y0_;
-  State last_f0_;
-  StepOutput last_output_;
-};
-
 }  // namespace
+
+SolveResult solve(const std::shared_ptr<Method>& method,
+                  const DriverOptions& options,
+                  const std::shared_ptr<VectorField>& field,
+                  const State& y0,
+                  const std::vector<double>& times) {
+  check_options(options, method->traits());
+  check_state(y0);
+  check_times(times);
+  const bool is_replaying = options.is_adaptive && options.controller == ControllerKind::kReplay;
+  if (is_replaying) {
+    if (options.schedule == nullptr) {
+      throw NumericError("controller \"replay\" needs a schedule of this solve, and has none");
+    }
+    check_schedule(options, y0, times);
+  }
+  const Equation equation{method, field};
+  Statistics statistics;
+  const auto backward = std::make_shared<Statistics>();
+  SolveResult result = at::GradMode::is_enabled() && !makes_its_own_graph(options.gradient)
+                           ? solve_with_pullback(equation, options, y0, times, statistics, backward)
+                           : run(equation, options, y0, {}, times, false, statistics, backward);
+  result.statistics = std::move(statistics);
+  result.backward = backward;
+  return result;
+}
 
 SolveResult solve(Method& method,
                   const DriverOptions& options,
                   VectorField& field,
                   const State& y0,
                   const std::vector<double>& times) {
-  check_options(options, method.traits());
-  check_state(y0);
-  check_times(times);
-  if (!options.is_adaptive) return solve_fixed(method, options, field, y0, times);
-  return AdaptiveSolve(method, options, field, y0, times).run();
+  return solve(std::shared_ptr<Method>(&method, [](Method*) {}),
+               options,
+               std::shared_ptr<VectorField>(&field, [](VectorField*) {}),
+               y0,
+               times);
 }
 
 }  // namespace unmask::ode

@@ -8,6 +8,7 @@
 //   first_only  the first step, if its attempt is accepted; later times inherit its gradient
 //   none        step sizes are constants
 
+#include "ode/lanes.hpp"
 #include "ode/options.hpp"
 
 namespace unmask::ode {
@@ -20,10 +21,8 @@ class GradientRule {
   bool differentiates_first_step() const { return is_recording_ && mode_ != StepGradient::kNone; }
   bool differentiates_updates() const { return is_recording_ && mode_ == StepGradient::kFull; }
 
-  /// The size of an attempt as the controller may see it when it proposes the next one.
-  Scalar for_update(const Scalar& h) const {
-    return differentiates_updates() ? h : Scalar{h.value, Tensor()};
-  }
+  /// The sizes of attempts as the controller may see them when it proposes the next ones.
+  Lanes for_update(const Lanes& h) const { return differentiates_updates() ? h : detached(h); }
 
  private:
   StepGradient mode_;

@@ -8,8 +8,11 @@
 //   h1 = max(1e-6, 1e-3 h0) if d1 and d2 are at most 1e-15, else (0.01 / max(d1, d2))^(1 / p)
 //   h  = min(100 h0, h1)
 //
-// One evaluation of the field beyond f0, two reads from the device.
+// lane by lane. One evaluation of the field beyond f0, two reads from the device. torchdiffeq 0.0.1
+// takes for d0 / d1 the largest ratio of a component, later versions the ratio of the largest
+// norms; the option legacy_first_step asks for the former.
 
+#include "ode/lanes.hpp"
 #include "ode/options.hpp"
 #include "ode/statistics.hpp"
 #include "unmask/vector_field.hpp"
@@ -17,9 +20,8 @@
 namespace unmask::ode {
 
 struct InitialStep {
-  /// kOk, or why y0 and f0 allow no step.
-  SolveStatus status = SolveStatus::kOk;
-  Scalar h;  ///< size, without sign
+  std::vector<SolveStatus> status;  ///< per lane: kOk, or why y0 and f0 allow no step
+  Lanes h;                          ///< sizes, without sign
 };
 
 /// @param direction       +1 or -1

@@ -1,5 +1,6 @@
 #include "ode/session.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -8,33 +9,21 @@
 namespace unmask::ode {
 namespace {
 
-const char* hint(SolveStatus status) {
-  switch (status) {
-    case SolveStatus::kOk: return "";
-    case SolveStatus::kMaxAttempts: return "raise max_attempts, or loosen rtol and atol";
-    case SolveStatus::kStepUnderflow:
-      return "the field is too steep, jumps, or is not finite beyond this time; set min_step, "
-             "loosen rtol and "
-             "atol, or use fixed steps";
-    case SolveStatus::kNonFiniteState:
-      return "look for overflow in the layers before the block, or for weights that are not finite";
-    case SolveStatus::kNonFiniteField:
-      return "look for weights that are not finite, or for divisions by zero in the field";
-  }
-  return "";
-}
-
-std::string failure_text(const SolveRecord& record) {
+std::string failure_text(const SolveRecord& record, const SolveResult& result) {
   std::ostringstream text;
-  text << "solve \"" << record.name << "\" ended with " << to_string(record.status)
-       << " at t = " << record.time_reached << " on the way from " << record.t0 << " to "
+  const auto failed = std::count_if(result.sample_status.begin(),
+                                    result.sample_status.end(),
+                                    [](SolveStatus s) { return s != SolveStatus::kOk; });
+  text << "solve \"" << record.name << "\" ended with " << to_string(record.status);
+  if (failed > 0) text << " for " << failed << " of " << result.sample_status.size() << " samples";
+  text << " at t = " << record.time_reached << " on the way from " << record.t0 << " to "
        << record.t1 << " (" << record.statistics.accepted << " steps accepted, "
        << record.statistics.rejected << " rejected, " << record.statistics.nfe << " evaluations";
   if (!record.statistics.log.empty()) {
     const Attempt& last = record.statistics.log.back();
     text << "; last logged attempt: h = " << last.h << ", error ratio " << last.error_ratio;
   }
-  text << "): " << hint(record.status);
+  text << "): " << (result.failure.empty() ? "" : result.failure + "; ") << hint(record.status);
   return text.str();
 }
 
@@ -55,15 +44,53 @@ State Session::integrate(std::string_view name,
                          double t1) {
   SolveResult result;
   try {
-    result = solve(*method_, options_, *field, y0, {t0, t1});
+    result = solve(method_, options_for(name), field, y0, {t0, t1});
   } catch (Error& error) {
     error.add_context("solve \"" + std::string(name) + "\"");
     throw;
   }
-  SolveRecord& record = solves_.emplace_back(SolveRecord{
-      std::string(name), result.status, t0, t1, result.time_reached, std::move(result.statistics)});
-  if (record.status != SolveStatus::kOk) throw NumericError(failure_text(record));
+  SolveRecord& record = solves_.emplace_back(SolveRecord{std::string(name),
+                                                         result.status,
+                                                         t0,
+                                                         t1,
+                                                         result.time_reached,
+                                                         std::move(result.statistics),
+                                                         result.backward});
+  if (record.status != SolveStatus::kOk) throw NumericError(failure_text(record, result));
+  if (is_recording_) book_.insert_or_assign(std::string(name), std::move(result.schedule));
   return std::move(result.state);
+}
+
+bool Session::is_replaying() const {
+  return options_.is_adaptive && options_.controller == ControllerKind::kReplay;
+}
+
+void Session::record_schedules() {
+  is_recording_ = true;
+  book_.clear();
+}
+
+void Session::set_schedules(ScheduleBook book) {
+  is_recording_ = false;
+  book_ = std::move(book);
+}
+
+DriverOptions Session::options_for(std::string_view name) const {
+  DriverOptions options = options_;
+  if (!is_replaying()) return options;
+  if (is_recording_) {
+    options.controller = ControllerKind::kIntegral;
+    options.exponents = {1};
+    return options;
+  }
+  const auto found = book_.find(name);
+  if (found == book_.end()) {
+    throw NumericError(
+        "no schedule of this solve has been recorded; controller \"replay\" is for solvers whose "
+        "gradient is taken, where the clean batch gives the schedules");
+  }
+  options.schedule = std::make_shared<const Schedule>(found->second);
+  return options;
 }
 
 }  // namespace unmask::ode

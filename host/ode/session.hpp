@@ -8,6 +8,7 @@
 
 #include "ode/driver.hpp"
 #include "ode/options.hpp"
+#include "ode/schedule.hpp"
 #include "ode/statistics.hpp"
 #include "unmask/solver.hpp"
 #include "unmask/vector_field.hpp"
@@ -22,6 +23,8 @@ struct SolveRecord {
   double t1 = 0;
   double time_reached = 0;
   Statistics statistics;
+  /// What the backward pass evaluates and steps; filled while it runs.
+  std::shared_ptr<Statistics> backward;
 };
 
 /// Handed to Model::forward. Thread-compatible: one session per thread.
@@ -43,10 +46,25 @@ class Session final : public OdeContext {
 
   const DriverOptions& options() const { return options_; }
 
+  /// True when solves follow recorded schedules: controller: replay.
+  bool is_replaying() const;
+
+  /// Record the steps of the solves from now on: under controller: replay they choose them
+  /// themselves, by the controller i, until the book is handed over with set_schedules().
+  void record_schedules();
+  /// What has been recorded.
+  const ScheduleBook& schedules() const { return book_; }
+  /// Follow these schedules, and stop recording.
+  void set_schedules(ScheduleBook book);
+
  private:
+  DriverOptions options_for(std::string_view name) const;
+
   std::shared_ptr<Method> method_;
   DriverOptions options_;
   std::vector<SolveRecord> solves_;
+  bool is_recording_ = false;
+  ScheduleBook book_;
 };
 
 }  // namespace unmask::ode

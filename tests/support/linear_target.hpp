@@ -95,7 +95,8 @@ class LinearTarget : public Target {
                                     const Tensor& rows) override {
     if (is_recording_) calls_.push_back({x.clone(), rows, true});
     forward_passes_ += x.size(0);
-    LossGradient result = differentiate(x, [this](const Tensor& p) { return answer(p); }, loss);
+    LossGradient result = differentiate(
+        x, [this](const Tensor& p) { return answer(p); }, loss);
     backwards_ += x.size(0) * (result.loss.dim() == 1 ? 1 : result.loss.size(1));
     if (!has_gradient_) result.gradient = at::zeros_like(result.gradient);
     return result;

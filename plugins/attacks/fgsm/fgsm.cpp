@@ -8,7 +8,7 @@
 namespace unmask {
 namespace {
 
-class Fgsm final : public Attack {
+class Fgsm final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -22,26 +22,19 @@ class Fgsm final : public Attack {
   }
 
   explicit Fgsm(const Params& params)
-      : norm_(common::norm_of(params.get_text("norm"))),
-        loss_(common::loss_of(params.get_text("loss"))) {}
+      : BallAttack(params.get_text("norm")), loss_(common::loss_of(params.get_text("loss"))) {}
 
-  Norm norm() const override { return norm_; }
-
-  Tensor perturb(Target& target,
-                 const Tensor& x,
-                 const Tensor& y,
-                 const Threat& threat,
-                 AttackContext&) override {
-    common::check_threat(threat, norm_);
-    if (threat.epsilon == 0 || x.size(0) == 0) return x.clone();
-
+ private:
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext&) override {
     const Tensor gradient = target.loss_and_gradient(x, y, loss_).gradient;
-    const Tensor step = common::ascent_direction(gradient, norm_) * threat.epsilon;
+    const Tensor step = common::ascent_direction(gradient, norm()) * threat.epsilon;
     return project(x + step, x, threat);
   }
 
- private:
-  Norm norm_;
   Loss loss_;
 };
 

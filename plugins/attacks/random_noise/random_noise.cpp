@@ -8,7 +8,7 @@
 namespace unmask {
 namespace {
 
-class RandomNoise final : public Attack {
+class RandomNoise final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -24,20 +24,16 @@ class RandomNoise final : public Attack {
   }
 
   explicit RandomNoise(const Params& params)
-      : norm_(common::norm_of(params.get_text("norm"))),
+      : BallAttack(params.get_text("norm")),
         repeats_(params.get_integer("repeats")),
         use_signs_(params.get_text("distribution") == "signs") {}
 
-  Norm norm() const override { return norm_; }
-
-  Tensor perturb(Target& target,
-                 const Tensor& x,
-                 const Tensor& y,
-                 const Threat& threat,
-                 AttackContext& context) override {
-    common::check_threat(threat, norm_);
-    if (threat.epsilon == 0 || x.size(0) == 0) return x.clone();
-
+ private:
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext& context) override {
     common::BestPoints best(x);
     common::ActiveRows active(target, x, y);
     for (std::int64_t repeat = 0; repeat < repeats_ && !active.empty(); ++repeat) {
@@ -51,8 +47,6 @@ class RandomNoise final : public Attack {
     return best.points();
   }
 
- private:
-  Norm norm_;
   std::int64_t repeats_;
   bool use_signs_;
 };

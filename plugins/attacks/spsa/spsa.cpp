@@ -15,7 +15,7 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.99;
 
-class Spsa final : public Attack {
+class Spsa final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -36,23 +36,19 @@ class Spsa final : public Attack {
   }
 
   explicit Spsa(const Params& params)
-      : norm_(common::norm_of(params.get_text("norm"))),
+      : BallAttack(params.get_text("norm")),
         steps_(params.get_integer("steps")),
         pairs_(params.get_integer("pairs")),
         delta_(params.get_real("delta")) {
     if (params.has("learning_rate")) learning_rate_ = params.get_real("learning_rate");
   }
 
-  Norm norm() const override { return norm_; }
-
-  Tensor perturb(Target& target,
-                 const Tensor& x,
-                 const Tensor& y,
-                 const Threat& threat,
-                 AttackContext& context) override {
-    common::check_threat(threat, norm_);
-    if (threat.epsilon == 0 || x.size(0) == 0) return x.clone();
-
+ private:
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext& context) override {
     const double rate = learning_rate_.value_or(threat.epsilon / 4);
     common::BestPoints best(x);
     common::ActiveRows active(target, x, y);
@@ -92,8 +88,6 @@ class Spsa final : public Attack {
     return best.points();
   }
 
- private:
-  Norm norm_;
   std::int64_t steps_;
   std::int64_t pairs_;
   double delta_;

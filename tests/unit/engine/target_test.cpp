@@ -40,7 +40,7 @@ TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
   LinearModel model = linear(true);
   SolveLog log;
   NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
-  target.begin_batch(4);
+  target.begin_batch(batch());
 
   target.logits(batch());
   target.loss_and_gradient(batch().narrow(0, 1, 2),

@@ -20,8 +20,8 @@
 #include "ode/end_rule.hpp"
 #include "ode/fixed_grid.hpp"
 #include "ode/initial_step.hpp"
+#include "ode/lanes.hpp"
 #include "ode/norms.hpp"
-#include "ode/scalar.hpp"
 #include "ode/session.hpp"
 #include "support/ode_fields.hpp"
 #include "support/plugins.hpp"
@@ -50,6 +50,10 @@ DriverOptions adaptive(double tolerance) {
 
 State ones(std::int64_t rows = 2, at::ScalarType dtype = at::kDouble) {
   return {torch::ones({rows, 3}, dtype)};
+}
+
+Lanes one(double value) {
+  return {{value}, Tensor(), false};
 }
 
 template <class F>
@@ -351,8 +355,10 @@ TEST(FixedGrid, TakesQuotientsWithinRoundingAsWhole) {
 }
 
 TEST(Controller, FollowsTheIntegralFormula) {
-  const Controller c(adaptive(1e-3), 5);
-  const auto next = [&](double ratio) { return c.next(constant(0.1), constant(ratio)).value; };
+  Controller c(adaptive(1e-3), 5);
+  const auto next = [&](double ratio) {
+    return c.next(one(0.1), one(ratio), {ratio <= 1}).value.front();
+  };
 
   EXPECT_DOUBLE_EQ(next(0.5), 0.1 * 0.9 * std::pow(0.5, -0.2));
   EXPECT_DOUBLE_EQ(next(32), 0.1 * 0.9 / 2);
@@ -362,6 +368,45 @@ TEST(Controller, FollowsTheIntegralFormula) {
   EXPECT_DOUBLE_EQ(next(0.9), 0.1);  // 0.9 * 1.02 < 1: no shrinking after a clear accept
   EXPECT_DOUBLE_EQ(next(1), 0.09);   // the floor rule holds below 1 only
   EXPECT_DOUBLE_EQ(next(kNaN), 0.1 * 0.2);
+}
+
+TEST(Controller, FollowsTheFormulaOfPid) {
+  DriverOptions options = adaptive(1e-3);
+  options.controller = ControllerKind::kPid;
+  options.exponents = {0.58, -0.21, 0.1};
+  Controller c(options, 3);
+  const auto next = [&](double ratio) {
+    return c.next(one(0.1), one(ratio), {ratio <= 1}).value.front();
+  };
+
+  // Ratios of steps that do not exist are 1.
+  EXPECT_DOUBLE_EQ(next(0.5), 0.1 * 0.9 * std::pow(0.5, -0.58 / 3));
+  EXPECT_DOUBLE_EQ(next(0.25), 0.1 * 0.9 * std::pow(0.25, -0.58 / 3) * std::pow(0.5, 0.21 / 3));
+  // A rejection looks at its own ratio alone, by the integral rule, and is not remembered.
+  EXPECT_DOUBLE_EQ(next(8), 0.1 * 0.9 / 2);
+  EXPECT_DOUBLE_EQ(
+      next(0.125),
+      0.1 * 0.9 * std::pow(0.125, -0.58 / 3) * std::pow(0.25, 0.21 / 3) * std::pow(0.5, -0.1 / 3));
+}
+
+TEST(Controller, KeepsLanesApart) {
+  DriverOptions options = adaptive(1e-3);
+  options.controller = ControllerKind::kProportionalIntegral;
+  options.exponents = {0.8, -0.31};
+  Controller both(options, 5);
+  const Lanes h{{0.1, 0.2}, Tensor(), true};
+  both.next(h, {{0.5, 3.0}, Tensor(), true}, {true, false});
+  const Lanes together = both.next(h, {{0.4, 0.3}, Tensor(), true}, {true, true});
+  both.select({1});
+  const Lanes selected = both.next({{0.2}, Tensor(), true}, {{0.6}, Tensor(), true}, {true});
+
+  Controller first(options, 5);
+  first.next(one(0.1), one(0.5), {true});
+  Controller second(options, 5);
+  second.next(one(0.2), one(3.0), {false});
+  EXPECT_EQ(together.value[0], first.next(one(0.1), one(0.4), {true}).value.front());
+  EXPECT_EQ(together.value[1], second.next(one(0.2), one(0.3), {true}).value.front());
+  EXPECT_EQ(selected.value[0], second.next(one(0.2), one(0.6), {true}).value.front());
 }
 
 TEST(Controller, AcceptsUpToOneAndAtTheSmallestStep) {
@@ -379,11 +424,11 @@ TEST(Controller, KeepsStepsWithinTheirLimits) {
   DriverOptions options = adaptive(1e-3);
   options.min_step = 0.05;
   options.max_step = 0.2;
-  const Controller c(options, 5);
+  Controller c(options, 5);
 
-  EXPECT_EQ(c.limited(constant(0.01)).value, 0.05);
-  EXPECT_EQ(c.limited(constant(0.5)).value, 0.2);
-  EXPECT_EQ(c.next(constant(0.1), constant(0)).value, 0.2);
+  EXPECT_EQ(c.limited(one(0.01)).value.front(), 0.05);
+  EXPECT_EQ(c.limited(one(0.5)).value.front(), 0.2);
+  EXPECT_EQ(c.next(one(0.1), one(0), {true}).value.front(), 0.2);
 }
 
 TEST(InitialStep, FollowsTheFormula) {
@@ -399,7 +444,7 @@ TEST(InitialStep, FollowsTheFormula) {
   const double u = 3.0 / 4e-3;
   const double v = 4.0 / 5e-3;
   const double d0 = std::sqrt((u * u + v * v) / 2);
-  EXPECT_NEAR(first.h.value, std::pow(0.01 / d0, 0.2), 1e-12);
+  EXPECT_NEAR(first.h.value.front(), std::pow(0.01 / d0, 0.2), 1e-12);
 }
 
 TEST(InitialStep, TreatsAStandingFieldAsAnyOther) {
@@ -412,51 +457,94 @@ TEST(InitialStep, TreatsAStandingFieldAsAnyOther) {
   // d1 = 0: h0 = 1e-6, h1 = max(1e-6, 1e-9), h = min(1e-4, 1e-6).
   EXPECT_DOUBLE_EQ(
       choose_initial_step(field, 0, 1, y0, {torch::zeros_like(y0[0])}, options, 5, false, s)
-          .h.value,
+          .h.value.front(),
       1e-6);
 }
 
-TEST(Norms, TakeTheLargestComponentAndNotTheMean) {
+double norm(const State& x, const State& a, const State* b, double rtol, double atol) {
   Statistics s;
+  return largest(component_norms({{&x, &a, b}}, {.rtol = rtol, .atol = atol}, false, s).front())
+      .value.front();
+}
+
+TEST(Norms, TakeTheLargestComponentAndNotTheMean) {
   const State x = {torch::full({1, 100}, 1.0, torch::kDouble),
                    torch::full({1, 1}, 5.0, torch::kDouble)};
   const State y = {torch::zeros({1, 100}, torch::kDouble), torch::zeros({1, 1}, torch::kDouble)};
 
-  EXPECT_DOUBLE_EQ(scaled_norms({{&x, &y, nullptr}}, 0.1, 1.0, false, s).front().value, 5.0);
+  EXPECT_DOUBLE_EQ(norm(x, y, nullptr, 0.1, 1.0), 5.0);
 }
 
 TEST(Norms, AreTheSameWithAndWithoutGraph) {
   Statistics s;
   for (const auto dtype : {at::kFloat, at::kDouble}) {
-    const Tensor base =
-        torch::sin(torch::arange(1003, torch::kDouble)).reshape({1, 1003}).to(dtype);
-    const State x = {base};
-    const State a = {(base * 3 + 1).requires_grad_(true)};
-    const State b = {base * -4};
+    for (const ErrorNorm kind : {ErrorNorm::kRms, ErrorNorm::kMax}) {
+      for (const bool is_per_sample : {false, true}) {
+        const Tensor base =
+            torch::sin(torch::arange(3 * 1003, torch::kDouble)).reshape({3, 1003}).to(dtype);
+        const State x = {base};
+        const State a = {(base * 3 + 1).requires_grad_(true)};
+        const State b = {base * -4};
+        const NormOptions options{0.1, 0.2, kind, is_per_sample, 0};
 
-    const double fast = scaled_norms({{&x, &a, &b}}, 0.1, 0.2, false, s).front().value;
-    const Scalar slow = scaled_norms({{&x, &a, &b}}, 0.1, 0.2, true, s).front();
+        const Lanes fast = component_norms({{&x, &a, &b}}, options, false, s).front().front();
+        const Lanes slow = component_norms({{&x, &a, &b}}, options, true, s).front().front();
 
-    // Both sum 1003 rounded squares; the library's float32 sum is pairwise, 10 levels deep.
-    EXPECT_NEAR(fast, slow.value, (dtype == at::kDouble ? 1e-14 : 1e-6) * slow.value);
-    EXPECT_TRUE(slow.tensor.defined());
+        // Both sum some 1e3 rounded squares; the library's float32 sum is pairwise, 10 levels deep.
+        ASSERT_EQ(fast.size(), is_per_sample ? 3U : 1U);
+        for (std::size_t lane = 0; lane < fast.size(); ++lane) {
+          EXPECT_NEAR(fast.value[lane],
+                      slow.value[lane],
+                      (dtype == at::kDouble ? 1e-14 : 1e-6) * slow.value[lane]);
+        }
+        EXPECT_TRUE(slow.tensor.defined());
+      }
+    }
   }
 }
 
-TEST(Norms, LetNothingThatIsNotFinitePass) {
+TEST(Norms, OfSamplesAreThoseOfEachAlone) {
   Statistics s;
+  const Tensor base = torch::sin(torch::arange(33, torch::kDouble)).reshape({3, 11});
+  const State x = {base, base.narrow(1, 0, 2).contiguous()};
+  const NormOptions options{0.1, 0.2, ErrorNorm::kRms, true, 0};
+  const Lanes all = largest(component_norms({{&x, &x, nullptr}}, options, false, s).front());
+
+  for (std::int64_t row = 0; row < 3; ++row) {
+    const State alone = {x[0].narrow(0, row, 1), x[1].narrow(0, row, 1)};
+    EXPECT_EQ(all.value[static_cast<std::size_t>(row)], norm(alone, alone, nullptr, 0.1, 0.2));
+  }
+}
+
+TEST(Norms, MaxIsTheLargestMagnitude) {
+  Statistics s;
+  const State x = {torch::tensor({{1.0, -7.0, 2.0}}, torch::kDouble)};
+  const State y = {torch::zeros({1, 3}, torch::kDouble)};
+  const NormOptions options{0.0, 2.0, ErrorNorm::kMax, false, 0};
+
+  EXPECT_EQ(component_norms({{&x, &y, nullptr}}, options, false, s)[0][0].value.front(), 3.5);
+}
+
+TEST(Norms, CountLeadingComponentsOnlyWhenAsked) {
+  Statistics s;
+  const State x = {torch::ones({1, 3}, torch::kDouble), torch::full({1, 3}, 9.0, torch::kDouble)};
+  const State y = {torch::zeros({1, 3}, torch::kDouble), torch::zeros({1, 3}, torch::kDouble)};
+  const NormOptions options{0.0, 1.0, ErrorNorm::kRms, false, 1};
+
+  EXPECT_EQ(largest(component_norms({{&x, &y, nullptr}}, options, false, s)[0]).value.front(), 1);
+}
+
+TEST(Norms, LetNothingThatIsNotFinitePass) {
   for (const double bad : {kNaN, kInfinity}) {
     State x = ones();
     State y = ones();
     x[0][1][1] = bad;
-    EXPECT_FALSE(std::isfinite(scaled_norms({{&x, &y, &y}}, 0.1, 0.1, false, s).front().value));
+    EXPECT_FALSE(std::isfinite(norm(x, y, &y, 0.1, 0.1)));
     State broken = ones();
     broken[0][0][2] = kNaN;
     const State good = ones();
-    EXPECT_TRUE(
-        std::isnan(scaled_norms({{&good, &good, &broken}}, 0.1, 0.1, false, s).front().value));
-    EXPECT_TRUE(
-        std::isnan(scaled_norms({{&good, &broken, &good}}, 0.1, 0.1, false, s).front().value));
+    EXPECT_TRUE(std::isnan(norm(good, good, &broken, 0.1, 0.1)));
+    EXPECT_TRUE(std::isnan(norm(good, broken, &good, 0.1, 0.1)));
   }
 }
 
@@ -465,16 +553,55 @@ TEST(EndRule, ReproducesAQuarticExactly) {
   const auto y = [](double t) { return 1 + 2 * t - 3 * t * t + t * t * t - 0.5 * t * t * t * t; };
   const auto dy = [](double t) { return 2 - 6 * t + 3 * t * t - 2 * t * t * t; };
   const auto state = [](double v) { return State{torch::full({1, 1}, v, torch::kDouble)}; };
-  const DenseStep step{{constant(1), constant(2), constant(3), true},
-                       state(y(1)),
-                       state(dy(1)),
-                       state(y(3)),
-                       state(dy(3)),
-                       state(y(2))};
+  const DenseStep step{
+      one(1), one(2), one(3), state(y(1)), state(dy(1)), state(y(3)), state(dy(3)), state(y(2))};
 
   for (const double t : {1.0, 1.3, 2.0, 2.9, 3.0}) {
     // Values up to 50 with weights up to 32: 1e3 eps.
-    EXPECT_NEAR(interpolate(step, t)[0].item<double>(), y(t), 1e-12);
+    EXPECT_NEAR(interpolate(step, {t})[0].item<double>(), y(t), 1e-12);
+  }
+}
+
+TEST(EndRule, ReproducesACubicExactlyWithoutAMiddle) {
+  const auto y = [](double t) { return 1 + 2 * t - 3 * t * t + t * t * t; };
+  const auto dy = [](double t) { return 2 - 6 * t + 3 * t * t; };
+  const auto state = [](double v) { return State{torch::full({1, 1}, v, torch::kDouble)}; };
+  const DenseStep step{
+      one(1), one(2), one(3), state(y(1)), state(dy(1)), state(y(3)), state(dy(3)), {}};
+
+  for (const double t : {1.0, 1.3, 2.0, 2.9, 3.0}) {
+    EXPECT_NEAR(interpolate(step, {t})[0].item<double>(), y(t), 1e-12);
+  }
+}
+
+TEST(EndRule, OfSamplesIsThatOfEachAlone) {
+  const auto state = [](double a, double b) {
+    return State{torch::tensor({{a}, {b}}, torch::kDouble)};
+  };
+  const auto row = [](const State& s, std::int64_t i) { return State{s[0].narrow(0, i, 1)}; };
+  const DenseStep both{{{0, 1}, Tensor(), true},
+                       {{2, 0.5}, Tensor(), true},
+                       {{2, 1.5}, Tensor(), true},
+                       state(0.3, 1),
+                       state(-1.2, 2),
+                       state(0.9, 3),
+                       state(2.1, 4),
+                       state(-0.4, 5)};
+  const Tensor together = interpolate(both, {0.7, 1.1})[0];
+  for (std::int64_t i = 0; i < 2; ++i) {
+    const auto lane = static_cast<std::size_t>(i);
+    const DenseStep alone{one(both.t0.value[lane]),
+                          one(both.h.value[lane]),
+                          one(both.t1.value[lane]),
+                          row(both.y0, i),
+                          row(both.f0, i),
+                          row(both.y1, i),
+                          row(both.f1, i),
+                          row(both.middle, i)};
+    // Sums of five products of numbers below 100, in another order.
+    EXPECT_NEAR(together[i].item<double>(),
+                interpolate(alone, {i == 0 ? 0.7 : 1.1})[0].item<double>(),
+                1e-13);
   }
 }
 
@@ -482,13 +609,15 @@ TEST(EndRule, DifferentiatesThePositionInTheStep) {
   const auto value_at = [](const Tensor& start) {
     const auto state = [](double v) { return State{torch::full({1, 1}, v, torch::kDouble)}; };
     const double t0 = start.item<double>();
-    const DenseStep step{{{t0, start}, constant(2), {t0 + 2, start + 2}, true},
+    const DenseStep step{{{t0}, start, false},
+                         one(2),
+                         {{t0 + 2}, start + 2, false},
                          state(0.3),
                          state(-1.2),
                          state(0.9),
                          state(2.1),
                          state(-0.4)};
-    return interpolate(step, 2.5)[0].sum();
+    return interpolate(step, {2.5})[0].sum();
   };
   const Tensor start = torch::full({}, 1.0, torch::kDouble).requires_grad_(true);
 

@@ -119,13 +119,6 @@ TEST(DriverOptions, RefuseLimitsThatContradictEachOther) {
   EXPECT_THAT(refusal({{"first_step", 0.1}, {"min_step", 0.2}}), HasSubstr("\"first_step\" = 0.1"));
 }
 
-TEST(DriverOptions, RefuseInterpolationWithoutDenseOutput) {
-  MethodTraits traits = kAdaptive;
-  traits.has_midpoint = false;
-  EXPECT_THAT(refusal({}, traits), HasSubstr("use \"clamp\""));
-  EXPECT_EQ(refusal({{"end", std::string("clamp")}}, traits), "accepted");
-}
-
 TEST(DriverOptions, RefuseATableThatDoesNotFitTheMethod) {
   EXPECT_THAT(refusal({}, kFixed), HasSubstr("no error estimate"));
   EXPECT_THROW(DriverOptions::from(table(false, {}), kAdaptive), ParamError);

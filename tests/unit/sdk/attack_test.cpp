@@ -3,12 +3,15 @@
 #include "unmask/attack.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
 
 #include "support/linear_target.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/random.hpp"
 
 namespace unmask::test {
 namespace {
@@ -50,12 +53,90 @@ TEST(PerSampleLoss, CrossEntropyIsMinusLogProbability) {
   EXPECT_NEAR(loss.item<double>(), std::log(1 + std::exp(1.0)), 1e-15);
 }
 
+Tensor five_logits() {
+  return at::tensor({1.0, 5.0, 3.0, 2.0, -4.0}, kDouble).view({1, 5});
+}
+
+Tensor classes(std::int64_t number) {
+  return at::full({1}, number, at::kLong);
+}
+
+TEST(PerSampleLoss, DlrIsTheMarginOverTheSpreadOfTheFirstThree) {
+  EXPECT_NEAR(per_sample_loss(five_logits(), classes(1), Loss::kDlr).item<double>(),
+              (3.0 - 5.0) / (5.0 - 2.0),
+              1e-11);
+  EXPECT_NEAR(per_sample_loss(five_logits(), classes(4), Loss::kDlr).item<double>(),
+              (5.0 + 4.0) / (5.0 - 2.0),
+              1e-11);
+}
+
+TEST(PerSampleLoss, TargetedDlrUsesTheThirdAndTheFourth) {
+  const Tensor loss = per_sample_loss(five_logits(), classes(1), classes(3), Loss::kTargetedDlr);
+
+  EXPECT_NEAR(loss.item<double>(), (2.0 - 5.0) / (5.0 - (2.0 + 1.0) / 2), 1e-11);
+}
+
+TEST(PerSampleLoss, DlrDoesNotSeeScaleAndOffset) {
+  SampleRandom random(4, {0, 1, 2, 3, 4, 5});
+  const Tensor logits = random.normal(at::empty({6, 10}, kDouble));
+  const Tensor labels = at::arange(6, at::kLong);
+  const Tensor targets = labels + 1;
+  for (const Loss loss : {Loss::kDlr, Loss::kTargetedDlr}) {
+    const Tensor plain = per_sample_loss(logits, labels, targets, loss);
+    const Tensor other = per_sample_loss(37 * logits - 5, labels, targets, loss);
+    EXPECT_TRUE(at::allclose(plain, other, 1e-5, 0));
+  }
+}
+
+TEST(PerSampleLoss, DlrLiesBetweenMinusOneAndZeroWhereTheLabelIsOnTop) {
+  SampleRandom random(5, {0, 1, 2, 3, 4, 5, 6, 7});
+  const Tensor logits = random.normal(at::empty({8, 10}, kDouble));
+
+  const Tensor loss = per_sample_loss(logits, logits.argmax(1), Loss::kDlr);
+
+  EXPECT_GE(loss.min().item<double>(), -1.0);
+  EXPECT_LE(loss.max().item<double>(), 0.0);
+}
+
+TEST(PerSampleLoss, DlrOfEqualLogitsIsZero) {
+  const Tensor logits = at::full({1, 5}, 2.0, kFloat);
+
+  EXPECT_EQ(per_sample_loss(logits, classes(1), Loss::kDlr).item<double>(), 0.0);
+}
+
+TEST(PerSampleLoss, DlrIsRefusedWhereItHasTooFewClasses) {
+  const Tensor three = at::zeros({1, 3}, kDouble);
+
+  EXPECT_NO_THROW(per_sample_loss(three, classes(0), Loss::kDlr));
+  EXPECT_THROW(per_sample_loss(three.narrow(1, 0, 2), classes(0), Loss::kDlr), ParamError);
+  EXPECT_THROW(per_sample_loss(three, classes(0), classes(1), Loss::kTargetedDlr), ParamError);
+}
+
+TEST(PerSampleLoss, TargetedCrossEntropyIsTheLogProbabilityOfTheTarget) {
+  const Tensor logits = at::tensor({1.0, 2.0}, kDouble).view({1, 2});
+
+  const Tensor loss = per_sample_loss(logits, classes(1), classes(0), Loss::kTargetedCrossEntropy);
+
+  EXPECT_NEAR(loss.item<double>(), -std::log(1 + std::exp(1.0)), 1e-15);
+}
+
+TEST(PerSampleLoss, TargetedMarginIsTheLeadOfTheTarget) {
+  const Tensor loss = per_sample_loss(five_logits(), classes(1), classes(4), Loss::kTargetedMargin);
+
+  EXPECT_EQ(loss.item<double>(), -4.0 - 5.0);
+}
+
+TEST(PerSampleLoss, TargetedLossesNeedTargets) {
+  EXPECT_THROW(per_sample_loss(five_logits(), classes(1), Loss::kTargetedMargin), ParamError);
+}
+
 TEST(Distance, IsTheNormPerSample) {
   const Tensor x = at::zeros({2, 1, 1, 2}, kFloat);
   const Tensor moved = at::tensor({3.0F, -4.0F, 0.0F, 1.0F}).view({2, 1, 1, 2});
 
   EXPECT_TRUE(at::equal(distance(moved, x, Norm::kL2), at::tensor({5.0, 1.0}, kDouble)));
   EXPECT_TRUE(at::equal(distance(moved, x, Norm::kLinf), at::tensor({4.0, 1.0}, kDouble)));
+  EXPECT_TRUE(at::equal(distance(moved, x, Norm::kL1), at::tensor({7.0, 1.0}, kDouble)));
 }
 
 TEST(Project, CutsEveryCoordinateInLinf) {
@@ -77,11 +158,59 @@ TEST(Project, KeepsTheDirectionInL2) {
   EXPECT_TRUE(at::allclose(near - x, at::tensor({0.15, 0.2}, kDouble).view({1, 2}), 0, 1e-7));
 }
 
+TEST(Project, LowersAllCoordinatesAlikeInL1) {
+  const Tensor x = at::full({1, 4}, 0.5, kDouble);
+  const Tensor far = x + at::tensor({0.4, -0.3, 0.05, 0.0}, kDouble);
+
+  const Tensor near = project(far, x, {Norm::kL1, 0.5, 0, 1});
+
+  // 0.4 - a + 0.3 - a = 0.5: a = 0.1, above the third entry. The ball is 1e-7 smaller.
+  EXPECT_TRUE(
+      at::allclose(near - x, at::tensor({0.3, -0.2, 0.0, 0.0}, kDouble).view({1, 4}), 0, 1e-7));
+}
+
+TEST(Project, GivesToOtherCoordinatesInL1WhatTheBoxTakes) {
+  const Tensor x = at::tensor({0.9, 0.5, 0.5}, kDouble).view({1, 3});
+  const Tensor far = x + at::tensor({0.5, 0.3, 0.2}, kDouble);
+
+  const Tensor near = project(far, x, {Norm::kL1, 0.4, 0, 1});
+
+  // The first has room for 0.1; the others are lowered by 0.1 to fill the rest of 0.4.
+  EXPECT_TRUE(at::allclose(near - x, at::tensor({0.1, 0.2, 0.1}, kDouble).view({1, 3}), 0, 1e-7));
+}
+
+// Bisection on the Lagrange multiplier as the oracle: min(max(|t| - a, 0), room), sum = epsilon.
+TEST(Project, IsTheNearestPointOfTheL1BallAndTheBox) {
+  std::vector<std::int64_t> ids(100);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i);
+  SampleRandom random(9, ids);
+  const Tensor x = random.uniform(at::empty({100, 20}, kDouble), -0.3, 1.3).clamp(0, 1);
+  const Tensor t = 0.5 * random.normal(x);
+  for (const double epsilon : {0.1, 1.0, 3.0, 50.0}) {
+    const Tensor room = at::where(t > 0, 1 - x, x);
+    Tensor low = at::zeros({100, 1}, kDouble);
+    Tensor high = at::full({100, 1}, 10.0, kDouble);
+    const auto lowered = [&](const Tensor& a) {
+      return at::minimum((t.abs() - a).clamp_min(0), room);
+    };
+    for (int i = 0; i < 100; ++i) {
+      const Tensor middle = (low + high) / 2;
+      const Tensor fits = lowered(middle).sum(1, true) <= epsilon * (1 - 1e-7);
+      high = at::where(fits, middle, high);
+      low = at::where(fits, low, middle);
+    }
+
+    const Tensor near = project(x + t, x, {Norm::kL1, epsilon, 0, 1});
+
+    EXPECT_LE((near - x - lowered(high) * t.sign()).abs().max().item<double>(), 1e-12);
+  }
+}
+
 TEST(Project, LeavesPointsInsideWhereTheyAre) {
   const Tensor x = at::full({1, 2}, 0.5, kDouble);
   const Tensor inside = x + at::tensor({0.03, -0.04}, kDouble);
 
-  for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
+  for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
     // x + (inside - x) can differ from inside by one rounding.
     EXPECT_TRUE(at::allclose(project(inside, x, {norm, 0.1, 0, 1}), inside, 0, 2.3e-16));
   }
@@ -91,7 +220,7 @@ TEST(Project, KeepsTheBoxExactly) {
   const Tensor x = at::tensor({0.0, 1.0, 0.01, 0.99}, kFloat).view({1, 4});
   const Tensor far = at::tensor({-1.0, 2.0, -1.0, 2.0}, kFloat).view({1, 4});
 
-  for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
+  for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
     const Tensor near = project(far, x, {norm, 0.3, 0, 1});
     EXPECT_GE(near.min().item<double>(), 0.0);
     EXPECT_LE(near.max().item<double>(), 1.0);
@@ -105,7 +234,7 @@ TEST(Project, StaysInTheBallInFloat32WhateverThePixels) {
     for (const double epsilon : {1e-3, 0.04, 0.5, 2.0}) {
       for (const double sign : {-1.0, 1.0}) {
         const Tensor x = at::full({1, 3, 32, 32}, pixel, kFloat);
-        for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
+        for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
           const Tensor near = project(x + sign, x, {norm, epsilon, 0, 1});
           EXPECT_LE(distance(near, x, norm).item<double>(), epsilon * (1 + 1e-6) + 1e-7);
         }
@@ -117,7 +246,7 @@ TEST(Project, StaysInTheBallInFloat32WhateverThePixels) {
 TEST(Project, OfTheImageItselfIsTheImage) {
   const Tensor x = at::rand({2, 3, 4, 4}, kFloat);
 
-  for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
+  for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
     EXPECT_TRUE(at::equal(project(x, x, {norm, 0.1, 0, 1}), x));
     EXPECT_TRUE(at::equal(project(x + 0.5, x, {norm, 0.0, 0, 1}), x));
   }

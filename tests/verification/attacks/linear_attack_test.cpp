@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "support/attack_run.hpp"
+#include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
 #include "unmask/errors.hpp"
 
@@ -21,39 +22,6 @@ constexpr std::int64_t kSize = 16;
 // that leaves cross-entropy a gradient: exp(-6).
 constexpr double kSafe = 6.0;
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
-
-// Two classes, class 0 wins by `margin` at x = 0.5 in all coordinates; u[3] = 0.
-struct Binary {
-  explicit Binary(double margin, std::int64_t size = kSize, at::ScalarType type = at::kDouble) {
-    u = at::arange(1, size + 1, kDouble) / static_cast<double>(size);
-    u = u * (1 - 2 * at::arange(size, kDouble).remainder(2));
-    u[3] = 0;
-    x = at::full({1, 1, 1, size}, 0.5, kDouble);
-    weight = at::stack({u, at::zeros_like(u)}).to(type);
-    bias = at::tensor({margin - 0.5 * u.sum().item<double>(), 0.0}, kDouble).to(type);
-    l1 = u.abs().sum().item<double>();
-    l2 = u.norm().item<double>();
-    u = u.to(type);
-    x = x.to(type);
-  }
-
-  LinearTarget target() const { return {weight, bias}; }
-  double margin_at(const Tensor& point) const {
-    const Tensor z = target().answer(point);
-    return (z[0][0] - z[0][1]).item<double>();
-  }
-  bool is_fooled(const Tensor& point) const { return margin_at(point) < 0; }
-  Tensor corner(double epsilon) const { return x - epsilon * u.sign().view_as(x); }
-
-  Tensor u, x, weight, bias;
-  Tensor y = at::zeros({1}, at::kLong);
-  double l1 = 0;
-  double l2 = 0;
-};
-
-double max_difference(const Tensor& a, const Tensor& b) {
-  return (a - b).abs().max().item<double>();
-}
 
 Values pgd(std::int64_t steps, double step_size, const char* norm = "linf") {
   return {{"steps", steps},
@@ -400,7 +368,24 @@ TEST(HugeLogits, DoNotStopMarginPgd) {
 TEST(RobustLinear, IsFooledByNothing) {
   // Half of the minimal distance is out of every attack's reach.
   const Binary problem(2 * 0.05 * Binary(1.0).l1);
-  for (const char* id : {"none", "fgsm", "pgd", "spsa", "random_noise"}) {
+  for (const char* id : {"none",
+                         "fgsm",
+                         "pgd",
+                         "apgd",
+                         "multi_targeted",
+                         "deepfool",
+                         "cw_l2",
+                         "cw_linf",
+                         "fab",
+                         "fab_t",
+                         "fmn",
+                         "spsa",
+                         "nes",
+                         "square",
+                         "random_noise",
+                         "gaussian_noise",
+                         "boundary",
+                         "hop_skip_jump"}) {
     LinearTarget target = problem.target();
 
     const Tensor point = attack(id, {}, target, problem.x, problem.y, 0.05);
@@ -422,13 +407,9 @@ class Peak final : public Target {
   }
   Tensor do_logits(const Tensor& x, const Tensor&) override { return answer(x); }
   LossGradient do_loss_and_gradient(const Tensor& x,
-                                    const Tensor& y,
-                                    Loss loss,
+                                    const LossFunction& loss,
                                     const Tensor&) override {
-    const Tensor input = x.detach().clone().requires_grad_(true);
-    const Tensor logits = answer(input);
-    const Tensor losses = per_sample_loss(logits, y, loss);
-    return {logits.detach(), losses.detach(), torch::autograd::grad({losses.sum()}, {input})[0]};
+    return differentiate(x, answer, loss);
   }
 };
 
@@ -463,7 +444,7 @@ class BrokenGradient final : public Target {
   Tensor do_logits(const Tensor& x, const Tensor&) override {
     return at::tensor({1.0, 0.0}, kDouble).expand({x.size(0), 2});
   }
-  LossGradient do_loss_and_gradient(const Tensor& x, const Tensor&, Loss, const Tensor&) override {
+  LossGradient do_loss_and_gradient(const Tensor& x, const LossFunction&, const Tensor&) override {
     return {do_logits(x, {}), at::zeros({x.size(0)}, kDouble), at::full_like(x, std::nan(""))};
   }
 };

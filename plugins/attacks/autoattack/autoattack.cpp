@@ -1,0 +1,219 @@
+// AutoAttack: a fixed sequence of attacks, each on what the earlier ones left. See autoattack.md.
+
+#include <torch/types.h>
+
+#include "../../common/attack_apgd.hpp"
+#include "../../common/attack_fab.hpp"
+#include "../../common/attack_square.hpp"
+#include "unmask/plugin.hpp"
+
+namespace unmask {
+namespace {
+
+constexpr std::int64_t kRandDraws = 20;  // gradients averaged for random networks
+constexpr std::int64_t kPlusRestarts = 5;
+
+class AutoAttack final : public common::BallAttack {
+ public:
+  static PluginInfo info() {
+    return {
+        .version = "1.0",
+        .summary = "APGD, targeted APGD, FAB and Square in turn, each on the survivors",
+        .source = "Croce, Hein 2020, arXiv 2003.01690",
+        .params = {choice("norm", {"linf", "l2"}, "norm of the ball").by_default("linf"),
+                   choice("version", {"standard", "plus", "rand"}, "which attacks, see the text")
+                       .by_default("standard"),
+                   choice(
+                       "loss",
+                       {"dlr", "margin"},
+                       "scale-free ratio as published, or plain margins, for less than 4 classes")
+                       .by_default("dlr"),
+                   integer("steps", "steps of every APGD and FAB run").by_default(100).at_least(1),
+                   integer("targets", "most likely other classes for the targeted attacks")
+                       .by_default(9)
+                       .at_least(1),
+                   integer("queries", "answers for Square").by_default(5000).at_least(1)},
+        .capabilities = {}};
+  }
+
+  explicit AutoAttack(const Params& params)
+      : BallAttack(params.get_text("norm")),
+        version_(params.get_text("version")),
+        loss_(common::loss_of(params.get_text("loss"))),
+        steps_(params.get_integer("steps")),
+        targets_(params.get_integer("targets")),
+        queries_(params.get_integer("queries")) {}
+
+ private:
+  // What the members share while they take turns.
+  struct Round {
+    Target& target;
+    const Tensor& x;
+    const Tensor& y;
+    const Threat& threat;
+    AttackContext& context;
+    Tensor classes;  // the other classes on the image, most likely first
+    common::ActiveRows active;
+    common::BestPoints best;
+    common::ClosestPoints closest;
+
+    Tensor is_fooled() const {
+      return best.margins().gt(0).logical_or(closest.distances().le(threat.epsilon));
+    }
+  };
+
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext& context) override {
+    Round round{target,
+                x,
+                y,
+                threat,
+                context,
+                {},
+                common::ActiveRows(target, x, y),
+                common::BestPoints(x),
+                common::ClosestPoints(x, threat)};
+    look_for_trouble(round);
+    if (version_ == "rand") {
+      take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
+      take_turn(round, "apgd_dlr", [&](SampleRandom& r) { apgd(round, loss_, 1, r); });
+    } else if (version_ == "plus") {
+      take_turn(round, "apgd_ce", [&](SampleRandom& r) {
+        apgd(round, Loss::kCrossEntropy, kPlusRestarts, r);
+      });
+      take_turn(round, "apgd_dlr", [&](SampleRandom& r) { apgd(round, loss_, kPlusRestarts, r); });
+      take_turn(round, "fab", [&](SampleRandom& r) { fab(round, kPlusRestarts, r); });
+      take_turn(round, "square", [&](SampleRandom& r) { square(round, r); });
+      take_turn(round, "apgd_t", [&](SampleRandom& r) { apgd_t(round, r); });
+      take_turn(round, "fab_t", [&](SampleRandom& r) { fab_t(round, r); });
+    } else {
+      take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
+      take_turn(round, "apgd_t", [&](SampleRandom& r) { apgd_t(round, r); });
+      take_turn(round, "fab_t", [&](SampleRandom& r) { fab_t(round, r); });
+      take_turn(round, "square", [&](SampleRandom& r) { square(round, r); });
+    }
+    // The largest margin; FAB's points, which have none in the book, where nothing else fools.
+    const Tensor by_fab =
+        round.best.margins().le(0).logical_and(round.closest.distances().le(threat.epsilon));
+    return at::where(common::per_row(by_fab, x), round.closest.points(), round.best.points());
+  }
+
+  // Notes who fell to this member first.
+  template <class Member>
+  static void take_turn(Round& round, const char* name, Member&& member) {
+    const Tensor before = round.is_fooled();
+    if (!round.active.empty()) {
+      SampleRandom random = round.context.random.stream(name);
+      member(random);
+    }
+    round.context.notes.push_back(
+        {std::string("fooled_first_by.") + name,
+         round.is_fooled().logical_and(before.logical_not()).to(at::kDouble)});
+  }
+
+  // What makes a verdict doubtful, measured on the images: one note each.
+  void look_for_trouble(Round& round) const {
+    const LossGradient here = round.target.loss_and_gradient(round.x, round.y, Loss::kMargin);
+    const Tensor again = round.target.logits(round.x);
+    round.classes = common::other_classes(again, round.y);
+    const Tensor gradient = here.gradient.flatten(1);
+    const Tensor& z = here.logits;
+    const Tensor is_distribution = z.amax(1)
+                                       .lt(1 + 1e-5)
+                                       .logical_and(z.amin(1).gt(-1e-5))
+                                       .logical_and((z.sum(1) - 1).abs().lt(1e-5));
+    const auto note = [&](const char* name, const Tensor& values) {
+      round.context.notes.push_back({std::string("warning.") + name, values.to(at::kDouble)});
+    };
+    note("answers_differ", (again - z).abs().amax(1));
+    note("softmax_output", is_distribution);
+    note("zero_gradient", gradient.ne(0).any(1).logical_not());
+    note("gradient_not_finite", gradient.isfinite().all(1).logical_not());
+  }
+
+  static SampleRandom numbered(const SampleRandom& random, std::int64_t restart, std::int64_t t) {
+    return random.stream("restart", static_cast<std::uint64_t>(restart))
+        .stream("target", static_cast<std::uint64_t>(t));
+  }
+
+  common::ApgdSettings apgd_settings(Loss loss) const {
+    common::ApgdSettings settings;
+    settings.steps = steps_;
+    settings.loss = loss;
+    settings.draws = version_ == "rand" ? kRandDraws : 1;
+    return settings;
+  }
+
+  void apgd(Round& round, Loss loss, std::int64_t restarts, const SampleRandom& random) const {
+    const common::ApgdSearch search(apgd_settings(loss));
+    for (std::int64_t restart = 0; restart < restarts; ++restart) {
+      SampleRandom own = numbered(random, restart, 0);
+      search.run(round.target, round.active, {}, round.threat, own, round.best);
+    }
+  }
+
+  std::int64_t target_count(const Round& round) const {
+    return std::min(targets_, round.classes.size(1));
+  }
+
+  void apgd_t(Round& round, const SampleRandom& random) const {
+    const common::ApgdSearch search(apgd_settings(common::targeted(loss_)));
+    for (std::int64_t t = 0; t < target_count(round) && !round.active.empty(); ++t) {
+      SampleRandom own = numbered(random, 0, t);
+      const Tensor wanted = round.classes.select(1, t).index_select(0, round.active.rows());
+      search.run(round.target, round.active, wanted, round.threat, own, round.best);
+    }
+  }
+
+  common::FabSearch fab_search() const {
+    common::FabSettings settings;
+    settings.steps = steps_;
+    return common::FabSearch(settings);
+  }
+
+  void fab(Round& round, std::int64_t restarts, const SampleRandom& random) const {
+    const common::FabSearch search = fab_search();
+    for (std::int64_t restart = 0; restart < restarts && !round.active.empty(); ++restart) {
+      SampleRandom own = numbered(random, restart, 0);
+      search.run(round.target,
+                 round.active,
+                 round.classes.index_select(0, round.active.rows()),
+                 round.threat,
+                 restart == 0 ? nullptr : &own,
+                 round.closest);
+    }
+  }
+
+  void fab_t(Round& round, const SampleRandom&) const {
+    const common::FabSearch search = fab_search();
+    for (std::int64_t t = 0; t < target_count(round) && !round.active.empty(); ++t) {
+      search.run(round.target,
+                 round.active,
+                 round.classes.narrow(1, t, 1).index_select(0, round.active.rows()),
+                 round.threat,
+                 nullptr,
+                 round.closest);
+    }
+  }
+
+  void square(Round& round, const SampleRandom& random) const {
+    common::SquareSettings settings;
+    settings.queries = queries_;
+    SampleRandom own = random;
+    common::SquareSearch(settings).run(round.target, round.active, round.threat, own, round.best);
+  }
+
+  std::string version_;
+  Loss loss_;
+  std::int64_t steps_;
+  std::int64_t targets_;
+  std::int64_t queries_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::AutoAttack)

@@ -1,0 +1,184 @@
+// HopSkipJump: the direction of the boundary estimated from predictions. See hop_skip_jump.md.
+
+#include <torch/types.h>
+
+#include "../../common/attack_decision.hpp"
+#include "unmask/plugin.hpp"
+
+namespace unmask {
+namespace {
+
+constexpr std::int64_t kHalvings = 40;  // of a step before it is given up
+
+class HopSkipJump final : public common::BallAttack {
+ public:
+  static PluginInfo info() {
+    return {
+        .version = "1.0",
+        .summary = "steps along the boundary's normal, estimated from predictions alone",
+        .source = "Chen, Jordan, Wainwright 2020, arXiv 1904.02144",
+        .params =
+            {choice("norm", {"l2", "linf"}, "norm that is kept small").by_default("l2"),
+             integer("steps", "steps").by_default(64).at_least(1),
+             integer("first_queries",
+                     "queries for the direction of the first step; step t "
+                     "takes sqrt(t) times as many")
+                 .by_default(100)
+                 .at_least(1),
+             integer("max_queries", "most queries for one direction").by_default(10000).at_least(1),
+             integer("draws", "random images among which a wrong one is looked for")
+                 .by_default(100)
+                 .at_least(1),
+             real("gamma", "how close the bisection goes, in units of the paper's bound")
+                 .by_default(1.0)
+                 .above(0),
+             boolean("minimise",
+                     "go on for the smallest perturbation; otherwise a sample is done as "
+                     "soon as it falls inside the ball")
+                 .by_default(false)},
+        .capabilities = {"gradient_free", "asks_outside_ball"}};
+  }
+
+  explicit HopSkipJump(const Params& params)
+      : BallAttack(params.get_text("norm")),
+        steps_(params.get_integer("steps")),
+        first_queries_(params.get_integer("first_queries")),
+        max_queries_(params.get_integer("max_queries")),
+        draws_(params.get_integer("draws")),
+        gamma_(params.get_real("gamma")),
+        minimise_(params.get_boolean("minimise")) {}
+
+ private:
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext& context) override {
+    common::DecisionSearch decisions(target, x, y, threat);
+    common::ActiveRows active(target, x, y);
+    Tensor point = x.clone();
+    SampleRandom start = context.random.stream("start");
+    Tensor has_start = decisions.start(point, draws_, start);
+    if (leave(decisions, active, point, has_start)) return decisions.closest().result();
+    point = decisions.bisect(point, active.rows(), bisections(x));
+
+    SampleRandom random = context.random.stream("directions");
+    for (std::int64_t t = 1; t <= steps_; ++t) {
+      if (leave(decisions, active, point, has_start)) break;
+      const Tensor length = distance(point, active.x(), norm());
+      const Tensor ascent = direction(decisions, active, point, length, threat, random, t);
+      point = jump(
+          decisions, active, point, ascent, length / std::sqrt(static_cast<double>(t)), threat);
+      point = decisions.bisect(point, active.rows(), bisections(x));
+    }
+    return decisions.closest().result();
+  }
+
+  // True when nobody is left who can get on.
+  bool leave(common::DecisionSearch& decisions,
+             common::ActiveRows& active,
+             Tensor& point,
+             Tensor& has_start) const {
+    Tensor done = has_start.logical_not();
+    if (!minimise_) done = done.logical_or(decisions.closest().in_ball(active.rows()));
+    if (done.all().item<bool>()) return true;
+    active.drop(done, {&point, &has_start});
+    return false;
+  }
+
+  // theta of the paper: how close, as a share of the way, the bisection goes to the boundary.
+  double closeness(const Tensor& x) const {
+    const auto pixels = static_cast<double>(x[0].numel());
+    return gamma_ / (pixels * (norm() == Norm::kL2 ? std::sqrt(pixels) : pixels));
+  }
+
+  std::int64_t bisections(const Tensor& x) const {
+    return std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(-std::log2(closeness(x)))),
+                                  10);
+  }
+
+  // The mean of random directions, each weighted with whether it leads to a wrong class.
+  Tensor direction(common::DecisionSearch& decisions,
+                   const common::ActiveRows& active,
+                   const Tensor& point,
+                   const Tensor& length,
+                   const Threat& threat,
+                   SampleRandom& random,
+                   std::int64_t t) const {
+    const auto pixels = static_cast<double>(point[0].numel());
+    const double reach = closeness(point) * (norm() == Norm::kL2 ? std::sqrt(pixels) : pixels);
+    const Tensor radius = t == 1 ? at::full_like(length, 0.1 * (threat.upper - threat.lower))
+                                 : (reach * length).clamp_min(1e-12);
+    const Tensor delta = common::per_row(radius.to(point.scalar_type()), point);
+    const double wanted = static_cast<double>(first_queries_) * std::sqrt(static_cast<double>(t));
+    const auto queries =
+        static_cast<std::int64_t>(std::min(wanted, static_cast<double>(max_queries_)));
+
+    Tensor sum = at::zeros_like(point);       // of the directions
+    Tensor weighted = at::zeros_like(point);  // of the directions times +-1
+    Tensor answers = at::zeros_like(length);
+    for (std::int64_t i = 0; i < queries; ++i) {
+      const Tensor drawn = norm() == Norm::kL2 ? random.normal(point, active.rows())
+                                               : random.uniform(point, -1.0, 1.0, active.rows());
+      const Tensor candidate = (point + delta * common::ascent_direction(drawn, Norm::kL2))
+                                   .clamp(threat.lower, threat.upper);
+      const Tensor step = (candidate - point) / delta;  // what the box left of the direction
+      const Tensor sign =
+          2 * decisions.is_fooled(candidate, active.rows()).to(point.scalar_type()) - 1;
+      sum = sum + step;
+      weighted = weighted + common::per_row(sign, step) * step;
+      answers = answers + sign.to(at::kDouble);
+    }
+    // Less the mean answer: less variance. Where all answers agree there is nothing to subtract.
+    const Tensor mean = answers / static_cast<double>(queries);
+    const Tensor base = at::where(mean.abs() < 1, mean, at::zeros_like(mean));
+    const Tensor ascent = weighted - common::per_row(base.to(point.scalar_type()), point) * sum;
+    return common::ascent_direction(ascent, norm());
+  }
+
+  // As long a step as stays wrong: halved until it does.
+  Tensor jump(common::DecisionSearch& decisions,
+              const common::ActiveRows& active,
+              const Tensor& point,
+              const Tensor& ascent,
+              const Tensor& first_step,
+              const Threat& threat) const {
+    Tensor result = point;
+    Tensor step = first_step;
+    Tensor open = at::arange(point.size(0), active.rows().options());
+    for (std::int64_t i = 0; i < kHalvings && open.size(0) > 0; ++i) {
+      // Rows that still look for their step; all of them where they must stay together.
+      const Tensor asked =
+          active.can_drop() ? open : at::arange(point.size(0), active.rows().options());
+      const Tensor length = step.index_select(0, asked).to(point.scalar_type());
+      const Tensor from = point.index_select(0, asked);
+      const Tensor candidate =
+          (from + common::per_row(length, from) * ascent.index_select(0, asked))
+              .clamp(threat.lower, threat.upper);
+      Tensor fooled = at::zeros({point.size(0)}, active.y().options().dtype(at::kBool));
+      fooled.index_copy_(
+          0, asked, decisions.is_fooled(candidate, active.rows().index_select(0, asked)));
+      Tensor candidates = result.clone();
+      candidates.index_copy_(0, asked, candidate);
+      Tensor is_open = at::zeros_like(fooled);
+      is_open.index_fill_(0, open, 1);
+      const Tensor lands = fooled.logical_and(is_open);
+      result = at::where(common::per_row(lands, result), candidates, result);
+      step = step / 2;
+      open = at::nonzero(is_open.logical_and(lands.logical_not())).squeeze(1);
+    }
+    return result;
+  }
+
+  std::int64_t steps_;
+  std::int64_t first_queries_;
+  std::int64_t max_queries_;
+  std::int64_t draws_;
+  double gamma_;
+  bool minimise_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::HopSkipJump)

@@ -1,0 +1,95 @@
+// NES: gradient steps on gradients estimated from answers. See nes.md.
+
+#include <optional>
+
+#include <torch/types.h>
+
+#include "../../common/attack_tools.hpp"
+#include "../../common/nes_estimator.hpp"
+#include "unmask/plugin.hpp"
+
+namespace unmask {
+namespace {
+
+class Nes final : public common::BallAttack {
+ public:
+  static PluginInfo info() {
+    return {.version = "1.0",
+            .summary = "projected steps on margin gradients estimated from normal pairs of queries",
+            .source = "Ilyas, Engstrom, Athalye, Lin 2018, arXiv 1804.08598",
+            .params = {choice("norm", {"linf", "l2"}, "norm of the ball and of the steps")
+                           .by_default("linf"),
+                       integer("steps", "steps").by_default(100).at_least(1),
+                       integer("pairs", "pairs of queries a step").by_default(50).at_least(1),
+                       real("sigma", "deviation of the queries, per pixel")
+                           .by_default(0.001)
+                           .above(0)
+                           .unit("pixel range"),
+                       real("step_size", "length of one step in the norm; left out: epsilon / 4")
+                           .above(0)
+                           .optional()
+                           .unit("pixel range"),
+                       real("momentum", "weight of the past in the mean of the gradients")
+                           .by_default(0.9)
+                           .at_least(0)
+                           .below(1)},
+            .capabilities = {"gradient_free"}};
+  }
+
+  explicit Nes(const Params& params)
+      : BallAttack(params.get_text("norm")),
+        steps_(params.get_integer("steps")),
+        pairs_(params.get_integer("pairs")),
+        sigma_(params.get_real("sigma")),
+        momentum_(params.get_real("momentum")) {
+    if (params.has("step_size")) step_size_ = params.get_real("step_size");
+  }
+
+ private:
+  Tensor search(Target& target,
+                const Tensor& x,
+                const Tensor& y,
+                const Threat& threat,
+                AttackContext& context) override {
+    const double length = step_size_.value_or(threat.epsilon / 4);
+    common::BestPoints best(x);
+    common::ActiveRows active(target, x, y);
+    Tensor point = x;
+    Tensor mean = at::zeros_like(x);
+    Tensor fooled = at::zeros({x.size(0)}, y.options().dtype(at::kBool));
+    for (std::int64_t i = 0; i < steps_; ++i) {
+      const Tensor gradient = common::nes_gradient(
+          [&](const Tensor& points) {
+            return per_sample_loss(target.logits(points, active.rows()), active.y(), Loss::kMargin);
+          },
+          [&] { return context.random.normal(point, active.rows()); },
+          point,
+          sigma_,
+          pairs_,
+          threat.lower,
+          threat.upper);
+      mean = momentum_ * mean + (1 - momentum_) * gradient;
+      // A sample that fools the model stays where it is. Under a batch-coupled target it remains
+      // part of every query, and moves again should the others' moves undo its success.
+      const Tensor moved =
+          project(point + length * common::ascent_direction(mean, norm()), active.x(), threat);
+      point = at::where(common::per_row(fooled, point), point, moved);
+
+      fooled = best.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
+      active.drop(fooled, {&point, &mean, &fooled});
+      if (active.empty() || fooled.all().item<bool>()) break;
+    }
+    return best.points();
+  }
+
+  std::int64_t steps_;
+  std::int64_t pairs_;
+  double sigma_;
+  std::optional<double> step_size_;
+  double momentum_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::Nes)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -46,8 +47,12 @@ Vector times(const Vector& u, const Vector& v) {
   return out;
 }
 
+// With the digits in which a mistyped coefficient shows.
 std::string number(double value) {
-  return std::to_string(value);
+  std::ostringstream text;
+  text.precision(15);
+  text << value;
+  return text.str();
 }
 
 std::optional<std::string> size_violation(const Tableau& t) {
@@ -69,7 +74,7 @@ std::optional<std::string> size_violation(const Tableau& t) {
   return std::nullopt;
 }
 
-// The rooted trees of orders 1 to 4 ([HNW93] II.2, table 2.2).
+// The 17 rooted trees of orders 1 to 5 ([HNW93] II.2, tables 2.1 and 2.2).
 std::optional<std::string> order_violation(const Tableau& t) {
   struct Condition {
     int order;
@@ -81,15 +86,28 @@ std::optional<std::string> order_violation(const Tableau& t) {
   std::copy(t.c.begin(), t.c.end(), c.begin() + 1);
   const Vector ac = apply_stage_matrix(t, c);
   const Vector cc = times(c, c);
+  const Vector ccc = times(cc, c);
+  const Vector acc = apply_stage_matrix(t, cc);
+  const Vector aac = apply_stage_matrix(t, ac);
+  const auto weighted = [&](const Vector& v) { return sum(times(t.b, v)); };
   const Condition conditions[] = {
       {1, "sum b = 1", sum(t.b), 1.0},
-      {2, "sum b c = 1/2", sum(times(t.b, c)), 1.0 / 2},
-      {3, "sum b c^2 = 1/3", sum(times(t.b, cc)), 1.0 / 3},
-      {3, "sum b (a c) = 1/6", sum(times(t.b, ac)), 1.0 / 6},
-      {4, "sum b c^3 = 1/4", sum(times(t.b, times(cc, c))), 1.0 / 4},
-      {4, "sum b c (a c) = 1/8", sum(times(t.b, times(c, ac))), 1.0 / 8},
-      {4, "sum b (a c^2) = 1/12", sum(times(t.b, apply_stage_matrix(t, cc))), 1.0 / 12},
-      {4, "sum b (a a c) = 1/24", sum(times(t.b, apply_stage_matrix(t, ac))), 1.0 / 24},
+      {2, "sum b c = 1/2", weighted(c), 1.0 / 2},
+      {3, "sum b c^2 = 1/3", weighted(cc), 1.0 / 3},
+      {3, "sum b (a c) = 1/6", weighted(ac), 1.0 / 6},
+      {4, "sum b c^3 = 1/4", weighted(ccc), 1.0 / 4},
+      {4, "sum b c (a c) = 1/8", weighted(times(c, ac)), 1.0 / 8},
+      {4, "sum b (a c^2) = 1/12", weighted(acc), 1.0 / 12},
+      {4, "sum b (a a c) = 1/24", weighted(aac), 1.0 / 24},
+      {5, "sum b c^4 = 1/5", weighted(times(cc, cc)), 1.0 / 5},
+      {5, "sum b c^2 (a c) = 1/10", weighted(times(cc, ac)), 1.0 / 10},
+      {5, "sum b (a c)^2 = 1/20", weighted(times(ac, ac)), 1.0 / 20},
+      {5, "sum b c (a c^2) = 1/15", weighted(times(c, acc)), 1.0 / 15},
+      {5, "sum b c (a a c) = 1/30", weighted(times(c, aac)), 1.0 / 30},
+      {5, "sum b (a c^3) = 1/20", weighted(apply_stage_matrix(t, ccc)), 1.0 / 20},
+      {5, "sum b (a c (a c)) = 1/40", weighted(apply_stage_matrix(t, times(c, ac))), 1.0 / 40},
+      {5, "sum b (a a c^2) = 1/60", weighted(apply_stage_matrix(t, acc)), 1.0 / 60},
+      {5, "sum b (a a a c) = 1/120", weighted(apply_stage_matrix(t, aac)), 1.0 / 120},
   };
   for (const Condition& condition : conditions) {
     if (condition.order <= t.order && !is_close(condition.value, condition.expected)) {

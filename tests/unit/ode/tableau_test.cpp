@@ -73,6 +73,62 @@ TEST(Tableau, NamesTheOrderConditionThatFails) {
   EXPECT_THAT(violation(t), HasSubstr("condition of order 3"));
 }
 
+// Every entry of a and b matters: a change of one of them, together with its node where it is an
+// entry of a (so that the row still fits), is found by a condition of order 5 or below.
+void expect_every_change_is_found(const Tableau& right) {
+  ASSERT_EQ(violation(right), "none");
+  for (std::size_t i = 0; i < right.b.size(); ++i) {
+    Tableau wrong = right;
+    wrong.b[i] += 1e-6;
+    EXPECT_THAT(violation(wrong), HasSubstr("condition of order")) << "b " << i;
+  }
+  for (std::size_t i = 0; i < right.a.size(); ++i) {
+    for (std::size_t j = 0; j < right.a[i].size(); ++j) {
+      if (right.b[i + 1] == 0) continue;  // the stage does not enter the solution directly
+      Tableau wrong = right;
+      wrong.a[i][j] += 1e-6;
+      EXPECT_THAT(violation(wrong), HasSubstr("row " + std::to_string(i + 1) + " of a sums"));
+      wrong.c[i] += 1e-6;
+      EXPECT_THAT(violation(wrong), HasSubstr("condition of order")) << "a " << i << " " << j;
+    }
+  }
+}
+
+Tableau rk4_classic() {
+  return {.order = 4,
+          .a = {{0.5}, {0, 0.5}, {0, 0, 1}},
+          .b = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6},
+          .c = {0.5, 0.5, 1}};
+}
+
+// Nystroem's method of order 5 ([HNW93] II.5).
+Tableau nystroem() {
+  return {.order = 5,
+          .a = {{1.0 / 3},
+                {4.0 / 25, 6.0 / 25},
+                {1.0 / 4, -3.0, 15.0 / 4},
+                {2.0 / 27, 10.0 / 9, -50.0 / 81, 8.0 / 81},
+                {2.0 / 25, 12.0 / 25, 2.0 / 15, 8.0 / 75, 0.0}},
+          .b = {23.0 / 192, 0, 125.0 / 192, 0, -27.0 / 64, 125.0 / 192},
+          .c = {1.0 / 3, 2.0 / 5, 1, 2.0 / 3, 4.0 / 5}};
+}
+
+TEST(Tableau, FindsAWrongCoefficientOfOrder4) {
+  expect_every_change_is_found(rk4_classic());
+}
+
+TEST(Tableau, FindsAWrongCoefficientOfOrder5) {
+  expect_every_change_is_found(nystroem());
+}
+
+TEST(Tableau, ChecksConditionsOfOrder5) {
+  // Nodes 0, 1/2, 1/2, 1: sum b c^4 = (1/3 + 1/3) / 16 + 1/6 = 5/24.
+  Tableau t = rk4_classic();
+  t.order = 5;
+  EXPECT_THAT(violation(t), HasSubstr("condition of order 5 violated: sum b c^4 = 1/5"));
+  EXPECT_THAT(violation(t), HasSubstr("0.208333333333333"));
+}
+
 TEST(Tableau, NamesWrongWeightsOfErrorAndMiddle) {
   Tableau t = heun();
   t.error = {0.5, 0.5};
@@ -100,7 +156,28 @@ TEST(RungeKutta, RefusesAnInconsistentTableau) {
   EXPECT_THROW(RungeKutta{t}, PluginError);
 }
 
+TEST(RungeKutta, AcceptsTheTableauOfEveryPlugin) {
+  for (const char* id : {"euler",
+                         "midpoint",
+                         "heun2",
+                         "heun3",
+                         "rk4",
+                         "rk4_classic",
+                         "adaptive_heun",
+                         "fehlberg2",
+                         "bosh3",
+                         "dopri5",
+                         "tsit5",
+                         "dopri8"}) {
+    EXPECT_NO_THROW(test::make_plugin<Method>("solver", id)) << id;
+  }
+}
+
 TEST(RungeKutta, RecognisesFirstSameAsLast) {
+  EXPECT_TRUE(test::make_plugin<Method>("solver", "tsit5")->traits().is_fsal);
+  EXPECT_TRUE(test::make_plugin<Method>("solver", "dopri8")->traits().is_fsal);
+  EXPECT_FALSE(test::make_plugin<Method>("solver", "adaptive_heun")->traits().is_fsal);
+  EXPECT_FALSE(test::make_plugin<Method>("solver", "fehlberg2")->traits().is_fsal);
   EXPECT_TRUE(test::make_plugin<Method>("solver", "bosh3")->traits().is_fsal);
   EXPECT_TRUE(test::make_plugin<Method>("solver", "dopri5")->traits().is_fsal);
   EXPECT_FALSE(test::make_plugin<Method>("solver", "rk4")->traits().is_fsal);
@@ -108,6 +185,10 @@ TEST(RungeKutta, RecognisesFirstSameAsLast) {
 }
 
 TEST(RungeKutta, CountsEvaluationsPerAttempt) {
+  EXPECT_EQ(test::make_plugin<Method>("solver", "adaptive_heun")->traits().stages, 2);
+  EXPECT_EQ(test::make_plugin<Method>("solver", "fehlberg2")->traits().stages, 3);
+  EXPECT_EQ(test::make_plugin<Method>("solver", "tsit5")->traits().stages, 6);
+  EXPECT_EQ(test::make_plugin<Method>("solver", "dopri8")->traits().stages, 13);
   EXPECT_EQ(test::make_plugin<Method>("solver", "bosh3")->traits().stages, 3);
   EXPECT_EQ(test::make_plugin<Method>("solver", "dopri5")->traits().stages, 6);
   EXPECT_EQ(test::make_plugin<Method>("solver", "rk4")->traits().stages, 4);

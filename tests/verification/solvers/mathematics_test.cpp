@@ -13,8 +13,6 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "ode/end_rule.hpp"
-#include "ode/scalar.hpp"
 #include "support/ode_fields.hpp"
 #include "support/plugins.hpp"
 
@@ -360,35 +358,20 @@ TEST(StepGradientFull, IsTheDerivativeThroughRejectedAttempts) {
   }
 }
 
-// The same steps again, as constants: a fixed, non-uniform grid and the same end rule.
-Tensor replay(Method& m,
-              VectorField& field,
-              const Tensor& start,
-              const std::vector<Attempt>& log,
-              double end) {
-  State y = {start};
-  State f = field.evaluate(constant(0), y);
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    if (!log[i].accepted) continue;
-    const StepInput input{
-        constant(log[i].t), constant(log[i].h), constant(log[i].t + log[i].h), true};
-    const StepOutput out = m.step(field, input, y, f);
-    if (input.t1.value >= end) {
-      return readout(interpolate({input, y, f, out.y1, out.f1, m.midpoint(input, y, out)}, end)[0]);
-    }
-    y = out.y1;
-    f = out.f1;
-  }
-  throw std::logic_error("the log does not reach the end");
+DriverOptions replaying(DriverOptions options, const Schedule& schedule) {
+  options.controller = ControllerKind::kReplay;
+  options.schedule = std::make_shared<const Schedule>(schedule);
+  return options;
 }
 
 TEST(StepGradientNone, IsTheDerivativeOfTheFrozenSteps) {
   for (const char* id : {"bosh3", "dopri5"}) {
     for (const auto& problem : smooth_problems()) {
       const auto m = method(id);
-      const auto log =
-          solve(*m, adaptive(1e-1), problem->field, {problem->start}, {0, 1}).statistics.log;
-      const Map frozen = [&](const Tensor& y) { return replay(*m, problem->field, y, log, 1); };
+      const SolveResult recorded =
+          solve(*m, adaptive(1e-1), problem->field, {problem->start}, {0, 1});
+      const DriverOptions replay = replaying(adaptive(1e-1), recorded.schedule);
+      const Map frozen = solve_map(*m, replay, problem->field);
       const Map map = solve_map(*m, adaptive(1e-1), problem->field);
 
       // As above; without error ratios nothing amplifies the rounding.

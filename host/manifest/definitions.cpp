@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <unordered_map>
 
 #include "manifest/host_options.hpp"
+#include "manifest/solver_rules.hpp"
 #include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 
@@ -604,12 +606,18 @@ void Definitions::check_together(const std::string& kind,
                                  const Node* params,
                                  const ResolvedDefinition& definition) {
   const nlohmann::json& values = definition.definition.params;
-  const auto report = [&](std::initializer_list<const char*> written,
+  const auto find_written = [&](const std::string& name) -> const Node* {
+    const Node* node = params == nullptr ? nullptr : params->find(name);
+    return node == nullptr || node->is(Node::Kind::kNull) ? nullptr : node;
+  };
+  const std::function<bool(const std::string&)> is_written = [&](const std::string& name) {
+    return find_written(name) != nullptr;
+  };
+  const auto report = [&](const std::vector<std::string>& options,
                           const std::string& message,
                           const std::string& help) {
-    for (const char* name : written) {
-      const Node* node = params == nullptr ? nullptr : params->find(name);
-      if (node != nullptr && !node->is(Node::Kind::kNull)) {
+    for (const std::string& name : options) {
+      if (const Node* node = find_written(name)) {
         reporter_.at_value(code::kParametersConflict, *node, message, help);
         return;
       }
@@ -617,29 +625,14 @@ void Definitions::check_together(const std::string& kind,
     reporter_.error(
         code::kParametersConflict, definition.place, Reporter::Part::kKey, message, help);
   };
-  const auto real_of = [&](const char* name) -> std::optional<double> {
-    const auto found = values.find(name);
-    if (found == values.end() || !found->is_number()) return std::nullopt;
-    return found->get<double>();
-  };
   const auto text_of = [&](const char* name) {
     const auto found = values.find(name);
     return found != values.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
 
   if (kind == "solver") {
-    if (text_of("controller") == "constant" && !real_of("first_step")) {
-      report({"controller"},
-             "controller \"constant\" needs \"first_step\"",
-             "first_step is the size of every step then");
-    }
-    const auto min_step = real_of("min_step");
-    const auto max_step = real_of("max_step");
-    if (min_step && max_step && *min_step > *max_step) {
-      report({"min_step", "max_step"},
-             "min_step = " + number_text(*min_step) +
-                 " is larger than max_step = " + number_text(*max_step),
-             "no step size satisfies both");
+    for (const SolverConflict& conflict : solver_conflicts(values, is_written)) {
+      report(conflict.options, conflict.message, conflict.help);
     }
   }
   if (kind == "objective") {

@@ -106,7 +106,7 @@ SolveResult solve_with_pullback(const Equation& equation,
   const bool is_per_sample = options.is_adaptive && options.control == Control::kSample;
   const auto rows = static_cast<std::size_t>(is_per_sample ? y0.front().size(0) : 1);
   const Lanes start{std::vector<double>(rows, times.front()), Tensor(), is_per_sample};
-  Probe probe = probe_field(counted, to_scalar(start, y0.front()), y0);
+  FieldProbe probe = probe_field(counted, to_scalar(start, y0.front()), y0);
   const MethodTraits traits = equation.method->traits();
   const bool keeps_samples_apart = is_per_sample || (traits.is_implicit && traits.history == 0);
   if (options.gradient != GradientMode::kReplay && keeps_samples_apart &&

@@ -153,7 +153,7 @@ void check_options(const DriverOptions& options, const MethodTraits& traits) {
 
 DriverOptions DriverOptions::from(const Params& params, const MethodTraits& traits) {
   // The table follows the plugin's capability "adaptive", the traits its code: they must agree.
-  if (declares(params, "rtol") != traits.is_adaptive) {
+  if (declares(params, "preset") != traits.is_adaptive) {
     throw ParamError(
         traits.is_adaptive
             ? "solver: the method estimates its error, but the plugin lacks the capability "

@@ -1,5 +1,6 @@
 #include "ode/recompute.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -98,9 +99,48 @@ edge_list boundary(const std::vector<Tensor>& roots,
   return out;
 }
 
+// True when `from` leads, through the graph before it, to one of `nodes`.
+bool leads_to(const Node& from, const std::set<const Node*>& nodes) {
+  std::set<const Node*> visited;
+  std::vector<const Node*> open = {&from};
+  while (!open.empty()) {
+    const Node* const node = open.back();
+    open.pop_back();
+    for (const Edge& next : node->next_edges()) {
+      if (next.function == nullptr || !visited.insert(next.function.get()).second) continue;
+      if (nodes.contains(next.function.get())) return true;
+      open.push_back(next.function.get());
+    }
+  }
+  return false;
+}
+
+// A place that leads to another one would pass its gradient on to that one, which would count it
+// twice: it is replaced by the places before it until none leads to another.
+edge_list without_ancestors(edge_list edges) {
+  for (std::size_t i = 0; i < edges.size();) {
+    std::set<const Node*> others;
+    for (const Edge& edge : edges) {
+      if (edge.function != edges[i].function) others.insert(edge.function.get());
+    }
+    if (!leads_to(*edges[i].function, others)) {
+      ++i;
+      continue;
+    }
+    const std::shared_ptr<Node> node = edges[i].function;
+    std::erase_if(edges, [&](const Edge& edge) { return edge.function == node; });
+    for (const Edge& next : node->next_edges()) {
+      if (next.function == nullptr) continue;
+      if (std::find(edges.begin(), edges.end(), next) == edges.end()) edges.push_back(next);
+    }
+    i = 0;
+  }
+  return edges;
+}
+
 }  // namespace
 
-Probe probe_field(VectorField& field, const Scalar& t, const State& y) {
+FieldProbe probe_field(VectorField& field, const Scalar& t, const State& y) {
   const at::AutoGradMode with_grad(true);
   const std::uint64_t first = at::sequence_number::peek();
   State leaves;
@@ -114,8 +154,8 @@ Probe probe_field(VectorField& field, const Scalar& t, const State& y) {
   Scalar time = t;
   if (time.tensor.defined()) time.tensor = time.tensor.detach();
   const State value = field.evaluate(time, leaves);
-  Probe out;
-  out.captures.edges = boundary(value, first, own);
+  FieldProbe out;
+  out.captures.edges = without_ancestors(boundary(value, first, own));
   for (const Tensor& component : value) out.value.push_back(component.detach());
   return out;
 }
@@ -141,8 +181,9 @@ Pulled pull_back(const std::vector<Tensor>& roots,
   to.insert(to.end(), captures.edges.begin(), captures.edges.end());
   Pulled out{std::vector<Tensor>(inputs.size()), std::vector<Tensor>(captures.edges.size())};
   if (from.empty() || to.empty()) return out;
+  // What was made before belongs to others, who will need it again; the rest is gone in a moment.
   const variable_list found = torch::autograd::Engine::get_default_engine().execute(
-      from, weights, /*keep_graph=*/false, /*create_graph=*/false, /*accumulate_grad=*/false, to);
+      from, weights, /*keep_graph=*/true, /*create_graph=*/false, /*accumulate_grad=*/false, to);
   for (std::size_t i = 0; i < slots.size(); ++i) out.inputs[slots[i]] = found[i];
   for (std::size_t i = 0; i < captures.edges.size(); ++i) {
     out.captures[i] = found[slots.size() + i];

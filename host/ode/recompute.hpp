@@ -19,13 +19,13 @@ struct Captures {
 };
 
 /// f(t, y) without a graph, and what the field captures.
-struct Probe {
+struct FieldProbe {
   State value;
   Captures captures;
 };
 /// Evaluates the field once with a graph and walks that graph to where it was made before this
 /// call. What a field reads in later evaluations only is not found; see VectorField.
-Probe probe_field(VectorField& field, const Scalar& t, const State& y);
+FieldProbe probe_field(VectorField& field, const Scalar& t, const State& y);
 
 /// Gradients at copies of inputs and at captured places; undefined where none flows.
 struct Pulled {

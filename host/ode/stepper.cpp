@@ -143,7 +143,7 @@ State Stepper::evaluate(const Lanes& t, const State& y) {
 
   State value;
   if (captures_ == nullptr) {
-    Probe probe = probe_field(field, time, y);
+    FieldProbe probe = probe_field(field, time, y);
     captures_ = std::make_shared<Captures>(std::move(probe.captures));
     value = std::move(probe.value);
   } else {

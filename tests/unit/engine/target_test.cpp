@@ -36,6 +36,35 @@ TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
   EXPECT_NEAR(result.loss[0].item<double>(), -0.4, 1e-7);
 }
 
+TEST(NetworkTarget, DifferentiatesSeveralLossesOfOnePass) {
+  LinearModel model = linear(true);
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+
+  const LossGradient both =
+      target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits; });
+
+  EXPECT_EQ(both.gradient.sizes(), (std::vector<std::int64_t>{2, 4, 1, 1, 2}));
+  EXPECT_EQ(target.counters().forwards, 4);
+  EXPECT_EQ(target.counters().backwards, 8);
+  for (std::int64_t k = 0; k < 2; ++k) {
+    const LossGradient one = target.loss_and_gradient(
+        batch(), [k](const Tensor& logits) { return logits.select(1, k); });
+    EXPECT_TRUE(torch::equal(both.gradient[k], one.gradient));
+    EXPECT_TRUE(torch::equal(both.loss.select(1, k), one.loss));
+  }
+}
+
+TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
+  LinearModel model = linear();
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+
+  EXPECT_THROW(
+      target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits.sum(); }),
+      c10::Error);
+}
+
 TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
   LinearModel model = linear(true);
   SolveLog log;

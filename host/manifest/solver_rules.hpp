@@ -1,0 +1,25 @@
+#pragma once
+// Rules between the driver options of one solver: what contradicts, what needs something else, and
+// what has no effect. An option that would be ignored is an error: whoever wrote it meant
+// something.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace unmask::manifest {
+
+struct SolverConflict {
+  std::vector<std::string> options;  ///< reported at the first of them that is written
+  std::string message;
+  std::string help;
+};
+
+/// @param values      resolved parameters, defaults filled
+/// @param is_written  whether the definition (or one that it extends) states an option
+std::vector<SolverConflict> solver_conflicts(
+    const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written);
+
+}  // namespace unmask::manifest

@@ -28,6 +28,14 @@ int command_check(const Arguments& arguments) {
 
   const HostContext host(line.plugin_dirs());
   const manifest::Study study = load_study(file, host.catalog(), format == "json");
+  try {
+    host.expect_constructible(study);
+  } catch (const ManifestError& error) {
+    if (format == "json") {
+      std::cout << nlohmann::json{{"errors", {{{"message", error.what()}}}}}.dump(2) << "\n";
+    }
+    throw;
+  }
   if (format == "json") {
     std::cout << nlohmann::json{{"errors", nlohmann::json::array()}}.dump() << "\n";
   } else {

@@ -91,6 +91,38 @@ Preparation HostContext::prepare(const manifest::Study& study) const {
   return result;
 }
 
+void HostContext::expect_constructible(const manifest::Study& study) const {
+  std::map<std::string, json> definitions;  // each once, in a fixed order
+  const auto add = [&](const std::string& kind, const manifest::Definition& definition) {
+    definitions.emplace(kind + " " + definition.name + definition.params.dump(),
+                        json{{"kind", kind},
+                             {"name", definition.name},
+                             {"plugin", definition.plugin},
+                             {"params", definition.params}});
+  };
+  for (const manifest::TrainRow& row : study.train) {
+    add("solver", row.solver);
+    add("objective", row.objective);
+  }
+  for (const manifest::EvaluateRow& row : study.evaluate) {
+    add("solver", row.solver);
+    if (row.gradient) add("solver", *row.gradient);
+    add(row.kind, row.method);
+  }
+  json request = {{"definitions", json::array()}};
+  for (const auto& [id, definition] : definitions) request["definitions"].push_back(definition);
+  const json answer = ask_engine("construct", std::move(request), 600);
+  std::string text;
+  for (const json& refusal : answer.at("refusals")) {
+    text += study.file.string() + ": " + refusal.at("kind").get<std::string>() + " \"" +
+            refusal.at("name").get<std::string>() +
+            "\": " + refusal.at("message").get<std::string>() + "\n";
+  }
+  if (!text.empty()) {
+    throw ManifestError("plugins refuse their parameters; nothing was run\n" + text);
+  }
+}
+
 run::WorkerCommand HostContext::worker_command(const std::string& device,
                                                int threads,
                                                const fs::path& checkpoints) const {

@@ -43,6 +43,10 @@ class HostContext {
   /// Content hashes of the data sets of a study, through a child.
   Preparation prepare(const manifest::Study& study) const;
 
+  /// Construct the solvers, attacks, objectives and probes of a study, through a child.
+  /// @throws ManifestError with every refusal that their declared parameters could not tell
+  void expect_constructible(const manifest::Study& study) const;
+
   /// One question to the engine that is answered with JSON on standard output.
   /// @throws PluginError when LibTorch or the engine library cannot be loaded; the engine's own
   /// error

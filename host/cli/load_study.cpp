@@ -25,6 +25,7 @@ PlannedStudy plan_study(const std::filesystem::path& file, const HostContext& ho
   PlannedStudy planned;
   planned.catalog = host.catalog();
   planned.study = load_study(file, planned.catalog);
+  host.expect_constructible(planned.study);
   planned.preparation = host.prepare(planned.study);
   planned.plan = plan::make_plan(planned.study, planned.catalog, planned.preparation.datasets);
   return planned;

@@ -21,6 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/worker.hpp"
 #include "loader/listing.hpp"
@@ -100,6 +101,21 @@ json prepare(const json& request) {
           {"environment", {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}}}};
 }
 
+// What plugins refuse when they are constructed. {"definitions": [{"kind", "name", "plugin",
+// "params"}]} -> {"refusals": [{"kind", "name", "message"}]}
+json construct(const json& request) {
+  loader::Registry registry(folders_of(request));
+  json refusals = json::array();
+  for (const json& definition : request.at("definitions")) {
+    if (const auto message = construction_refusal(registry, definition)) {
+      refusals.push_back({{"kind", definition.at("kind")},
+                          {"name", definition.at("name")},
+                          {"message", *message}});
+    }
+  }
+  return {{"refusals", refusals}};
+}
+
 json describe_libtorch() {
   configure_libtorch(1);
   json devices = json::array();
@@ -169,6 +185,10 @@ int dispatch(const std::vector<std::string>& arguments) {
     return worker_main(options);
   }
   std::FILE* out = take_standard_output();
+  if (command == "construct") {
+    answer(out, construct(request));
+    return 0;
+  }
   if (command == "prepare") {
     answer(out, prepare(request));
   } else if (command == "doctor") {

@@ -98,6 +98,23 @@ Tensor within_threat(const Tensor& x_adv, const Tensor& x, const Threat& threat)
   return flat.isfinite().all(1).logical_and(in_box).logical_and(in_ball);
 }
 
+// What an attack says about its samples.
+void record_notes(const std::vector<AttackNote>& notes,
+                  const std::vector<std::int64_t>& samples,
+                  plan::CellResult& result) {
+  for (const AttackNote& note : notes) {
+    const std::vector<double> values = to_doubles(note.values);
+    TORCH_CHECK(values.size() == samples.size(),
+                "the attack's note ",
+                note.name,
+                " must have one value per sample, got ",
+                note.values.sizes());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      result.sample_metrics.push_back({samples[i], note.name, values[i]});
+    }
+  }
+}
+
 }  // namespace
 
 void evaluate_attack(const EvaluationInput& input,
@@ -131,6 +148,7 @@ void evaluate_attack(const EvaluationInput& input,
     const Tensor candidate =
         attack.perturb(evaluation.target(), batch, y.index_select(0, index), threat, context)
             .detach();
+    record_notes(context.notes, samples, result);
     TORCH_CHECK(
         candidate.sizes() == batch.sizes() && candidate.scalar_type() == batch.scalar_type(),
         "the attack returned ",

@@ -9,10 +9,9 @@
 #include <torch/utils.h>
 
 #include "engine/checkpoint.hpp"
+#include "engine/construct.hpp"
 #include "engine/evaluation.hpp"
 #include "engine/model_state.hpp"
-#include "loader/params_json.hpp"
-#include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
 
@@ -28,29 +27,6 @@ at::ScalarType dtype_of(const json& spec) {
 // Every purpose of a cell derives its own seed from the key, so equal keys draw equal numbers.
 std::uint64_t seed_of(const std::string& key) {
   return std::stoull(key.substr(0, 16), nullptr, 16);
-}
-
-// The host's own options out of the parameters of a definition; the plugin's are left alone.
-Params host_params(const loader::PluginRecord& plugin, const json& params) {
-  std::set<std::string> of_plugin;
-  for (const ParamSpec& spec : plugin.params) of_plugin.insert(spec.name);
-  return loader::params_from_json(
-      manifest::host_options(plugin.kind, plugin.capabilities), params, of_plugin);
-}
-
-SolverSetup make_solver(loader::Registry& registry, const json& definition) {
-  const auto id = definition.at("plugin").get<std::string>();
-  const json& params = definition.at("params");
-  SolverSetup setup;
-  setup.id = id;
-  for (const ParamSpec& spec : registry.record("solver", id).params) {
-    if (params.contains(spec.name)) setup.method_params += spec.name + params.at(spec.name).dump();
-  }
-  setup.method = registry.create_solver(id, params);
-  const MethodTraits traits = setup.method->traits();
-  setup.options =
-      ode::DriverOptions::from(host_params(registry.record("solver", id), params), traits);
-  return setup;
 }
 
 std::int64_t peak_resident_bytes() {

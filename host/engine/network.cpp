@@ -76,10 +76,11 @@ bool computes_same_map(const SolverSetup& a, const SolverSetup& b) {
          !is_replay(x) && !is_replay(y) && x.rtol == y.rtol && x.atol == y.atol &&
          x.norm == y.norm && x.control == y.control && x.controller == y.controller &&
          x.exponents == y.exponents && x.controller_order == y.controller_order && x.end == y.end &&
-         x.stale_fsal == y.stale_fsal && x.first_step == y.first_step && x.step_ends == y.step_ends && x.min_step == y.min_step &&
-         x.max_step == y.max_step && x.safety == y.safety && x.max_growth == y.max_growth &&
-         x.min_growth == y.min_growth && x.shift_end == y.shift_end &&
-         x.legacy_first_step == y.legacy_first_step && x.step_size == y.step_size;
+         x.stale_fsal == y.stale_fsal && x.first_step == y.first_step &&
+         x.step_ends == y.step_ends && x.min_step == y.min_step && x.max_step == y.max_step &&
+         x.safety == y.safety && x.max_growth == y.max_growth && x.min_growth == y.min_growth &&
+         x.shift_end == y.shift_end && x.legacy_arithmetic == y.legacy_arithmetic &&
+         x.step_size == y.step_size;
 }
 
 void set_trainable(Model& model, bool trainable) {

@@ -50,6 +50,9 @@ struct SolverSetup {
   std::string method_params;  ///< the method's own parameters, as canonical text
   std::shared_ptr<Method> method;
   ode::DriverOptions options;
+
+  /// True when samples influence each other.
+  bool couples_batch() const { return options.couples_batch() || method->traits().couples_samples; }
 };
 
 /// True when two solvers give the same values and differ at most in what they differentiate.

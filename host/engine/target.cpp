@@ -171,7 +171,7 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
 }
 
 bool is_batch_coupled(Model& model, const SolverSetup& solver, const Tensor& sample) {
-  if (!solver.options.couples_batch()) return false;
+  if (!solver.couples_batch()) return false;
   const torch::NoGradGuard no_grad;
   model.set_training(false);
   ode::Session session(solver.method, solver.options);

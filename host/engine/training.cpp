@@ -44,7 +44,7 @@ class NetworkStep final : public TrainingStep {
     target_.emplace(input_.model,
                     input_.solver,
                     std::nullopt,
-                    input_.solver.options.couples_batch(),
+                    input_.solver.couples_batch(),
                     input_.num_classes,
                     log_,
                     TargetPhases{"inner_attack", "inner_attack"});

@@ -90,7 +90,7 @@ std::vector<ParamSpec> adaptive_options() {
            "size of the first step; left out: chosen by the rule of Hairer, Norsett, Wanner")
           .above(0)
           .optional(),
-      real_list("step_ends", "times at which a step must end, such as jumps of the field")
+      real_list("step_ends", "times at which a step must end; f is not evaluated anew beyond them")
           .length(1, 1000)
           .optional(),
       real("min_step", "smallest step; one of this size is accepted whatever its error")

@@ -311,18 +311,21 @@ class AdaptiveSolve {
     std::vector<bool> tried(lanes);
     std::vector<bool> accepted(lanes, false);
     std::vector<bool> broken(lanes, false);
+    std::vector<bool> wild(lanes, false);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       tried[lane] = running_[lane] && !held_[lane];
       if (!tried[lane]) continue;
       const double ratio = step.ratio.value[lane];
       accepted[lane] = controller_.accepts(ratio, std::abs(request.h.value[lane]));
       broken[lane] = controller_.needs_error() && !std::isfinite(ratio);
+      wild[lane] = !accepted[lane] && controller_.shrinks_most(ratio);
       if (!accepted[lane]) passes[lane] = false;
     }
-    // The graph of a step holds all samples. One that is not finite for a sample would put NaN into
-    // its gradient even if it is rejected: the sample stands aside, and the others try again.
-    const bool others_repeat = is_per_sample_ && at::GradMode::is_enabled() && any(broken);
-    if (others_repeat) tried = broken;
+    // The graph of a step holds all samples. Where a rejected one is not finite, or so far off that
+    // its derivatives may overflow, the zero that goes back to it would become NaN: the sample
+    // stands aside, and the others try again.
+    const bool others_repeat = is_per_sample_ && at::GradMode::is_enabled() && any(wild);
+    if (others_repeat) tried = wild;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       if (!tried[lane]) continue;
       ++attempts_[original(lane)];
@@ -337,8 +340,9 @@ class AdaptiveSolve {
 
     const Lanes size = rule_.for_update(scaled(direction_, request.h));
     if (others_repeat) {
-      h_ = choose(broken, controller_.next(size, step.ratio, std::vector<bool>(lanes)), h_);
-      for (std::size_t lane = 0; lane < lanes; ++lane) held_[lane] = held_[lane] || broken[lane];
+      const Lanes ratio = detached(step.ratio);
+      h_ = choose(wild, controller_.next(size, ratio, std::vector<bool>(lanes)), h_);
+      for (std::size_t lane = 0; lane < lanes; ++lane) held_[lane] = held_[lane] || wild[lane];
       bool somebody_moves = false;
       for (std::size_t lane = 0; lane < lanes; ++lane) {
         somebody_moves = somebody_moves || (running_[lane] && !held_[lane]);

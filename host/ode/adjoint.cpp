@@ -73,17 +73,23 @@ Products products(VectorField& field,
 // control: sample), integrals of the captures.
 class AugmentedField final : public VectorField {
  public:
-  AugmentedField(std::shared_ptr<VectorField> field, Captures captures, State shapes)
-      : field_(std::move(field)), captures_(std::move(captures)), shapes_(std::move(shapes)) {}
+  AugmentedField(std::shared_ptr<VectorField> field,
+                 Captures captures,
+                 State shapes,
+                 bool has_time_integral)
+      : field_(std::move(field)),
+        captures_(std::move(captures)),
+        shapes_(std::move(shapes)),
+        has_time_integral_(has_time_integral) {}
 
   State evaluate(const Scalar& t, const State& state) override {
-    const bool with_time = !field_->is_autonomous();
     const std::size_t n = (state.size() - shapes_.size()) / 2;
-    const Products p =
-        products(*field_, t, part(state, 0, n), part(state, n, n), captures_, shapes_, with_time);
+    const Products p = products(
+        *field_, t, part(state, 0, n), part(state, n, n), captures_, shapes_, has_time_integral_);
     State out = p.f;
     append(out, p.by_state);
-    if (with_time) out.push_back(p.by_time.to(state[2 * n].options()).view_as(state[2 * n]));
+    if (has_time_integral_)
+      out.push_back(p.by_time.to(state[2 * n].options()).view_as(state[2 * n]));
     append(out, p.by_captures);
     return out;
   }
@@ -93,6 +99,7 @@ class AugmentedField final : public VectorField {
   std::shared_ptr<VectorField> field_;
   Captures captures_;
   State shapes_;
+  bool has_time_integral_;
 };
 
 // State: a, integrals of the captures; y comes from the forward solution.
@@ -208,10 +215,11 @@ class AdjointSolve {
       backwards.field =
           std::make_shared<InterpolatedField>(equation_.field, captures_, shapes, dense_);
     } else {
-      backwards.field = std::make_shared<AugmentedField>(equation_.field, captures_, shapes);
+      backwards.field =
+          std::make_shared<AugmentedField>(equation_.field, captures_, shapes, has_time_integral());
     }
     State time;  // the integral of a^T df/dt
-    if (!is_interpolated && !equation_.field->is_autonomous()) {
+    if (has_time_integral()) {
       const bool is_per_sample = options_.is_adaptive && options_.control == Control::kSample;
       const std::int64_t rows = is_per_sample ? inputs.front().size(0) : 1;
       time.push_back(at::zeros({rows, 1}, inputs.front().options().requires_grad(false)));
@@ -236,6 +244,13 @@ class AdjointSolve {
   }
 
  private:
+  // It takes part in error norms and in a corrector that stops for the whole batch; elsewhere
+  // nobody looks at it.
+  bool has_time_integral() const {
+    const bool is_seen = options_.is_adaptive || equation_.method->traits().couples_samples;
+    return dense_.empty() && is_seen && !equation_.field->is_autonomous();
+  }
+
   State solve_back(const Equation& equation,
                    const DriverOptions& options,
                    const State& start,

@@ -8,12 +8,29 @@ namespace {
 
 constexpr double kSmallestRatio = 1e-10;
 
+double to_float32(double value) {
+  return static_cast<double>(static_cast<float>(value));
+}
+
 }  // namespace
+
+Controller::Controller(const DriverOptions& options, int order)
+    : options_(options), inverse_order_(1.0 / order) {
+  if (!options.legacy_arithmetic) return;
+  inverse_order_ = to_float32(inverse_order_);
+  options_.safety = to_float32(options_.safety);
+  options_.max_growth = to_float32(options_.max_growth);
+  options_.min_growth = to_float32(options_.min_growth);
+}
 
 bool Controller::accepts(double error_ratio, double h) const {
   if (!needs_error()) return true;
   if (!std::isfinite(error_ratio)) return false;
   return error_ratio <= 1 || h <= options_.min_step;
+}
+
+bool Controller::shrinks_most(double error_ratio) const {
+  return needs_error() && integral_factor(error_ratio).value == options_.min_growth;
 }
 
 Lanes Controller::limited(const Lanes& h) const {
@@ -35,11 +52,13 @@ Lanes Controller::limited(const Lanes& h) const {
 Controller::Factor Controller::integral_factor(double ratio) const {
   if (!std::isfinite(ratio)) return {options_.min_growth, {}};
   if (ratio == 0) return {options_.max_growth, {}};
-  const double raw = options_.safety * std::pow(ratio, -1.0 / order_);
+  const double exponent =
+      (options_.exponents.size() == 1 ? options_.exponents.front() : 1.0) * inverse_order_;
+  const double raw = options_.safety * std::pow(ratio, -exponent);
   const double floor = ratio < 1 ? 1.0 : options_.min_growth;
   if (raw < floor) return {floor, {}};
   if (raw > options_.max_growth) return {options_.max_growth, {}};
-  return {raw, {-raw / (order_ * ratio), 0, 0}};
+  return {raw, {-raw * exponent / ratio, 0, 0}};
 }
 
 Controller::Factor Controller::factor(const std::array<double, 3>& ratios, bool accepted) const {
@@ -47,13 +66,14 @@ Controller::Factor Controller::factor(const std::array<double, 3>& ratios, bool 
   if (exponents.size() == 1 || !accepted || ratios[0] == 0) return integral_factor(ratios[0]);
   double raw = options_.safety;
   for (std::size_t i = 0; i < exponents.size(); ++i) {
-    raw *= std::pow(std::max(ratios[i], kSmallestRatio), -exponents[i] / order_);
+    raw *= std::pow(std::max(ratios[i], kSmallestRatio), -exponents[i] * inverse_order_);
   }
   if (raw < options_.min_growth) return {options_.min_growth, {}};
   if (raw > options_.max_growth) return {options_.max_growth, {}};
   Factor out{raw, {}};
   for (std::size_t i = 0; i < exponents.size(); ++i) {
-    if (ratios[i] > kSmallestRatio) out.partial[i] = -raw * exponents[i] / (order_ * ratios[i]);
+    if (ratios[i] > kSmallestRatio)
+      out.partial[i] = -raw * exponents[i] * inverse_order_ / ratios[i];
   }
   return out;
 }

@@ -3,8 +3,8 @@
 // those of the accepted steps before it, and controller order p:
 //
 //   accepted when e_n <= 1, or when h <= min_step whatever e_n says
-//   i:        next h = h * min(max_growth, max(safety e_n^(-1/p), floor)),
-//             floor = 1 if e_n < 1, else min_growth
+//   i:        next h = h * min(max_growth, max(safety e_n^(-b1/p), floor)),
+//             b1 = 1 unless given, floor = 1 if e_n < 1, else min_growth
 //   pi, pid:  next h = h * clamp(safety e_n^(-b1/p) e_(n-1)^(-b2/p) e_(n-2)^(-b3/p),
 //                                min_growth, max_growth)
 //             after a rejection as i; ratios of steps that do not exist are 1
@@ -24,7 +24,7 @@ namespace unmask::ode {
 class Controller {
  public:
   /// @param order  p of the formula
-  Controller(const DriverOptions& options, int order) : options_(options), order_(order) {}
+  Controller(const DriverOptions& options, int order);
 
   /// False for constant and replayed steps: their error is not computed.
   bool needs_error() const {
@@ -33,6 +33,10 @@ class Controller {
   }
 
   bool accepts(double error_ratio, double h) const;
+
+  /// True when the step after a rejection with this ratio is the shortest that is allowed, whatever
+  /// the ratio is exactly.
+  bool shrinks_most(double error_ratio) const;
 
   /// `h` between min_step and max_step; a bound that takes effect carries no gradient.
   Lanes limited(const Lanes& h) const;
@@ -54,7 +58,7 @@ class Controller {
   Factor integral_factor(double ratio) const;
 
   DriverOptions options_;
-  int order_;
+  double inverse_order_;       ///< 1/p
   std::vector<Lanes> memory_;  // e_(n-1), e_(n-2) of pi and pid; empty before the first step
 };
 

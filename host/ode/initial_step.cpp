@@ -117,7 +117,7 @@ InitialStep choose_initial_step(VectorField& field,
                                                           : SolveStatus::kOk);
     all_fail = all_fail && out.status.back() != SolveStatus::kOk;
   }
-  const Lanes h0 = probe_size(norms[0], norms[1], options.legacy_first_step);
+  const Lanes h0 = probe_size(norms[0], norms[1], options.legacy_arithmetic);
   if (all_fail) {
     out.h = h0;
     return out;

@@ -10,7 +10,7 @@
 //
 // lane by lane. One evaluation of the field beyond f0, two reads from the device. torchdiffeq 0.0.1
 // takes for d0 / d1 the largest ratio of a component, later versions the ratio of the largest
-// norms; the option legacy_first_step asks for the former.
+// norms; the option legacy_arithmetic asks for the former.
 
 #include "ode/lanes.hpp"
 #include "ode/options.hpp"

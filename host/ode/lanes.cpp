@@ -1,5 +1,6 @@
 #include "ode/lanes.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -61,6 +62,9 @@ Lanes linked(std::vector<double> value, const std::vector<Dependence>& dependenc
   for (const Dependence& dependence : dependences) {
     const Tensor& tensor = dependence.operand->tensor;
     if (!tensor.defined() || !tensor.requires_grad()) continue;
+    // What does not matter must not pass on a zero either: zero times infinity is not a number.
+    const auto is_zero = [](double partial) { return partial == 0; };
+    if (std::all_of(dependence.partial.begin(), dependence.partial.end(), is_zero)) continue;
     partials.push_back(dependence.partial);
     edges.push_back(torch::autograd::impl::gradient_edge(tensor));
     like = &tensor;

@@ -40,7 +40,7 @@ struct Dependence {
 
 /// Lanes of the given values whose derivatives are the given partials: one node of the graph, none
 /// when all operands are constants. Second derivatives do not exist: a backward pass that records a
-/// graph throws NumericError.
+/// graph throws NumericError. Operands whose partials are all zero are left out.
 Lanes linked(std::vector<double> value, const std::vector<Dependence>& dependences);
 
 /// factor * lanes.

@@ -127,6 +127,20 @@ double without_floor(double value) {
   return value * value <= kSmallestSquare * 1.01 ? 0.0 : value;
 }
 
+// The numbers of all tensors, with one read.
+std::vector<std::vector<double>> read(const std::vector<Tensor>& tensors) {
+  const at::NoGradGuard no_grad;
+  const auto count = static_cast<std::int64_t>(tensors.size());
+  const Tensor rows = at::stack(tensors).cpu().reshape({count, -1}).contiguous();
+  std::vector<std::vector<double>> out;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const double* const row = rows.data_ptr<double>() + k * rows.size(1);
+    out.emplace_back(row, row + rows.size(1));
+    std::transform(out.back().begin(), out.back().end(), out.back().begin(), without_floor);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::vector<Lanes>> component_norms(const std::vector<ScaledNorm>& norms,
@@ -137,41 +151,40 @@ std::vector<std::vector<Lanes>> component_norms(const std::vector<ScaledNorm>& n
   const at::AutoGradMode mode(differentiable && at::GradMode::is_enabled());
   const std::size_t components =
       options.components == 0 ? norms.front().x->size() : options.components;
-  std::vector<std::vector<Lanes>> out(norms.size());
-  if (!at::GradMode::is_enabled() && std::all_of(norms.begin(), norms.end(), [&](const auto& n) {
-        return is_dense_cpu(n, components, options.is_per_sample);
-      })) {
-    for (std::size_t n = 0; n < norms.size(); ++n) {
-      for (std::size_t i = 0; i < components; ++i) {
-        const Tensor& x = (*norms[n].x)[i];
-        const Tensor& a = (*norms[n].a)[i];
-        const Tensor& b = norms[n].b == nullptr ? a : (*norms[n].b)[i];
-        out[n].push_back({x.scalar_type() == at::kFloat ? dense_norms<float>(x, a, b, options)
-                                                        : dense_norms<double>(x, a, b, options),
-                          Tensor(),
-                          options.is_per_sample});
-      }
-    }
-    return out;
-  }
+  const bool is_dense = std::all_of(norms.begin(), norms.end(), [&](const auto& n) {
+    return is_dense_cpu(n, components, options.is_per_sample);
+  });
 
   std::vector<Tensor> tensors;
-  for (const ScaledNorm& norm : norms) {
-    for (std::size_t i = 0; i < components; ++i) tensors.push_back(library_norm(norm, i, options));
+  if (!is_dense || at::GradMode::is_enabled()) {
+    for (const ScaledNorm& norm : norms) {
+      for (std::size_t i = 0; i < components; ++i) {
+        tensors.push_back(library_norm(norm, i, options));
+      }
+    }
   }
-  Tensor values;
-  {
+  // Dense values are the same with and without a graph, hence the steps are.
+  std::vector<std::vector<double>> values;
+  if (is_dense) {
     const at::NoGradGuard no_grad;
-    values = at::stack(tensors).cpu().reshape({static_cast<std::int64_t>(tensors.size()), -1});
+    for (const ScaledNorm& norm : norms) {
+      for (std::size_t i = 0; i < components; ++i) {
+        const Tensor x = (*norm.x)[i].detach();
+        const Tensor& a = (*norm.a)[i];
+        const Tensor& b = norm.b == nullptr ? a : (*norm.b)[i];
+        values.push_back(x.scalar_type() == at::kFloat ? dense_norms<float>(x, a, b, options)
+                                                       : dense_norms<double>(x, a, b, options));
+      }
+    }
+  } else {
+    values = read(tensors);
   }
-  const std::int64_t lanes = values.size(1);
-  for (std::size_t k = 0; k < tensors.size(); ++k) {
-    const double* row = values.data_ptr<double>() + static_cast<std::int64_t>(k) * lanes;
-    std::vector<double> numbers(row, row + lanes);
-    std::transform(numbers.begin(), numbers.end(), numbers.begin(), without_floor);
-    out[k / components].push_back({std::move(numbers),
-                                   tensors[k].requires_grad() ? tensors[k] : Tensor(),
-                                   options.is_per_sample});
+
+  std::vector<std::vector<Lanes>> out(norms.size());
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const bool is_attached = !tensors.empty() && tensors[k].requires_grad();
+    out[k / components].push_back(
+        {std::move(values[k]), is_attached ? tensors[k] : Tensor(), options.is_per_sample});
   }
   return out;
 }

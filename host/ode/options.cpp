@@ -186,7 +186,7 @@ DriverOptions DriverOptions::from(const Params& params, const MethodTraits& trai
   if (preset == "torchdiffeq-0.0.1") {
     o.step_gradient = StepGradient::kFull;
     o.shift_end = false;
-    o.legacy_first_step = true;
+    o.legacy_arithmetic = true;
     o.controller_order = traits.legacy_controller_order;
   } else if (preset == "clean") {
     o.control = Control::kSample;

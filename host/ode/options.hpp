@@ -73,15 +73,17 @@ struct DriverOptions {
   StepGradient step_gradient = StepGradient::kFirstOnly;
   bool stale_fsal = true;  ///< start a step with the last stage even where it is not f there
   std::optional<double> first_step;  ///< nullopt: chosen by the rule of initial_step.hpp
-  std::vector<double> step_ends;     ///< times at which a step must end, e.g. jumps of the field
+  std::vector<double> step_ends;     ///< times at which a step must end
   double min_step = 0;
   double max_step = std::numeric_limits<double>::infinity();
   std::int64_t max_attempts = 10000;  ///< of one solve; of one sample under control: sample
   double safety = 0.9;
   double max_growth = 10;
   double min_growth = 0.2;
-  bool shift_end = true;           ///< see StepInput::shift_end
-  bool legacy_first_step = false;  ///< the ratio of norms of torchdiffeq 0.0.1, initial_step.hpp
+  bool shift_end = true;  ///< see StepInput::shift_end
+  /// torchdiffeq 0.0.1: the ratio of norms in initial_step.hpp, and 1/p of the controller in
+  /// float32.
+  bool legacy_arithmetic = false;
   std::shared_ptr<const Schedule> schedule;  ///< controller kReplay: the steps
 
   // Fixed steps.

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include <torch/csrc/autograd/edge.h>
+#include <torch/csrc/autograd/function.h>
 
 #include "unmask/vector_field.hpp"
 

@@ -45,11 +45,12 @@ struct Series {
 /// Statistics of all solves with one name in one phase of a cell.
 struct SolveStats {
   std::string
-      phase;  ///< "train", "evaluate" (verdicts), "attack" (answers inside the attack), "gradient"
+      phase;  ///< "train", "evaluate" (verdicts), "attack" (answers inside the attack), "gradient",
+              ///< "backward" (evaluations of a backward pass), "record" (steps to be replayed)
   std::string solve;  ///< "conv1", "layer2.0", ...
   std::int64_t solves = 0;
   std::int64_t nfe_min = 0, nfe_median = 0, nfe_max = 0, nfe_total = 0;
-  std::int64_t accepted = 0, rejected = 0;
+  std::int64_t accepted = 0, rejected = 0;  ///< steps; under control: sample of all samples
   std::int64_t failed = 0;   ///< solves that did not reach the end time
   std::string worst_status;  ///< "ok", or the status of a failed solve
   double step_min = 0, step_max = 0;

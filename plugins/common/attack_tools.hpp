@@ -258,8 +258,8 @@ class ClosestPoints {
         threat_(threat),
         points_(x.clone()),
         distances_(at::full(
-            {x.size(0)}, std::numeric_limits<double>::infinity(), x.options().dtype(at::kDouble))) {
-  }
+            {x.size(0)}, std::numeric_limits<double>::infinity(), x.options().dtype(at::kDouble))),
+        surest_(x) {}
 
   /// Offer one point for each of `rows` (int64, distinct).
   /// @param confidence  margins up to this do not count as fooling
@@ -276,6 +276,13 @@ class ClosestPoints {
     distances_.index_copy_(0, rows, at::where(better, moved, before));
     points_.index_copy_(
         0, rows, at::where(per_row(better, points), points, points_.index_select(0, rows)));
+    const Tensor inside = at::nonzero(fooled.logical_and(moved <= threat_.epsilon)).squeeze(1);
+    if (inside.size(0) > 0) {
+      surest_.offer(rows.index_select(0, inside),
+                    points.index_select(0, inside),
+                    logits.index_select(0, inside),
+                    labels.index_select(0, inside));
+    }
     return fooled;
   }
 
@@ -290,9 +297,23 @@ class ClosestPoints {
 
   /// What the attack returns: fooling points inside the ball as they are; those outside are put on
   /// its surface, where they may still fool; the image where nothing was found.
-  Tensor result() const {
+  ///
+  /// Under a batch-coupled target a point that just fools stops doing so when its batch-mates move.
+  /// Unless the smallest perturbation is asked for, the points with the largest margin are taken
+  /// there and pushed on to the surface of the ball, where they still fool when all are pushed.
+  Tensor result(Target& target, const Tensor& y, bool minimise) const {
     const Tensor inside = per_row(distances_.le(threat_.epsilon), points_);
-    return at::where(inside, points_, project(points_, x_, threat_));
+    const Tensor outside = project(points_, x_, threat_);
+    if (target.is_batch_independent() || minimise) return at::where(inside, points_, outside);
+    const Tensor kept = at::where(inside, surest_.points(), outside);
+    // An image that was wrong from the start has no direction to be pushed in.
+    const Tensor length = distance(kept, x_, threat_.norm).clamp_min(1e-12);
+    const Tensor stretch = (threat_.epsilon / length).clamp_min(1.0).to(x_.scalar_type());
+    const Tensor is_moved = per_row(distances_.isfinite(), x_);
+    const Tensor pushed =
+        at::where(is_moved, project(x_ + (kept - x_) * per_row(stretch, x_), x_, threat_), kept);
+    const Tensor fooled = per_sample_loss(target.logits(pushed), y, Loss::kMargin) > 0;
+    return at::where(per_row(fooled, x_), pushed, kept);
   }
 
  private:
@@ -300,6 +321,7 @@ class ClosestPoints {
   Threat threat_;
   Tensor points_;
   Tensor distances_;
+  BestPoints surest_;  // of the fooling points inside the ball, those of the largest margin
 };
 
 /// The rows of a batch that an attack still works on. Under a target whose samples influence each

@@ -113,6 +113,8 @@ class Adams : public Method {
     traits.order = settings_.is_implicit ? std::min(points + 1, 5) : std::min(points, 4);
     traits.stages = settings_.is_implicit ? 0 : 1;
     traits.is_implicit = settings_.is_implicit;
+    traits.couples_samples =
+        settings_.is_implicit && settings_.convergence == AdamsConvergence::kBatch;
     traits.history = points - 1;
     return traits;
   }

@@ -357,6 +357,13 @@ class Linearisation {
 
   const State& value() const { return value_; }
 
+  /// Autograd sees no derivative of some component: a constant, or a field that cuts its own graph.
+  bool is_cut() const {
+    return kind_ == JacobianProduct::kAutograd &&
+           !std::all_of(
+               graph_.begin(), graph_.end(), [](const Tensor& t) { return t.requires_grad(); });
+  }
+
   State product(const State& v) {
     return kind_ == JacobianProduct::kAutograd ? exact_product(v) : quotient(v);
   }
@@ -602,7 +609,7 @@ class StageSolver {
       const bool is_finite = std::all_of(
           here.size.begin(), here.size.end(), [](double s) { return std::isfinite(s); });
       if (!is_finite || iteration == settings_.max_newton) {
-        return {here.y, failure(t, iteration, vectors, open, here.size, bound, tolerance)};
+        return {here.y, failure(t, here, iteration, vectors, open, here.size, bound, tolerance)};
       }
 
       State right;
@@ -642,8 +649,9 @@ class StageSolver {
         }
         if (none(searching)) break;
         if (halvings == kMostHalvings) {
-          return {start,
-                  failure(t, iteration + 1, vectors, searching, start_size, bound, tolerance)};
+          return {
+              start,
+              failure(t, here, iteration + 1, vectors, searching, start_size, bound, tolerance)};
         }
       }
     }
@@ -654,6 +662,7 @@ class StageSolver {
   }
 
   std::string failure(const Scalar& t,
+                      const Point& here,
                       int iterations,
                       int vectors,
                       const std::vector<bool>& open,
@@ -681,6 +690,11 @@ class StageSolver {
          << " Krylov vectors the relative residual of " << failed << " of " << open.size()
          << " samples is up to " << worst << ", not " << tolerance
          << "; take a shorter step, or raise krylov_dimension or max_newton";
+    if (here.f->is_cut()) {
+      text << "; autograd sees no derivative of this field, which then cuts its own graph (as that "
+              "of "
+              "an adjoint solve does): set jacobian to difference";
+    }
     return text.str();
   }
 

@@ -32,10 +32,6 @@ inline std::vector<ParamSpec> adaptive_tableau_params() {
           .optional());
   specs.push_back(
       real_list("b_embedded", "weights of the embedded solution; or give error").optional());
-  specs.push_back(integer("controller_order", "p in h err^(-1/p); left out: order")
-                      .optional()
-                      .at_least(1)
-                      .at_most(20));
   return specs;
 }
 
@@ -114,8 +110,7 @@ inline Tableau tableau_from(const Params& p, bool is_adaptive) {
     if (error_name == "b_embedded") {
       for (std::size_t i = 0; i < stages; ++i) t.error[i] = t.b[i] - t.error[i];
     }
-    t.controller_order =
-        p.has("controller_order") ? static_cast<int>(p.get_integer("controller_order")) : t.order;
+    t.controller_order = t.order;  // the driver's option of that name has precedence
   }
   if (const auto violation = tableau_violation(t)) {
     detail::refuse(detail::parameter_of(*violation, error_name), *violation);

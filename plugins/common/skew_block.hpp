@@ -25,6 +25,7 @@
 #include <torch/nn/modules/normalization.h>
 #include <torch/types.h>
 
+#include "skew_convolution.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/params.hpp"
 #include "unmask/vector_field.hpp"
@@ -91,33 +92,22 @@ class SkewFunctionImpl final : public torch::nn::Module {
 /// The field of one solve. What depends on the parameters alone is computed here, once.
 class SkewField final : public VectorField {
  public:
-  /// @param input  the block's input, [B, C_in, H, W]: at stride 2 its size decides what the
-  /// transposed
-  ///               convolution pads
+  /// @param input  the block's input, [B, C_in, H, W]
   SkewField(std::shared_ptr<SkewFunctionImpl> function,
             std::int64_t stride,
             const SkewOptions& options,
             const Tensor& input)
-      : function_(std::move(function)), stride_(stride), options_(options) {
-    // The minus sign of the second equation goes into the kernel. At stride 1 the transposed
-    // convolution is a convolution with the kernel flipped and its channels exchanged, for which
-    // LibTorch has much faster code.
-    if (stride == 1) {
-      transposed_ = function_->kernel.transpose(0, 1).flip({2, 3}).neg().contiguous();
-    } else {
-      transposed_ = function_->kernel.neg();
-      output_padding_ = {input.size(2) % 2, input.size(3) % 2};
-    }
-  }
+      : function_(std::move(function)),
+        options_(options),
+        forward_(function_->kernel, {stride, input.sizes().vec()}),
+        minus_(function_->kernel.neg(), {stride, input.sizes().vec()}) {}
 
   /// In place only on results of convolutions, which those do not keep for the backward pass.
   State evaluate(const Scalar& /*t*/, const State& state) override {
     const Tensor y = function_->norm1_1->forward(state[0]);
     const Tensor z = function_->norm1_2->forward(state[1]);
-    Tensor dy = at::conv2d(z, function_->kernel, {}, stride_, 1);
-    Tensor dz = stride_ == 1
-                    ? at::conv2d(y, transposed_, {}, 1, 1)
-                    : at::conv_transpose2d(y, transposed_, {}, stride_, 1, output_padding_);
+    Tensor dy = forward_.forward(z);
+    Tensor dz = minus_.adjoint(y);
     if (options_.damping != 0) {
       dy.sub_(y, options_.damping);
       dz.sub_(z, options_.damping);
@@ -131,10 +121,9 @@ class SkewField final : public VectorField {
 
  private:
   std::shared_ptr<SkewFunctionImpl> function_;
-  std::int64_t stride_;
   SkewOptions options_;
-  Tensor transposed_;
-  std::vector<std::int64_t> output_padding_;
+  SkewConvolution forward_;
+  SkewConvolution minus_;  ///< of the negated kernel: the minus sign of the second equation
 };
 
 /// The block: [B, C_in, H, W] -> [B, C_out, H', W'], H' = H at stride 1 and floor(H / 2) at

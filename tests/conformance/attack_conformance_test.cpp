@@ -301,6 +301,23 @@ TEST_P(AttackConformance, PassesTheWholeBatchToACoupledTarget) {
   }
 }
 
+// A coupled batch holds images that were wrong from the start; their distance to a wrong point is
+// zero.
+TEST_P(AttackConformance, BearsMisclassifiedImagesInACoupledBatch) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem(at::kFloat);
+    LinearTarget target = problem.target();
+    target.coupled(0.2).recording();
+    Tensor y = problem.y.clone();
+    y[1] = (y[1] + 1) % 3;
+
+    const Tensor point = run(values, target, problem.x, y, 0.3);
+
+    EXPECT_TRUE(point.isfinite().all().item<bool>());
+    for (const Call& call : target.calls()) EXPECT_TRUE(call.x.isfinite().all().item<bool>());
+  }
+}
+
 TEST_P(AttackConformance, NamesTheRowsThatItPasses) {
   for (const Values& values : variants(GetParam())) {
     const Problem problem;
@@ -311,8 +328,8 @@ TEST_P(AttackConformance, NamesTheRowsThatItPasses) {
 
     expect_rows_are_named(target, problem.x, /*may_drop=*/true);
     // The points of a call stay near the images of the rows that it names. An estimate of a
-    // gradient may look delta further than the ball. Who looks for the smallest perturbation comes
-    // from outside.
+    // gradient may look delta further than the ball; those that look for the smallest perturbation
+    // come from outside and say so.
     if (has_capability(GetParam(), "asks_outside_ball")) continue;
     for (const Call& call : target.calls()) {
       const Tensor images = call.rows.defined() ? problem.x.index_select(0, call.rows) : problem.x;

@@ -29,6 +29,28 @@ TEST(Check, GivesErrorsAsJsonForEditors) {
   EXPECT_FALSE(nlohmann::json::parse(outcome.out).at("errors").empty());
 }
 
+// Declared parameters cannot say that a Butcher tableau is not of its order.
+TEST(Check, NamesWhatAPluginRefusesWhenItIsConstructed) {
+  const Sandbox box;
+  std::string manifest = small_manifest();
+  const std::string rk4 = R"("rk4":   { "plugin": "rk4" })";
+  const std::string table =
+      R"("rk4": { "plugin": "rk_tableau", "params": { "order": 2, "a": [0.5], "b": [0.5, 0.5] } })";
+  manifest.replace(manifest.find(rk4), rk4.size(), table);
+  const std::string file = box.write("table.json", manifest).string();
+
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"check", file},
+        std::vector<std::string>{"run", file, "--db", box.database().string()}}) {
+    const Outcome outcome = box.unmask(command);
+
+    EXPECT_EQ(outcome.code, 3) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("solver \"rk4\": "));
+    EXPECT_THAT(outcome.err, HasSubstr("order 2"));
+    EXPECT_FALSE(std::filesystem::exists(box.database()));
+  }
+}
+
 TEST(Plan, CountsStoredAndMissingCells) {
   const Sandbox box;
   const auto manifest = box.write("small.json", small_manifest());
@@ -73,7 +95,14 @@ TEST(Plugins, ShowTellsEveryParameterOfTheSolverAndItsDriver) {
   const Outcome outcome = box.unmask({"plugins", "show", "dopri5"});
 
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* name : {"rtol", "atol", "step_gradient", "end", "max_attempts", "first_step"}) {
+  for (const char* name : {"preset",
+                           "rtol",
+                           "control",
+                           "controller",
+                           "step_gradient",
+                           "gradient",
+                           "end",
+                           "first_step"}) {
     EXPECT_THAT(outcome.out, HasSubstr(name));
   }
 }
@@ -81,10 +110,10 @@ TEST(Plugins, ShowTellsEveryParameterOfTheSolverAndItsDriver) {
 TEST(Plugins, AnUnknownIdGetsASuggestionAndExitCodeFour) {
   const Sandbox box;
 
-  const Outcome outcome = box.unmask({"plugins", "show", "dopri6"});
+  const Outcome outcome = box.unmask({"plugins", "show", "bosh4"});
 
   EXPECT_EQ(outcome.code, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("did you mean \"dopri5\"?"));
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean \"bosh3\"?"));
 }
 
 TEST(Plugins, CheckAcceptsOneLibraryAndRefusesAnother) {

@@ -126,12 +126,67 @@ TEST(Run, PutsTheGradientSolverIntoTheRecord) {
             "0\n");
 }
 
+// The same attack through every kind of gradient that a solver can give, and a second evaluation
+// solver under which samples do not influence each other.
+TEST(Run, AttacksThroughEveryGradientOfTheDriver) {
+  const Sandbox box;
+  const auto manifest = box.write("gradients.json", R"({
+    "version": 1, "name": "gradients",
+    "define": {
+      "dataset": { "strokes": { "plugin": "strokes", "params": { "train_count": 100, "test_count": 40 } } },
+      "model": { "ode": { "plugin": "so_resnet", "params": { "channels": 8, "blocks": [1], "strides": [2] } } },
+      "objective": { "natural": { "plugin": "cross_entropy", "params": { "epochs": 2, "batch_size": 25, "learning_rate": 0.05 } } },
+      "solver": {
+        "bosh3":        { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "step_gradient": "none" } },
+        "checkpoint":   { "extends": "bosh3", "params": { "gradient": "checkpoint" } },
+        "again":        { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "gradient": "replay" } },
+        "replay":       { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "controller": "replay" } },
+        "adjoint":      { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "gradient": "adjoint" } },
+        "interpolated": { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "gradient": "interpolated" } },
+        "sample":       { "plugin": "bosh3", "params": { "rtol": 0.1, "atol": 0.1, "preset": "clean" } }
+      },
+      "attack": { "pgd": { "plugin": "pgd", "params": { "steps": 3, "step_size": "${epsilon}/2", "random_start": false } } }
+    },
+    "train": { "matrix": { "dataset": ["*"], "model": ["*"], "objective": ["*"], "solver": ["sample"], "seed": [0] } },
+    "evaluate": {
+      "samples": 20, "batch_size": 10,
+      "matrix": { "checkpoint": ["*"], "solver": ["bosh3", "sample"], "attack": ["pgd"], "epsilon": ["8/255"], "seed": [0],
+                  "gradient": ["@eval", "checkpoint", "again", "replay", "adjoint", "interpolated"] }
+    }
+  })");
+
+  const Outcome outcome = box.run(manifest);
+
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE kind = 'attack' AND state = 'done'"), "12\n");
+  // Three ways to the gradient of the same frozen steps fool the same samples.
+  const auto fooled = [&](const std::string& gradient) {
+    return box.ask(
+        "SELECT group_concat(sample) FROM (SELECT o.sample FROM sample_outcome o JOIN cells c "
+        "USING "
+        "(cell_id) WHERE c.solver = 'bosh3' AND " +
+        gradient +
+        " AND o.clean_prediction = o.label AND o.prediction <> o.label ORDER BY sample)");
+  };
+  EXPECT_EQ(fooled("c.gradient = 'checkpoint'"), fooled("c.gradient IS NULL"));
+  EXPECT_EQ(fooled("c.gradient = 'again'"), fooled("c.gradient IS NULL"));
+  EXPECT_EQ(box.ask("SELECT count(DISTINCT phase) FROM solve_stats WHERE phase IN ('backward', "
+                    "'record', 'gradient')"),
+            "3\n");
+  EXPECT_EQ(
+      box.ask("SELECT group_concat(DISTINCT m.value) FROM metric m JOIN cells c USING (cell_id) "
+              "WHERE m.name = 'batch_coupled' AND c.solver = 'sample' AND c.gradient IS NULL"),
+      "0.0\n");
+}
+
 TEST(Gpu, TrainsAndAttacksFromTheSameManifest) {
   const Sandbox box;
   const Outcome doctor = box.unmask({"doctor"});
-  if (doctor.out.find("cuda:0") == std::string::npos) GTEST_SKIP() << "LibTorch sees no CUDA device";
+  if (doctor.out.find("cuda:0") == std::string::npos)
+    GTEST_SKIP() << "LibTorch sees no CUDA device";
 
-  const Outcome outcome = box.run(box.write("small.json", small_manifest()), {"--device", "cuda:0"});
+  const Outcome outcome =
+      box.run(box.write("small.json", small_manifest()), {"--device", "cuda:0"});
 
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(box.ask("SELECT DISTINCT device FROM attempt WHERE state = 'done'"), "cuda:0\n");

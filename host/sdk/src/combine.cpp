@@ -1,6 +1,7 @@
 // The one linear combination that every explicit method is made of, as one node of the graph.
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/types.h>
 
+#include "collect.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/solver.hpp"
 
@@ -37,12 +39,43 @@ double factor(double h, double weight, bool is_float) {
   return static_cast<double>(static_cast<float>(h) * static_cast<float>(weight));
 }
 
-// Elements of a block that stays in the first-level cache while all terms are added to it, so that
-// the result is written to memory once, however many terms there are.
-constexpr std::int64_t kBlock = 2048;
+// Terms that one pass over memory adds up in registers; the longest published sums have 13.
+constexpr std::size_t kFused = 7;
 
-// Terms are added to each other before they are added to y: one rounding at the size of y, not one
-// per term, which the error estimates of tight float32 solves would feel.
+// out = base + sum of N terms, where base may be null (zero). Terms are added to each other before
+// they are added to the base: one rounding at the size of y, not one per term, which the error
+// estimates of tight float32 solves would feel.
+template <class T, std::size_t N>
+void fused_sum(T* __restrict out,
+               const T* __restrict base,
+               const std::array<const T*, kFused>& terms,
+               const std::array<T, kFused>& weights,
+               std::int64_t size) {
+  const auto sum = [&](std::int64_t j) {
+    T total = weights[0] * terms[0][j];
+    // Unrolled by the compiler: N is a constant.
+    for (std::size_t i = 1; i < N; ++i) total += weights[i] * terms[i][j];
+    return total;
+  };
+  if (base == nullptr) {
+    for (std::int64_t j = 0; j < size; ++j) out[j] = sum(j);
+  } else {
+    for (std::int64_t j = 0; j < size; ++j) out[j] = sum(j) + base[j];
+  }
+}
+
+template <class T, std::size_t... N>
+void fused_sum_of(std::size_t count,
+                  T* out,
+                  const T* base,
+                  const std::array<const T*, kFused>& terms,
+                  const std::array<T, kFused>& weights,
+                  std::int64_t size,
+                  std::index_sequence<N...>) {
+  ((count == N + 1 ? fused_sum<T, N + 1>(out, base, terms, weights, size) : void()), ...);
+}
+
+// Elements [first, last) of y + h * sum of the terms; `y` may be null.
 template <class T>
 void weighted_sum_dense(T* out,
                         const T* y,
@@ -50,21 +83,35 @@ void weighted_sum_dense(T* out,
                         const std::vector<Term>& terms,
                         std::int64_t first,
                         std::int64_t last) {
-  for (std::int64_t begin = first; begin < last; begin += kBlock) {
-    const std::int64_t n = std::min(kBlock, last - begin);
-    T* __restrict o = out + begin;
-    for (std::size_t i = 0; i < terms.size(); ++i) {
-      const T w = static_cast<T>(factor(h, terms[i].weight, std::is_same_v<T, float>));
-      const T* __restrict k = terms[i].tensor->data_ptr<T>() + begin;
-      if (i == 0) {
-        for (std::int64_t j = 0; j < n; ++j) o[j] = w * k[j];
-      } else {
-        for (std::int64_t j = 0; j < n; ++j) o[j] += w * k[j];
+  // Longer sums go through blocks that stay in the first-level cache, so that the partial sums
+  // never reach memory.
+  constexpr std::int64_t kBlock = 2048;
+  const bool is_long = terms.size() > kFused;
+  std::array<T, kBlock> partial;
+  for (std::int64_t begin = first; begin < last;) {
+    const std::int64_t size = is_long ? std::min(kBlock, last - begin) : last - begin;
+    const T* so_far = nullptr;
+    for (std::size_t next = 0; next < terms.size();) {
+      // The last batch goes to the result, together with y.
+      std::array<const T*, kFused> sources{};
+      std::array<T, kFused> weights{};
+      std::size_t count = 0;
+      if (so_far != nullptr) {
+        sources[count] = so_far;
+        weights[count++] = 1;
       }
+      for (; count < kFused && next < terms.size(); ++next) {
+        sources[count] = terms[next].tensor->template data_ptr<T>() + begin;
+        weights[count++] = static_cast<T>(factor(h, terms[next].weight, std::is_same_v<T, float>));
+      }
+      const bool is_last = next == terms.size();
+      T* const target = is_last ? out + begin : partial.data();
+      const T* const base = is_last && y != nullptr ? y + begin : nullptr;
+      fused_sum_of<T>(
+          count, target, base, sources, weights, size, std::make_index_sequence<kFused>());
+      so_far = partial.data();
     }
-    if (y == nullptr) continue;
-    const T* __restrict base = y + begin;
-    for (std::int64_t j = 0; j < n; ++j) o[j] += base[j];
+    begin += size;
   }
 }
 
@@ -133,6 +180,38 @@ Tensor weighted_sum(const Tensor& y, const Step& h, const std::vector<Term>& ter
   return y.defined() ? out.add_(y) : out;
 }
 
+// Adds up what combinations deposit: one pass over memory for all of them, instead of a scaled copy
+// and a sum for each.
+class CollectBackward final : public torch::autograd::Node {
+ public:
+  void deposit(double weight, const Tensor& gradient) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    weights_.push_back(weight);
+    gradients_.push_back(gradient);
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::vector<double> weights = std::exchange(weights_, {});
+    const std::vector<Tensor> deposits = std::exchange(gradients_, {});
+    // What did not come from a combination arrives in the usual way.
+    return {deposits.empty() ? gradients[0]
+                             : combine(gradients[0], Scalar{1, Tensor()}, weights, deposits)};
+  }
+
+  std::string name() const override { return "CollectBackward"; }
+
+  void release_variables() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    weights_.clear();
+    gradients_.clear();
+  }
+
+ private:
+  std::vector<double> weights_;
+  std::vector<Tensor> gradients_;
+};
+
 // Inputs in the order y, h, terms.
 class CombineBackward final : public torch::autograd::Node {
  public:
@@ -157,11 +236,12 @@ class CombineBackward final : public torch::autograd::Node {
           "step_gradient to "
           "none");
     }
-    if (task_should_compute_output(0)) out[0] = g;
+    if (task_should_compute_output(0)) out[0] = passed_on(0, 1, g);
     if (task_should_compute_output(1)) out[1] = step_gradient(g);
     const Tensor scaled = h_.is_per_sample() ? g * per_row(h_.rows, g) : g;
     for (std::size_t i = 0; i < n; ++i) {
-      if (task_should_compute_output(2 + i)) out[2 + i] = at::mul(scaled, h_.value * weights_[i]);
+      if (!task_should_compute_output(2 + i)) continue;
+      out[2 + i] = passed_on(2 + i, h_.value * weights_[i], scaled);
     }
     return out;
   }
@@ -174,6 +254,15 @@ class CombineBackward final : public torch::autograd::Node {
   }
 
  private:
+  // weight * g for the operand at `slot`: deposited where it is collected, else returned.
+  Tensor passed_on(std::size_t slot, double weight, const Tensor& g) const {
+    if (auto* collector = dynamic_cast<CollectBackward*>(next_edge(slot).function.get())) {
+      collector->deposit(weight, g);
+      return {};
+    }
+    return weight == 1 ? g : at::mul(g, weight);
+  }
+
   // <g, sum w_i k_i>
   Tensor step_gradient(const Tensor& g) {
     std::vector<Tensor> tensors;
@@ -194,6 +283,15 @@ class CombineBackward final : public torch::autograd::Node {
 };
 
 }  // namespace
+
+Tensor collect_gradients(const Tensor& tensor) {
+  if (!at::GradMode::is_enabled() || !tensor.requires_grad()) return tensor;
+  const std::shared_ptr<CollectBackward> node(new CollectBackward, torch::autograd::deleteNode);
+  node->set_next_edges({torch::autograd::impl::gradient_edge(tensor)});
+  Tensor out = tensor.detach();
+  torch::autograd::create_gradient_edge(out, node);
+  return out;
+}
 
 Tensor combine(const Tensor& y,
                const Scalar& h,

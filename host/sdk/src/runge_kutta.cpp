@@ -9,6 +9,7 @@
 
 #include <torch/types.h>
 
+#include "collect.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/solver.hpp"
 
@@ -157,7 +158,8 @@ Scalar stage_time(const StepInput& input, double c) {
   Scalar t;
   t.value = input.t0.value + c * input.h.value;
   if (input.t0.tensor.defined() && input.h.tensor.defined()) {
-    t.tensor = at::add(input.t0.tensor, input.h.tensor, c);
+    // Two roundings, as in the value; a fused product would make another time of it.
+    t.tensor = input.t0.tensor + input.h.tensor * c;
   } else if (input.t0.tensor.defined()) {
     t.tensor = input.t0.tensor + c * input.h.value;
   } else if (input.h.tensor.defined()) {
@@ -179,6 +181,13 @@ State combine_state(const State& base,
     for (std::size_t i = 0; i < weights.size(); ++i) terms[i] = stages[i][component];
     out.push_back(combine(base.empty() ? Tensor() : base[component], h, weights, terms));
   }
+  return out;
+}
+
+// Every stage enters the sums of all later ones.
+State collected(const State& state) {
+  State out;
+  for (const Tensor& component : state) out.push_back(collect_gradients(component));
   return out;
 }
 
@@ -242,21 +251,22 @@ StepOutput RungeKutta::step(VectorField& field,
               f0.size());
   const std::size_t components = y0.size();
   const bool needs_times = !field.is_autonomous();
+  const State start = collected(y0);
   StepOutput out;
   out.stages.reserve(tableau_.b.size());
-  out.stages.push_back(f0);
+  out.stages.push_back(collected(f0));
   for (std::size_t i = 0; i < tableau_.a.size(); ++i) {
     const double c = tableau_.c[i];
-    State y = combine_state(y0, input.h, tableau_.a[i], out.stages, components);
+    State y = combine_state(start, input.h, tableau_.a[i], out.stages, components);
     Scalar t = c == 1 ? end_time(input, y0.front().scalar_type()) : stage_time(input, c);
     if (!needs_times) t.tensor = Tensor();
-    out.stages.push_back(field.evaluate(t, y));
+    out.stages.push_back(collected(field.evaluate(t, y)));
     if (is_fsal_ && i + 1 == tableau_.a.size()) out.y1 = std::move(y);
   }
   if (is_fsal_) {
     out.f1 = out.stages.back();
   } else {
-    out.y1 = combine_state(y0, input.h, tableau_.b, out.stages, components);
+    out.y1 = combine_state(start, input.h, tableau_.b, out.stages, components);
   }
   if (!tableau_.error.empty()) {
     out.error = combine_state({}, input.h, tableau_.error, out.stages, components);

@@ -33,7 +33,7 @@ class AutoAttack final : public common::BallAttack {
                        .by_default(9)
                        .at_least(1),
                    integer("queries", "answers for Square").by_default(5000).at_least(1)},
-        .capabilities = {}};
+        .capabilities = {"asks_outside_ball"}};
   }
 
   explicit AutoAttack(const Params& params)
@@ -98,7 +98,9 @@ class AutoAttack final : public common::BallAttack {
     // The largest margin; FAB's points, which have none in the book, where nothing else fools.
     const Tensor by_fab =
         round.best.margins().le(0).logical_and(round.closest.distances().le(threat.epsilon));
-    return at::where(common::per_row(by_fab, x), round.closest.points(), round.best.points());
+    if (!by_fab.any().item<bool>()) return round.best.points();
+    const Tensor fab_points = round.closest.result(target, y, /*minimise=*/false);
+    return at::where(common::per_row(by_fab, x), fab_points, round.best.points());
   }
 
   // Notes who fell to this member first.

@@ -90,7 +90,7 @@ class Boundary final : public common::BallAttack {
          {&walk.spherical_looks, &walk.spherical_hits, &walk.source_looks, &walk.source_hits}) {
       *count = at::zeros({x.size(0)}, options);
     }
-    if (leave(decisions, active, walk)) return decisions.closest().result();
+    if (leave(decisions, active, walk)) return decisions.closest().result(target, y, minimise_);
     walk.point = decisions.bisect(walk.point, active.rows(), kBisections);
 
     SampleRandom random = context.random.stream("walk");
@@ -98,7 +98,7 @@ class Boundary final : public common::BallAttack {
       if (leave(decisions, active, walk)) break;
       step(decisions, active, walk, threat, random, i % kCheckEvery == 0);
     }
-    return decisions.closest().result();
+    return decisions.closest().result(target, y, minimise_);
   }
 
   // True when nobody is left who can get on.

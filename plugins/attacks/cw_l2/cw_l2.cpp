@@ -62,7 +62,7 @@ class CwL2 final : public common::BallAttack {
       if (done.all().item<bool>()) break;
       active.drop(done, {});
     }
-    return closest.result();
+    return closest.result(target, y, minimise_);
   }
 
   // Adam with one weight per sample, from the images. Returns who was fooled, bool [B].

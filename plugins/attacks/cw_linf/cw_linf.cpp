@@ -90,7 +90,7 @@ class CwLinf final : public common::BallAttack {
       if (done.all().item<bool>()) break;
       active.drop(done, {});
     }
-    return closest.result();
+    return closest.result(target, y, minimise_);
   }
 
   // Adam on c max(confidence - margin, 0) + sum max(|d| - tau, 0), each row until it succeeds, that

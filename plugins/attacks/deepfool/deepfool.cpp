@@ -59,7 +59,7 @@ class DeepFool final : public common::BallAttack {
       Tensor slopes = common::finite_part(here.gradient).transpose(0, 1);
       Tensor fooled = closest.offer(active.rows(), point, here.logits, active.y());
       active.drop(fooled, {&way, &point, &classes, &gaps, &slopes, &fooled});
-      if (active.empty() || fooled.all().item<bool>()) return closest.result();
+      if (active.empty() || fooled.all().item<bool>()) return closest.result(target, y, false);
 
       way = way + at::where(common::per_row(fooled, way), at::zeros_like(way), step(gaps, slopes));
       const Tensor moved = (active.x() + (1 + overshoot_) * way).clamp(threat.lower, threat.upper);
@@ -67,7 +67,7 @@ class DeepFool final : public common::BallAttack {
       point = at::where(common::per_row(fooled, point), point, moved);
     }
     closest.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-    return closest.result();
+    return closest.result(target, y, false);
   }
 
   // The shortest step to the plane of one of the classes.

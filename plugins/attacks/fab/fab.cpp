@@ -43,11 +43,12 @@ class Fab final : public common::BallAttack {
   explicit Fab(const Params& params)
       : BallAttack(params.get_text("norm")),
         restarts_(params.get_integer("restarts")),
+        minimise_(params.get_boolean("minimise")),
         search_({params.get_integer("steps"),
                  params.get_real("max_bias"),
                  params.get_real("overshoot"),
                  params.get_real("pull_back"),
-                 params.get_boolean("minimise")}) {}
+                 minimise_}) {}
 
  private:
   Tensor search(Target& target,
@@ -67,10 +68,11 @@ class Fab final : public common::BallAttack {
                   restart == 0 ? nullptr : &random,
                   closest);
     }
-    return closest.result();
+    return closest.result(target, y, minimise_);
   }
 
   std::int64_t restarts_;
+  bool minimise_;
   common::FabSearch search_;
 };
 

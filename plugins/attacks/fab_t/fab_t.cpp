@@ -48,12 +48,13 @@ class FabT final : public common::BallAttack {
   explicit FabT(const Params& params)
       : BallAttack(params.get_text("norm")),
         restarts_(params.get_integer("restarts")),
+        minimise_(params.get_boolean("minimise")),
         targets_(params.get_integer("targets")),
         search_({params.get_integer("steps"),
                  params.get_real("max_bias"),
                  params.get_real("overshoot"),
                  params.get_real("pull_back"),
-                 params.get_boolean("minimise")}) {}
+                 minimise_}) {}
 
  private:
   Tensor search(Target& target,
@@ -78,10 +79,11 @@ class FabT final : public common::BallAttack {
                     closest);
       }
     }
-    return closest.result();
+    return closest.result(target, y, minimise_);
   }
 
   std::int64_t restarts_;
+  bool minimise_;
   std::int64_t targets_;
   common::FabSearch search_;
 };

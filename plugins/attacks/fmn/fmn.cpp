@@ -69,7 +69,7 @@ class Fmn final : public common::BallAttack {
       Tensor fooled = closest.offer(active.rows(), point, here.logits, active.y());
       if (!minimise_) {
         const Tensor done = closest.in_ball(active.rows());
-        if (done.all().item<bool>()) return closest.result();
+        if (done.all().item<bool>()) return closest.result(target, y, minimise_);
         active.drop(done, {&point, &radius, &here.gradient, &here.loss, &fooled});
       }
       const Tensor gradient = common::finite_part(here.gradient);
@@ -88,7 +88,7 @@ class Fmn final : public common::BallAttack {
                   threat);
     }
     closest.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-    return closest.result();
+    return closest.result(target, y, minimise_);
   }
 
   // Inside the boundary of the class the ball grows, outside it shrinks, never beyond the best

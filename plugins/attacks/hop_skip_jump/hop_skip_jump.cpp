@@ -59,7 +59,8 @@ class HopSkipJump final : public common::BallAttack {
     Tensor point = x.clone();
     SampleRandom start = context.random.stream("start");
     Tensor has_start = decisions.start(point, draws_, start);
-    if (leave(decisions, active, point, has_start)) return decisions.closest().result();
+    if (leave(decisions, active, point, has_start))
+      return decisions.closest().result(target, y, minimise_);
     point = decisions.bisect(point, active.rows(), bisections(x));
 
     SampleRandom random = context.random.stream("directions");
@@ -71,7 +72,7 @@ class HopSkipJump final : public common::BallAttack {
           decisions, active, point, ascent, length / std::sqrt(static_cast<double>(t)), threat);
       point = decisions.bisect(point, active.rows(), bisections(x));
     }
-    return decisions.closest().result();
+    return decisions.closest().result(target, y, minimise_);
   }
 
   // True when nobody is left who can get on.

@@ -60,9 +60,8 @@ TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
   SolveLog log;
   NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
 
-  EXPECT_THROW(
-      target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits.sum(); }),
-      c10::Error);
+  EXPECT_THROW(target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits.sum(); }),
+               c10::Error);
 }
 
 TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {

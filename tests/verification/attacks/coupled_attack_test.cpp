@@ -60,5 +60,36 @@ TEST(CoupledNoise, AsksForAllToTheEnd) {
   EXPECT_EQ(target.calls().back().x.size(0), 2);
 }
 
+// The smallest perturbation stands and falls with its batch-mates; a point on the surface of the
+// ball has some margin left.
+TEST(CoupledMinimumNorm, GoesOnToTheSurfaceOfTheBall) {
+  const Pair pair;
+  for (const char* id : {"deepfool", "fab", "fmn", "cw_l2"}) {
+    LinearTarget target = pair.target();
+    target.coupled(0.01);
+    const auto instance = make_plugin<Attack>("attack", id, {});
+
+    const Tensor points = attack(id, {}, target, pair.x, pair.y, 0.2);
+
+    const Tensor moved = distance(points, pair.x, instance->norm());
+    EXPECT_NEAR(moved[0].item<double>(), 0.2, 1e-6) << id;
+    EXPECT_EQ(target.answer(points)[0].argmax().item<std::int64_t>(), 1) << id;
+  }
+}
+
+TEST(CoupledMinimumNorm, StaysSmallWhereThatIsAskedFor) {
+  const Pair pair;
+  for (const char* id : {"fab", "fmn", "cw_l2"}) {
+    LinearTarget target = pair.target();
+    target.coupled(0.01);
+    const auto instance = make_plugin<Attack>("attack", id, {});
+
+    const Tensor points = attack(id, {{"minimise", true}}, target, pair.x, pair.y, 0.2);
+
+    // The boundary of sample 0 is at 0.01 in every pixel.
+    EXPECT_LE(distance(points, pair.x, instance->norm())[0].item<double>(), 0.03) << id;
+  }
+}
+
 }  // namespace
 }  // namespace unmask::test

@@ -1,6 +1,9 @@
 // Attacks against each other on a network that is not linear: ways that differ come to the same
 // distances, and the ensemble is not weaker than its members.
 
+#include <map>
+#include <string>
+
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
@@ -47,16 +50,16 @@ class Network final : public Target {
   LossGradient do_loss_and_gradient(const Tensor& points,
                                     const LossFunction& loss,
                                     const Tensor&) override {
-    return differentiate(points, [this](const Tensor& p) { return answer(p); }, loss);
+    return differentiate(
+        points, [this](const Tensor& p) { return answer(p); }, loss);
   }
   Tensor first_, second_, middle_;
 };
 
 Tensor distances(const char* id, Norm norm, Values values, Network& network) {
-  if (std::string(id) != "cw_l2" && std::string(id) != "cw_linf") {
+  if (make_plugin<Attack>("attack", id, {})->norm() != norm) {
     values["norm"] = std::string(name_of(norm));
   }
-  values["minimise"] = true;
   const Tensor points = attack(id, values, network, network.x, network.y, 100);
   EXPECT_TRUE(network.fooled(points).all().item<bool>()) << id;
   return distance(points, network.x, norm);
@@ -64,33 +67,45 @@ Tensor distances(const char* id, Norm norm, Values values, Network& network) {
 
 class SmallestPerturbation : public testing::TestWithParam<Norm> {};
 
+// Planes, a ball that follows the boundary, and Adam on a penalty: three ways to one distance.
 TEST_P(SmallestPerturbation, IsTheSameHoweverItIsLookedFor) {
   Network network;
   const Norm norm = GetParam();
   std::map<std::string, Tensor> found;
-  found["fab"] = distances("fab", norm, {{"restarts", std::int64_t{3}}}, network);
-  found["fab_t"] = distances("fab_t", norm, {}, network);
-  found["fmn"] = distances("fmn", norm, {{"steps", std::int64_t{500}}}, network);
-  if (norm == Norm::kL2) found["cw_l2"] = distances("cw_l2", norm, {}, network);
-  if (norm == Norm::kLinf) found["cw_linf"] = distances("cw_linf", norm, {}, network);
+  found["fab"] = distances("fab", norm, {{"minimise", true}}, network);
+  found["fab_t"] = distances("fab_t", norm, {{"minimise", true}}, network);
+  found["fmn"] =
+      distances("fmn", norm, {{"minimise", true}, {"steps", std::int64_t{500}}}, network);
+  if (norm == Norm::kL2) found["cw_l2"] = distances("cw_l2", norm, {{"minimise", true}}, network);
 
   Tensor best = found["fab"];
   for (const auto& [id, values] : found) best = at::minimum(best, values);
   for (const auto& [id, values] : found) {
-    RecordProperty(id, std::to_string((values / best).max().item<double>()));
-    std::cout << id << " " << (values / best) << std::endl;
-    EXPECT_LE((values / best).median().item<double>(), 1.1) << id;
+    // All agree to a few percent on most images; each can miss the nearest class once.
+    EXPECT_LE((values / best).median().item<double>(), 1.05) << id;
   }
 }
 
-TEST_P(SmallestPerturbation, X) {
-  Network network;
+// What sees less finds more distant points: nothing comes closer than the planes and the ball.
+TEST_P(SmallestPerturbation, IsNotBeatenByAttacksThatStopEarlyOrSeeLess) {
+  Network network(4);
   const Norm norm = GetParam();
-  std::cout << "fab_t " << distances("fab_t", norm, {}, network) << std::endl;
-  if (norm == Norm::kL1) return;
-  std::cout << "deepfool " << distances("deepfool", norm, {}, network) << std::endl;
-  std::cout << "hsj " << distances("hop_skip_jump", norm, {{"steps", std::int64_t{30}}}, network) << std::endl;
-  if (norm == Norm::kL2) std::cout << "boundary " << distances("boundary", norm, {{"steps", std::int64_t{5000}}}, network) << std::endl;
+  const Tensor best = at::minimum(
+      distances("fab", norm, {{"minimise", true}}, network),
+      distances("fmn", norm, {{"minimise", true}, {"steps", std::int64_t{500}}}, network));
+  std::map<std::string, Tensor> found;
+  if (norm != Norm::kL1) {
+    found["deepfool"] = distances("deepfool", norm, {}, network);
+    found["hop_skip_jump"] = distances(
+        "hop_skip_jump", norm, {{"minimise", true}, {"steps", std::int64_t{15}}}, network);
+  }
+  if (norm == Norm::kL2) {
+    found["boundary"] =
+        distances("boundary", norm, {{"minimise", true}, {"steps", std::int64_t{2000}}}, network);
+  }
+  for (const auto& [id, values] : found) {
+    EXPECT_GE((values / best).min().item<double>(), 0.99) << id;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Norms,
@@ -98,19 +113,35 @@ INSTANTIATE_TEST_SUITE_P(Norms,
                          testing::Values(Norm::kLinf, Norm::kL2, Norm::kL1),
                          [](const auto& i) { return name_of(i.param); });
 
-TEST(Strength, Report) {
+TEST(Strength, OfTheEnsembleIsThatOfItsMembersAtLeast) {
+  for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
+    Network network(30);
+    const double epsilon = norm == Norm::kLinf ? 0.01 : 0.1;
+    const auto count = [&](const char* id, Values values = {}) {
+      values["norm"] = std::string(name_of(norm));
+      const Tensor points = attack(id, values, network, network.x, network.y, epsilon);
+      return network.fooled(points).sum().item<std::int64_t>();
+    };
+    const std::int64_t ensemble = count("autoattack", {{"queries", std::int64_t{500}}});
+    for (const char* id : {"fgsm", "pgd", "apgd", "fab_t"}) EXPECT_GE(ensemble, count(id)) << id;
+    EXPECT_GE(ensemble, count("square", {{"queries", std::int64_t{500}}}));
+    EXPECT_GT(ensemble, 10);  // some fall,
+    EXPECT_LT(ensemble, 30);  // and some do not: the comparison says something
+  }
+}
+
+// Away from the label the search follows one class; towards each in turn it finds more.
+TEST(Strength, OfTargetsInTurnIsThatOfTheUntargetedSearchAtLeast) {
   for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
-    Network network(100);
-    const double base = norm == Norm::kLinf ? 0.008 : norm == Norm::kL2 ? 0.08 : 0.6;
-    for (const double factor : {0.5, 1.0, 1.5}) {
-      for (const char* id : {"fgsm", "pgd", "apgd", "multi_targeted", "fab", "fab_t", "fmn", "deepfool", "autoattack", "square", "nes", "gaussian_noise"}) {
-        Values values = {{"norm", std::string(name_of(norm))}};
-        try {
-          const Tensor points = attack(id, values, network, network.x, network.y, base * factor);
-          std::cout << name_of(norm) << " " << base * factor << " " << id << " " << network.fooled(points).sum().item<std::int64_t>() << std::endl;
-        } catch (const std::exception&) {}
-      }
-    }
+    Network network(30);
+    const double epsilon = norm == Norm::kLinf ? 0.01 : norm == Norm::kL2 ? 0.1 : 0.6;
+    const auto fooled = [&](const char* id) {
+      const Values values = {{"norm", std::string(name_of(norm))}};
+      const Tensor points = attack(id, values, network, network.x, network.y, epsilon);
+      return network.fooled(points).sum().item<std::int64_t>();
+    };
+
+    EXPECT_GE(fooled("multi_targeted"), fooled("pgd"));
   }
 }
 

@@ -33,6 +33,7 @@ using nlohmann::json;
 struct Case {
   json run;
   json problem;
+  std::string preset = "torchdiffeq-0.2";
   std::string name() const { return run.at("id"); }
   bool is_double() const { return run.at("dtype") == "float64"; }
   bool is_adaptive() const { return run.at("kind") == "adaptive"; }
@@ -142,6 +143,9 @@ std::vector<double> flat_json(const json& value) {
   return out;
 }
 
+// The rule of the preset.
+const std::string kOfPreset;
+
 enum class Differentiation { kNone, kDirect, kAdjoint };
 
 struct Execution {
@@ -177,7 +181,8 @@ ode::DriverOptions driver_options(const Case& c,
   if (traits.is_adaptive) {
     given = {{"rtol", c.run.at("rtol").get<double>()},
              {"atol", c.run.at("atol").get<double>()},
-             {"step_gradient", rule}};
+             {"preset", c.preset}};
+    if (rule != kOfPreset) given["step_gradient"] = rule;
     const std::map<std::string, std::string> names = {{"ifactor", "max_growth"},
                                                       {"dfactor", "min_growth"}};
     const json options = c.run.value("options", json::object());
@@ -538,6 +543,38 @@ TEST(SolverGolden, ParameterGradientsAgree) {
     ++compared;
   }
   EXPECT_GE(compared, 20);
+}
+
+// Runs of torchdiffeq 0.0.1 under the preset that is named after it: everything about a run at
+// once.
+TEST(SolverGolden, RunsOfTheVersionOfThePaperAgree) {
+  int compared = 0;
+  for (Case& c : load(UNMASK_TEST_DATA "/golden/solvers-0.0.1.json")) {
+    c.preset = "torchdiffeq-0.0.1";
+    ASSERT_EQ(reason_to_skip(c), "") << c.name();
+    const Execution run = execute(c, kOfPreset);
+
+    ASSERT_EQ(run.result.status, ode::SolveStatus::kOk) << c.name();
+    const std::vector<double> y1 = flat_json(c.run.at("y1"));
+    expect_close(c, flat(run.result.state), y1, allowance(c, y1, "jitter_y1"), "y1");
+    const ode::Statistics& s = run.result.statistics;
+    EXPECT_EQ(s.nfe, c.run.at("nfe").get<std::int64_t>()) << c.name();
+    const std::vector<double> gradient = flat_json(c.run.at("grad"));
+    double allowed = allowance(c, gradient, "jitter_grad");
+    if (c.is_adaptive()) {
+      EXPECT_EQ(s.accepted, c.run.at("accepted").get<std::int64_t>()) << c.name();
+      EXPECT_EQ(s.rejected, c.run.at("rejected").get<std::int64_t>()) << c.name();
+      ASSERT_EQ(s.log.size(), c.run.at("steps").size()) << c.name();
+      // How much of the gradient comes through the steps is not recorded: all of it may.
+      json all = c.run;
+      all["grad_const"] = std::vector<double>(gradient.size(), 0.0);
+      allowed += room_of_steps({all, c.problem, c.preset}, gradient);
+    }
+    expect_close(c, run.gradient, gradient, allowed, "grad");
+    ++compared;
+  }
+  std::cout << "torchdiffeq 0.0.1: compared " << compared << " runs\n";
+  EXPECT_EQ(compared, 105);
 }
 
 // The adjoint solves backwards by the same method: its own evaluations agree as well.

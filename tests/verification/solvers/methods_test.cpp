@@ -438,11 +438,10 @@ TEST(RkTableauAdaptive, TakesErrorWeightsInsteadOfTheEmbeddedOnes) {
   Given given = bosh3_table();
   given.erase("b_embedded");
   given["error"] = Reals{-5.0 / 72, 1.0 / 12, 1.0 / 9, -1.0 / 8};
-  given["controller_order"] = std::int64_t{2};
   const MethodTraits traits = method("rk_tableau_adaptive", given)->traits();
   EXPECT_TRUE(traits.is_adaptive);
   EXPECT_TRUE(traits.is_fsal);
-  EXPECT_EQ(traits.controller_order, 2);
+  EXPECT_EQ(traits.controller_order, 3);
 }
 
 TEST(RkTableau, HasTheOrderThatItClaims) {
@@ -855,6 +854,48 @@ TEST(ImplicitFailure, TooSmallAKrylovSpaceIsReported) {
   const auto m = method("implicit_midpoint",
                         {{"krylov_dimension", std::int64_t{2}}, {"max_newton", std::int64_t{3}}});
   EXPECT_THAT(one_step(*m, field, {stiff_start()}, 0.1).failure, HasSubstr("krylov_dimension"));
+}
+
+// As the field of the adjoint equation is: right, but without a graph.
+test::FunctionField cut(double rate) {
+  return {true, [rate](const Scalar&, const State& y) { return State{(rate * y[0]).detach()}; }};
+}
+
+TEST(ImplicitFailure, NamesAFieldThatAutogradCannotSee) {
+  auto field = cut(-1e4);
+  const std::string failure = one_step(*method("sdirk2"), field, row({1}), 1).failure;
+  EXPECT_THAT(failure, HasSubstr("set jacobian to difference"));
+}
+
+TEST(Implicit, DifferencesSolveAFieldThatAutogradCannotSee) {
+  auto field = cut(-1e4);
+  const auto m = method("sdirk2", {{"jacobian", std::string("difference")}});
+  const StepOutput out = one_step(*m, field, row({1}), 1);
+  ASSERT_EQ(out.failure, "");
+  EXPECT_NEAR(out.y1[0].item<double>(), gain("sdirk2", -1e4), 1e-9);
+}
+
+DriverOptions with_mode(GradientMode mode) {
+  DriverOptions options = fixed(0.1);
+  options.gradient = mode;
+  return options;
+}
+
+TEST(Checkpoint, GivesTheDirectGradientOfEveryKindOfMethod) {
+  for (const char* id :
+       {"tsit5", "explicit_adams", "implicit_adams", "implicit_midpoint", "sdirk2"}) {
+    auto field = test::small_mlp();
+    const auto m = method(id);
+    const auto gradient = [&](GradientMode mode) {
+      const Tensor y0 =
+          torch::tensor({{0.5, -0.2, 1.0}, {-1.0, 0.7, 0.1}}, torch::kDouble).requires_grad_(true);
+      const State y1 = solve(*m, with_mode(mode), field, {y0}, {0, 1}).state;
+      return torch::autograd::grad({readout(y1)}, {y0})[0];
+    };
+    // The same operations on the same numbers.
+    EXPECT_LT(distance(gradient(GradientMode::kCheckpoint), gradient(GradientMode::kDirect)), 1e-14)
+        << id;
+  }
 }
 
 // --- GMRES itself

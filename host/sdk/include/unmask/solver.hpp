@@ -41,6 +41,8 @@ struct MethodTraits {
   /// interpolates with the cubic of Hermite.
   bool has_midpoint = false;
   bool is_implicit = false;  ///< solves equations in every step and may fail to
+  /// A row of the result depends on other rows, e.g. where an iteration stops for the whole batch.
+  bool couples_samples = false;
   int history = 0;           ///< earlier steps whose f it wants to see (multistep methods)
 };
 
@@ -114,7 +116,7 @@ struct Tableau {
 
 /// nullopt when the tableau is consistent: sizes fit, rows of a sum to c, b sums to 1, error
 /// weights to 0, mid weights to 1/2 (each to 1e-12), and the order conditions up to order
-/// min(order, 4) hold.
+/// min(order, 5) hold.
 UNMASK_API std::optional<std::string> tableau_violation(const Tableau& tableau);
 
 /// An explicit Runge-Kutta method: y1 = y0 + h sum b_i k_i, k_i = f(t0 + c_i h, y0 + h sum a_ij

@@ -1,0 +1,50 @@
+#include "engine/construct.hpp"
+
+#include <set>
+
+#include "loader/params_json.hpp"
+#include "manifest/host_options.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::engine {
+
+using nlohmann::json;
+
+Params host_params(const loader::PluginRecord& plugin, const json& params) {
+  std::set<std::string> of_plugin;
+  for (const ParamSpec& spec : plugin.params) of_plugin.insert(spec.name);
+  return loader::params_from_json(
+      manifest::host_options(plugin.kind, plugin.capabilities), params, of_plugin);
+}
+
+SolverSetup make_solver(loader::Registry& registry, const json& definition) {
+  const auto id = definition.at("plugin").get<std::string>();
+  const json& params = definition.at("params");
+  const loader::PluginRecord& record = registry.record("solver", id);
+  SolverSetup setup;
+  setup.id = id;
+  for (const ParamSpec& spec : record.params) {
+    if (params.contains(spec.name)) setup.method_params += spec.name + params.at(spec.name).dump();
+  }
+  setup.method = registry.create_solver(id, params);
+  setup.options = ode::DriverOptions::from(host_params(record, params), setup.method->traits());
+  return setup;
+}
+
+std::optional<std::string> construction_refusal(loader::Registry& registry,
+                                                const json& definition) {
+  const auto kind = definition.at("kind").get<std::string>();
+  const auto id = definition.at("plugin").get<std::string>();
+  const json& params = definition.at("params");
+  try {
+    if (kind == "solver") make_solver(registry, definition);
+    if (kind == "attack") registry.create_attack(id, params);
+    if (kind == "objective") registry.create_objective(id, params);
+    if (kind == "probe") registry.create_probe(id, params);
+  } catch (const ParamError& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+}  // namespace unmask::engine

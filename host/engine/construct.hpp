@@ -1,0 +1,28 @@
+#pragma once
+// Plugins from their definitions, as specifications hold them.
+
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/network.hpp"
+#include "loader/registry.hpp"
+#include "unmask/params.hpp"
+
+namespace unmask::engine {
+
+/// The host's own options out of the parameters of a definition; the plugin's are left alone.
+Params host_params(const loader::PluginRecord& plugin, const nlohmann::json& params);
+
+/// @param definition  {"plugin", "params"}
+SolverSetup make_solver(loader::Registry& registry, const nlohmann::json& definition);
+
+/// Why a plugin refuses its parameters when it is constructed, which the declarations alone do not
+/// tell (a Butcher tableau that is not of its order); nullopt: it does not. Data sets and models
+/// need more than parameters and are not constructed.
+/// @param definition  {"kind", "plugin", "params"}
+std::optional<std::string> construction_refusal(loader::Registry& registry,
+                                                const nlohmann::json& definition);
+
+}  // namespace unmask::engine

@@ -15,7 +15,7 @@ namespace unmask::plan {
 
 /// Version of what the host computes from a specification: driver, training loop, evaluation.
 /// Raised whenever equal specifications would give other numbers than before; part of every key.
-inline constexpr int kSemantics = 1;
+inline constexpr int kSemantics = 2;
 
 /// What a data set plugin says of one definition; asked for in a child process, since reading data
 /// is the plugin's business.

@@ -90,7 +90,8 @@ TEST(PluginLibrary, RefusesALibraryWithTwoTags) {
 
 TEST(PluginLibrary, RefusesAnotherEpoch) {
   EXPECT_EQ(refusal_of("other_epoch"),
-            "was built for another host: SDK epoch 7 (this host: 1)" + std::string(kRebuild));
+            "was built for another host: SDK epoch 7 (this host: " + std::to_string(kSdkEpoch) +
+                ")" + std::string(kRebuild));
 }
 
 TEST(PluginLibrary, RefusesANewerSdkThanItsOwn) {
@@ -107,7 +108,7 @@ TEST(PluginLibrary, RefusesAnotherCompilerBeforeLoading) {
 
 TEST(PluginLibrary, NamesEveryFieldInWhichATagDiffers) {
   EXPECT_THAT(refusal_of("other_tag"),
-              AllOf(HasSubstr("SDK epoch 3 (this host: 1)"),
+              AllOf(HasSubstr("SDK epoch 3 (this host: " + std::to_string(kSdkEpoch) + ")"),
                     HasSubstr("compiler clang-1 (this host: "),
                     HasSubstr("C++11 ABI 7 (this host: "),
                     HasSubstr("LibTorch 0.4.1 (this host: ")));

@@ -75,7 +75,7 @@ TEST(Registry, SaysWhyTheLibraryOfAPluginIsRefused) {
   Registry registry({folder.path()});
 
   EXPECT_THAT(message_of([&] { registry.create_probe("nothing", json::object()); }),
-              HasSubstr("SDK epoch 7 (this host: 1)"));
+              HasSubstr("SDK epoch 7 (this host: " + std::to_string(kSdkEpoch) + ")"));
 }
 
 TEST(Registry, PutsThePluginsNameInFrontOfItsOwnErrors) {

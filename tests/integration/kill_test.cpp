@@ -94,7 +94,11 @@ TEST(Interrupt, OnceDrainsAndTheNextRunFinishes) {
 
 TEST(Interrupt, ASecondRunOnTheSameDatabaseIsRefusedByName) {
   const Sandbox box;
-  const auto manifest = box.write("small.json", small_manifest());
+  // Long enough that it still runs when the second one has read its manifest.
+  std::string longer = small_manifest();
+  const std::string epochs = R"("epochs": 2)";
+  longer.replace(longer.find(epochs), epochs.size(), R"("epochs": 60)");
+  const auto manifest = box.write("small.json", longer);
   WatchedRun run(box, manifest, {"--workers", "1"});
   run.wait_for("cell_started");
 

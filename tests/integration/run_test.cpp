@@ -168,14 +168,14 @@ TEST(Run, AttacksThroughEveryGradientOfTheDriver) {
         gradient +
         " AND o.clean_prediction = o.label AND o.prediction <> o.label ORDER BY sample)");
   };
-  EXPECT_EQ(fooled("c.gradient = 'checkpoint'"), fooled("c.gradient IS NULL"));
-  EXPECT_EQ(fooled("c.gradient = 'again'"), fooled("c.gradient IS NULL"));
+  EXPECT_EQ(fooled("c.gradient = 'checkpoint'"), fooled("c.gradient = '@eval'"));
+  EXPECT_EQ(fooled("c.gradient = 'again'"), fooled("c.gradient = '@eval'"));
   EXPECT_EQ(box.ask("SELECT count(DISTINCT phase) FROM solve_stats WHERE phase IN ('backward', "
                     "'record', 'gradient')"),
             "3\n");
   EXPECT_EQ(
       box.ask("SELECT group_concat(DISTINCT m.value) FROM metric m JOIN cells c USING (cell_id) "
-              "WHERE m.name = 'batch_coupled' AND c.solver = 'sample' AND c.gradient IS NULL"),
+              "WHERE m.name = 'batch_coupled' AND c.solver = 'sample' AND c.gradient = '@eval'"),
       "0.0\n");
 }
 

@@ -43,7 +43,7 @@ struct MethodTraits {
   bool is_implicit = false;  ///< solves equations in every step and may fail to
   /// A row of the result depends on other rows, e.g. where an iteration stops for the whole batch.
   bool couples_samples = false;
-  int history = 0;           ///< earlier steps whose f it wants to see (multistep methods)
+  int history = 0;  ///< earlier steps whose f it wants to see (multistep methods)
 };
 
 /// f at the starts of earlier steps of a solve, newest first; for multistep methods.

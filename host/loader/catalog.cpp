@@ -19,7 +19,8 @@ ParamValue value_from_json(const json& j, ParamType type) {
     case ParamType::kReal: return j.get<double>();
     case ParamType::kText:
     case ParamType::kChoice:
-    case ParamType::kPath: return j.get<std::string>();
+    case ParamType::kPath:
+    case ParamType::kFile: return j.get<std::string>();
     case ParamType::kIntegerList: return j.get<std::vector<std::int64_t>>();
     case ParamType::kRealList: return j.get<std::vector<double>>();
   }

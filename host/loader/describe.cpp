@@ -116,7 +116,8 @@ json value_schema(const ParamSpec& spec) {
     case ParamType::kInteger: schema = number_schema(spec, false); break;
     case ParamType::kReal: schema = number_schema(spec, true); break;
     case ParamType::kText:
-    case ParamType::kPath: schema = {{"type", "string"}}; break;
+    case ParamType::kPath:
+    case ParamType::kFile: schema = {{"type", "string"}}; break;
     case ParamType::kChoice: schema = {{"enum", spec.choices}}; break;
     case ParamType::kIntegerList:
     case ParamType::kRealList:

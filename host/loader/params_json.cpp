@@ -43,6 +43,7 @@ ParamValue value_from(const ParamSpec& spec, const json& value) {
     case ParamType::kText:
     case ParamType::kChoice:
     case ParamType::kPath:
+    case ParamType::kFile:
       if (!value.is_string()) fail(spec, value);
       return value.get<std::string>();
     case ParamType::kIntegerList: {

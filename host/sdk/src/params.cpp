@@ -46,7 +46,8 @@ bool has_type(const ParamValue& value, ParamType type) {
     case ParamType::kReal: return std::holds_alternative<double>(value);
     case ParamType::kText:
     case ParamType::kChoice:
-    case ParamType::kPath: return std::holds_alternative<std::string>(value);
+    case ParamType::kPath:
+    case ParamType::kFile: return std::holds_alternative<std::string>(value);
     case ParamType::kIntegerList: return std::holds_alternative<std::vector<std::int64_t>>(value);
     case ParamType::kRealList: return std::holds_alternative<std::vector<double>>(value);
   }
@@ -76,6 +77,7 @@ std::string_view to_string(ParamType type) {
     case ParamType::kText: return "text";
     case ParamType::kChoice: return "choice";
     case ParamType::kPath: return "path";
+    case ParamType::kFile: return "file";
     case ParamType::kIntegerList: return "list of integers";
     case ParamType::kRealList: return "list of reals";
   }
@@ -214,7 +216,8 @@ std::optional<std::string> ParamSpec::violation(const ParamValue& value) const {
     }
     case ParamType::kBoolean:
     case ParamType::kText:
-    case ParamType::kPath: return std::nullopt;
+    case ParamType::kPath:
+    case ParamType::kFile: return std::nullopt;
   }
   return std::nullopt;
 }
@@ -248,6 +251,9 @@ ParamSpec choice(std::string name, std::vector<std::string> choices, std::string
 }
 ParamSpec path(std::string name, std::string doc) {
   return make(std::move(name), ParamType::kPath, std::move(doc));
+}
+ParamSpec file(std::string name, std::string doc) {
+  return make(std::move(name), ParamType::kFile, std::move(doc));
 }
 ParamSpec integer_list(std::string name, std::string doc) {
   return make(std::move(name), ParamType::kIntegerList, std::move(doc));

@@ -31,12 +31,14 @@ enum class ParamType {
   kPath,    ///< a file or folder; never part of a cell's key
   kIntegerList,
   kRealList,
+  kFile,  ///< a file; the SHA-256 of its bytes is part of a cell's key, its name is not
 };
 
 /// "integer", "real", ... as messages and documentation print it.
 UNMASK_API std::string_view to_string(ParamType type);
 
-/// A value; the alternative always fits the declared type (kText, kChoice and kPath hold a string).
+/// A value; the alternative always fits the declared type (kText, kChoice, kPath and
+/// kFile hold a string).
 using ParamValue = std::variant<bool,
                                 std::int64_t,
                                 double,
@@ -99,6 +101,7 @@ UNMASK_API ParamSpec real(std::string name, std::string doc);
 UNMASK_API ParamSpec text(std::string name, std::string doc);
 UNMASK_API ParamSpec choice(std::string name, std::vector<std::string> choices, std::string doc);
 UNMASK_API ParamSpec path(std::string name, std::string doc);
+UNMASK_API ParamSpec file(std::string name, std::string doc);
 UNMASK_API ParamSpec integer_list(std::string name, std::string doc);
 UNMASK_API ParamSpec real_list(std::string name, std::string doc);
 
@@ -119,7 +122,7 @@ class UNMASK_API Params {
   bool get_boolean(std::string_view name) const;
   std::int64_t get_integer(std::string_view name) const;
   double get_real(std::string_view name) const;
-  const std::string& get_text(std::string_view name) const;  ///< kText, kChoice and kPath
+  const std::string& get_text(std::string_view name) const;  ///< kText, kChoice, kPath, kFile
   const std::vector<std::int64_t>& get_integers(std::string_view name) const;
   const std::vector<double>& get_reals(std::string_view name) const;
 

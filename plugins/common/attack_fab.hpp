@@ -3,6 +3,7 @@
 // linearised network, biased towards the image. What `fab`, `fab_t` and `autoattack` share.
 
 #include <cstdint>
+#include <vector>
 
 #include "attack_tools.hpp"
 
@@ -67,6 +68,31 @@ struct FabSettings {
   double overshoot = 1.05;  ///< eta
   double pull_back = 0.9;   ///< beta: share of the way that stays after a success
   bool minimise = false;    ///< go on after a sample fell inside the ball
+
+  static std::vector<ParamSpec> params() {
+    return {choice("norm", {"linf", "l2", "l1"}, "norm that is kept small").by_default("linf"),
+            integer("steps", "steps of one run").by_default(100).at_least(1),
+            real("max_bias", "largest weight of the step that starts at the image")
+                .by_default(0.1)
+                .at_least(0)
+                .at_most(1),
+            real("overshoot", "length of a step, as a share of the way to the boundary")
+                .by_default(1.05)
+                .at_least(1),
+            real("pull_back", "share of the way from the image kept after a success")
+                .by_default(0.9)
+                .above(0)
+                .below(1),
+            minimise_option()};
+  }
+
+  static FabSettings from(const Params& params) {
+    return {params.get_integer("steps"),
+            params.get_real("max_bias"),
+            params.get_real("overshoot"),
+            params.get_real("pull_back"),
+            params.get_boolean("minimise")};
+  }
 };
 
 class FabSearch {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "attack_tools.hpp"
 
@@ -17,6 +18,37 @@ struct PgdSettings {
   double momentum = 0;
   std::int64_t draws = 1;  ///< gradients averaged for one step
   double l1_share = 0.01;  ///< of the pixels that one l1 step moves
+
+  /// What every such attack declares.
+  static std::vector<ParamSpec> params() {
+    return {choice("norm", {"linf", "l2", "l1"}, "norm of the ball and of the steps")
+                .by_default("linf"),
+            integer("steps", "gradient steps of one run").by_default(20).at_least(1),
+            real("step_size", "length of one step in the norm; left out: 2.5 epsilon / steps")
+                .above(0)
+                .optional()
+                .unit("pixel range"),
+            real("momentum", "decay of the sum of past gradients that is followed; 0: none")
+                .by_default(0.0)
+                .at_least(0),
+            integer("eot", "gradients that are averaged for one step").by_default(1).at_least(1),
+            real("l1_share", "share of the pixels that one l1 step moves; at least one pixel")
+                .by_default(0.01)
+                .above(0)
+                .at_most(1)};
+  }
+
+  /// @param loss  that is increased
+  static PgdSettings from(const Params& params, Loss loss) {
+    PgdSettings settings;
+    settings.steps = params.get_integer("steps");
+    if (params.has("step_size")) settings.step_size = params.get_real("step_size");
+    settings.loss = loss;
+    settings.momentum = params.get_real("momentum");
+    settings.draws = params.get_integer("eot");
+    settings.l1_share = params.get_real("l1_share");
+    return settings;
+  }
 };
 
 class PgdSearch {

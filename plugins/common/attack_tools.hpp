@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -30,6 +30,14 @@ inline Loss loss_of(const std::string& name) {
 inline Loss targeted(Loss loss) {
   if (loss == Loss::kDlr) return Loss::kTargetedDlr;
   return loss == Loss::kMargin ? Loss::kTargetedMargin : Loss::kTargetedCrossEntropy;
+}
+
+/// The option of attacks that look for the nearest wrong point.
+inline ParamSpec minimise_option() {
+  return boolean("minimise",
+                 "go on for the smallest perturbation; otherwise a sample is done as soon as it "
+                 "falls inside the ball")
+      .by_default(false);
 }
 
 /// Refuse a ball of another norm than the one the attack was built for: its steps would not fit.
@@ -345,7 +353,7 @@ class ActiveRows {
   /// Leave out the rows where `done` (bool, one entry per active row) holds, when the target allows
   /// it. `state` lists the attack's own per-row tensors, which are cut likewise; those that are not
   /// defined stay so.
-  void drop(const Tensor& done, std::initializer_list<Tensor*> state) {
+  void drop(const Tensor& done, const std::vector<Tensor*>& state) {
     if (!can_drop_ || !done.any().item<bool>()) return;
     const Tensor keep = at::nonzero(done.logical_not()).squeeze(1);
     x_ = x_.index_select(0, keep);

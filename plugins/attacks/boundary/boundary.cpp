@@ -42,10 +42,7 @@ class Boundary final : public common::BallAttack {
                   "smaller")
                  .by_default(1e-7)
                  .above(0),
-             boolean("minimise",
-                     "go on for the smallest perturbation; otherwise a sample is done as "
-                     "soon as it falls inside the ball")
-                 .by_default(false)},
+             common::minimise_option()},
         .capabilities = {"gradient_free", "asks_outside_ball"}};
   }
 

@@ -27,10 +27,7 @@ class CwL2 final : public common::BallAttack {
                        .unit("logits"),
                    boolean("abort_early", "end a weight's steps when the objective stalls")
                        .by_default(true),
-                   boolean("minimise",
-                           "go on for the smallest perturbation; otherwise a sample is done as "
-                           "soon as it falls inside the ball")
-                       .by_default(false)},
+                   common::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
 

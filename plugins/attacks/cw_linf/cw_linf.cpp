@@ -35,10 +35,7 @@ class CwLinf final : public common::BallAttack {
                  .at_least(0)
                  .unit("logits"),
              boolean("abort_early", "end a run when the objective stalls").by_default(true),
-             boolean("minimise",
-                     "go on for the smallest perturbation; otherwise a sample is done as "
-                     "soon as it falls inside the ball")
-                 .by_default(false)},
+             common::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
 

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "../../common/attack_fab.hpp"
+#include "../../common/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -15,46 +16,24 @@ class FabT final : public common::BallAttack {
         .version = "1.0",
         .summary = "steps to the boundary of one class after the other, biased towards the image",
         .source = "Croce, Hein 2020, arXiv 1907.02044",
-        .params =
-            {choice("norm", {"linf", "l2", "l1"}, "norm that is kept small").by_default("linf"),
-             integer("steps", "steps of one run").by_default(100).at_least(1),
-             integer(
-                 "restarts",
-                 "runs for every target class; the first starts at the image, the others at random "
-                 "points around it")
-                 .by_default(1)
-                 .at_least(1),
-             integer("targets", "the most likely other classes, one run for each")
-                 .by_default(9)
-                 .at_least(1),
-             real("max_bias", "largest weight of the step that starts at the image")
-                 .by_default(0.1)
-                 .at_least(0)
-                 .at_most(1),
-             real("overshoot", "length of a step, as a share of the way to the boundary")
-                 .by_default(1.05)
-                 .at_least(1),
-             real("pull_back", "share of the way from the image kept after a success")
-                 .by_default(0.9)
-                 .above(0)
-                 .below(1),
-             boolean("minimise",
-                     "go on for the smallest perturbation; otherwise a sample is done as "
-                     "soon as it falls inside the ball")
-                 .by_default(false)},
+        .params = plugins::joined(
+            {common::FabSettings::params(),
+             {integer("restarts",
+                      "runs for every target class; the first starts at the image, the "
+                      "others at random points around it")
+                  .by_default(1)
+                  .at_least(1),
+              integer("targets", "the most likely other classes, one run for each")
+                  .by_default(9)
+                  .at_least(1)}}),
         .capabilities = {"asks_outside_ball"}};
   }
 
   explicit FabT(const Params& params)
       : BallAttack(params.get_text("norm")),
         restarts_(params.get_integer("restarts")),
-        minimise_(params.get_boolean("minimise")),
         targets_(params.get_integer("targets")),
-        search_({params.get_integer("steps"),
-                 params.get_real("max_bias"),
-                 params.get_real("overshoot"),
-                 params.get_real("pull_back"),
-                 minimise_}) {}
+        settings_(common::FabSettings::from(params)) {}
 
  private:
   Tensor search(Target& target,
@@ -62,6 +41,7 @@ class FabT final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
+    const common::FabSearch search(settings_);
     common::ClosestPoints closest(x, threat);
     common::ActiveRows active(target, x, y);
     const Tensor classes = common::other_classes(target.logits(x), y);
@@ -71,21 +51,20 @@ class FabT final : public common::BallAttack {
         // Numbered by restart and target, so that more of either begin with the same runs.
         SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart))
                                   .stream("target", static_cast<std::uint64_t>(t));
-        search_.run(target,
-                    active,
-                    classes.narrow(1, t, 1).index_select(0, active.rows()),
-                    threat,
-                    restart == 0 ? nullptr : &random,
-                    closest);
+        search.run(target,
+                   active,
+                   classes.narrow(1, t, 1).index_select(0, active.rows()),
+                   threat,
+                   restart == 0 ? nullptr : &random,
+                   closest);
       }
     }
-    return closest.result(target, y, minimise_);
+    return closest.result(target, y, settings_.minimise);
   }
 
   std::int64_t restarts_;
-  bool minimise_;
   std::int64_t targets_;
-  common::FabSearch search_;
+  common::FabSettings settings_;
 };
 
 }  // namespace

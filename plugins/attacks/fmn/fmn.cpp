@@ -19,29 +19,24 @@ double annealed(double first, double last, std::int64_t i, std::int64_t steps) {
 class Fmn final : public common::BallAttack {
  public:
   static PluginInfo info() {
-    return {
-        .version = "1.0",
-        .summary = "gradient steps inside a ball whose radius follows the boundary",
-        .source = "Pintor, Roli, Brendel, Biggio 2021, arXiv 2102.12827",
-        .params =
-            {choice("norm", {"linf", "l2", "l1"}, "norm that is kept small").by_default("linf"),
-             integer("steps", "gradient steps").by_default(100).at_least(1),
-             real("step_size", "length (l2) of the first step").by_default(1.0).above(0),
-             real("last_step_size", "length (l2) of the last step").by_default(0.01).above(0),
-             real("radius_step", "share by which the radius changes at first")
-                 .by_default(0.05)
-                 .above(0)
-                 .below(1),
-             real("last_radius_step", "share by which the radius changes at last")
-                 .by_default(0.001)
-                 .above(0)
-                 .below(1),
-             boolean(
-                 "minimise",
-                 "go on for the smallest perturbation; otherwise a sample is done as soon as it "
-                 "falls inside the ball")
-                 .by_default(false)},
-        .capabilities = {"asks_outside_ball"}};
+    return {.version = "1.0",
+            .summary = "gradient steps inside a ball whose radius follows the boundary",
+            .source = "Pintor, Roli, Brendel, Biggio 2021, arXiv 2102.12827",
+            .params =
+                {choice("norm", {"linf", "l2", "l1"}, "norm that is kept small").by_default("linf"),
+                 integer("steps", "gradient steps").by_default(100).at_least(1),
+                 real("step_size", "length (l2) of the first step").by_default(1.0).above(0),
+                 real("last_step_size", "length (l2) of the last step").by_default(0.01).above(0),
+                 real("radius_step", "share by which the radius changes at first")
+                     .by_default(0.05)
+                     .above(0)
+                     .below(1),
+                 real("last_radius_step", "share by which the radius changes at last")
+                     .by_default(0.001)
+                     .above(0)
+                     .below(1),
+                 common::minimise_option()},
+            .capabilities = {"asks_outside_ball"}};
   }
 
   explicit Fmn(const Params& params)

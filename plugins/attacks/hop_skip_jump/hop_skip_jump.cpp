@@ -32,10 +32,7 @@ class HopSkipJump final : public common::BallAttack {
              real("gamma", "how close the bisection goes, in units of the paper's bound")
                  .by_default(1.0)
                  .above(0),
-             boolean("minimise",
-                     "go on for the smallest perturbation; otherwise a sample is done as "
-                     "soon as it falls inside the ball")
-                 .by_default(false)},
+             common::minimise_option()},
         .capabilities = {"gradient_free", "asks_outside_ball"}};
   }
 

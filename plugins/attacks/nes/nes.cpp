@@ -1,10 +1,11 @@
 // NES: gradient steps on gradients estimated from answers. See nes.md.
 
 #include <optional>
+#include <vector>
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "../../common/attack_queries.hpp"
 #include "../../common/nes_estimator.hpp"
 #include "unmask/plugin.hpp"
 
@@ -52,34 +53,23 @@ class Nes final : public common::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const double length = step_size_.value_or(threat.epsilon / 4);
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
-    Tensor point = x;
-    Tensor mean = at::zeros_like(x);
-    Tensor fooled = at::zeros({x.size(0)}, y.options().dtype(at::kBool));
-    for (std::int64_t i = 0; i < steps_; ++i) {
-      const Tensor gradient = common::nes_gradient(
-          [&](const Tensor& points) {
-            return per_sample_loss(target.logits(points, active.rows()), active.y(), Loss::kMargin);
-          },
-          [&] { return context.random.normal(point, active.rows()); },
+    std::vector<Tensor> memory = {at::zeros_like(x)};
+    Tensor& mean = memory[0];
+    const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
+      return common::nes_gradient(
+          loss,
+          [&] { return context.random.normal(point, rows); },
           point,
           sigma_,
           pairs_,
           threat.lower,
           threat.upper);
+    };
+    const auto step = [&](const Tensor& gradient) {
       mean = momentum_ * mean + (1 - momentum_) * gradient;
-      // A sample that fools the model stays where it is. Under a batch-coupled target it remains
-      // part of every query, and moves again should the others' moves undo its success.
-      const Tensor moved =
-          project(point + length * common::ascent_direction(mean, norm()), active.x(), threat);
-      point = at::where(common::per_row(fooled, point), point, moved);
-
-      fooled = best.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-      active.drop(fooled, {&point, &mean, &fooled});
-      if (active.empty() || fooled.all().item<bool>()) break;
-    }
-    return best.points();
+      return length * common::ascent_direction(mean, norm());
+    };
+    return common::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
   }
 
   std::int64_t steps_;

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "../../common/attack_pgd.hpp"
+#include "../../common/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -15,36 +16,22 @@ class Pgd final : public common::BallAttack {
         .version = "1.1",
         .summary = "projected gradient steps inside the ball, best or last iterate",
         .source = "Madry et al. 2018, arXiv 1706.06083",
-        .params =
-            {choice("norm", {"linf", "l2", "l1"}, "norm of the ball and of the steps")
-                 .by_default("linf"),
-             integer("steps", "gradient steps of one restart").by_default(20).at_least(1),
-             real("step_size", "length of one step in the norm; left out: 2.5 epsilon / steps")
-                 .above(0)
-                 .optional()
-                 .unit("pixel range"),
-             boolean("random_start", "start at a random point of the ball instead of at the image")
-                 .by_default(true),
-             integer("restarts", "runs with different starts; more than 1 needs random_start")
-                 .by_default(1)
-                 .at_least(1),
-             choice("loss", {"ce", "margin", "dlr"}, "loss that is increased").by_default("ce"),
-             choice("target",
-                    {"none", "second", "least_likely", "random"},
-                    "class that the loss pulls to; none: away from the label")
-                 .by_default("none"),
-             real("momentum", "decay of the sum of past gradients that is followed; 0: none")
-                 .by_default(0.0)
-                 .at_least(0),
-             integer("eot", "gradients that are averaged for one step").by_default(1).at_least(1),
-             real("l1_share", "share of the pixels that one l1 step moves; at least one pixel")
-                 .by_default(0.01)
-                 .above(0)
-                 .at_most(1),
-             choice("keep",
-                    {"best", "last"},
-                    "return the visited iterate with the largest margin, or the last one")
-                 .by_default("best")},
+        .params = plugins::joined(
+            {common::PgdSettings::params(),
+             {boolean("random_start", "start at a random point of the ball instead of at the image")
+                  .by_default(true),
+              integer("restarts", "runs with different starts; more than 1 needs random_start")
+                  .by_default(1)
+                  .at_least(1),
+              choice("loss", {"ce", "margin", "dlr"}, "loss that is increased").by_default("ce"),
+              choice("target",
+                     {"none", "second", "least_likely", "random"},
+                     "class that the loss pulls to; none: away from the label")
+                  .by_default("none"),
+              choice("keep",
+                     {"best", "last"},
+                     "return the visited iterate with the largest margin, or the last one")
+                  .by_default("best")}}),
         .capabilities = {}};
   }
 
@@ -62,15 +49,10 @@ class Pgd final : public common::BallAttack {
 
  private:
   static common::PgdSettings settings(const Params& params, bool is_targeted) {
-    common::PgdSettings result;
-    result.steps = params.get_integer("steps");
-    if (params.has("step_size")) result.step_size = params.get_real("step_size");
+    const Loss loss = common::loss_of(params.get_text("loss"));
+    common::PgdSettings result =
+        common::PgdSettings::from(params, is_targeted ? common::targeted(loss) : loss);
     result.random_start = params.get_boolean("random_start");
-    result.loss = common::loss_of(params.get_text("loss"));
-    if (is_targeted) result.loss = common::targeted(result.loss);
-    result.momentum = params.get_real("momentum");
-    result.draws = params.get_integer("eot");
-    result.l1_share = params.get_real("l1_share");
     return result;
   }
 

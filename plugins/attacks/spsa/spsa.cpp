@@ -2,10 +2,11 @@
 // spsa.md.
 
 #include <optional>
+#include <vector>
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "../../common/attack_queries.hpp"
 #include "../../common/spsa_estimator.hpp"
 #include "unmask/plugin.hpp"
 
@@ -50,42 +51,29 @@ class Spsa final : public common::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const double rate = learning_rate_.value_or(threat.epsilon / 4);
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
-    Tensor point = x;
-    Tensor mean = at::zeros_like(x);
-    Tensor square = at::zeros_like(x);
-    Tensor fooled = at::zeros({x.size(0)}, y.options().dtype(at::kBool));
+    std::vector<Tensor> memory = {at::zeros_like(x), at::zeros_like(x)};
+    Tensor& mean = memory[0];
+    Tensor& square = memory[1];
     double beta1_power = 1;
     double beta2_power = 1;
-
-    for (std::int64_t i = 0; i < steps_; ++i) {
-      const Tensor gradient = common::spsa_gradient(
-          [&](const Tensor& points) {
-            return per_sample_loss(target.logits(points, active.rows()), active.y(), Loss::kMargin);
-          },
-          [&] { return context.random.signs(point, active.rows()); },
+    const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
+      return common::spsa_gradient(
+          loss,
+          [&] { return context.random.signs(point, rows); },
           point,
           delta_,
           pairs_,
           threat.lower,
           threat.upper);
+    };
+    const auto step = [&](const Tensor& gradient) {
       mean = kBeta1 * mean + (1 - kBeta1) * gradient;
       square = kBeta2 * square + (1 - kBeta2) * gradient.square();
       beta1_power *= kBeta1;
       beta2_power *= kBeta2;
-      const Tensor step =
-          rate * (mean / (1 - beta1_power)) / ((square / (1 - beta2_power)).sqrt() + 1e-8);
-      // A sample that fools the model stays where it is. Under a batch-coupled target it remains
-      // part of every query, and moves again should the others' moves undo its success.
-      const Tensor moved = project(point + step, active.x(), threat);
-      point = at::where(common::per_row(fooled, point), point, moved);
-
-      fooled = best.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-      active.drop(fooled, {&point, &mean, &square, &fooled});
-      if (active.empty() || fooled.all().item<bool>()) break;
-    }
-    return best.points();
+      return rate * (mean / (1 - beta1_power)) / ((square / (1 - beta2_power)).sqrt() + 1e-8);
+    };
+    return common::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
   }
 
   std::int64_t steps_;

@@ -271,12 +271,12 @@ class AdaptiveSolve {
   }
 
   void attempt() {
-    // Methods whose last stage is not f at the end of the step get it when, and only if, it is
-    // needed.
     Sizes sizes = is_replaying() ? replayed_sizes() : proposed_sizes();
     check_limits(sizes);
     if (!any(running_)) return;
     if (is_per_sample_ && !is_replaying()) sizes = proposed_sizes();  // failed lanes stand still
+    // Methods whose last stage is not f at the end of the step get it when, and only if, it is
+    // needed.
     if (f_.empty()) f_ = stepper_.evaluate(t_, y_);
 
     const std::size_t lanes = lanes_.size();

@@ -65,6 +65,15 @@ bool Session::is_replaying() const {
   return options_.is_adaptive && options_.controller == ControllerKind::kReplay;
 }
 
+bool Session::can_be_recorded() const {
+  if (options_.gradient != GradientMode::kDirect || options_.time_limit ||
+      method_->traits().is_implicit) {
+    return false;
+  }
+  // Schedules of single samples are tensors that come from the host.
+  return !options_.is_adaptive || (is_replaying() && options_.control == Control::kBatch);
+}
+
 void Session::record_schedules() {
   is_recording_ = true;
   book_.clear();

@@ -49,6 +49,11 @@ class Session final : public OdeContext {
   /// True when solves follow recorded schedules: controller: replay.
   bool is_replaying() const;
 
+  /// True when forward and backward passes through the solves never look at what they compute, so
+  /// that the device operations of one stand for those of all: explicit methods with fixed steps,
+  /// and whole batches that replay a schedule; with back-propagation through the steps.
+  bool can_be_recorded() const;
+
   /// Record the steps of the solves from now on: under controller: replay they choose them
   /// themselves, by the controller i, until the book is handed over with set_schedules().
   void record_schedules();

@@ -9,26 +9,22 @@
 //
 // K is one kernel, 3x3 at stride 1 and 4x4 at stride 2, padding 1; convT is the adjoint of conv, so
 // the linear part is skew-symmetric. N are group normalisations with min(8, C) groups, a is leaky
-// ReLU, g the damping, 0 in the paper. The block's output is y(1).
+// ReLU, g the damping, 0 in the paper. The block's output is y(1): H' = H at stride 1 and
+// floor(H / 2) at stride 2.
 
-#include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include <torch/nn/init.h>
-#include <torch/nn/module.h>
 #include <torch/nn/modules/normalization.h>
 #include <torch/types.h>
 
+#include "ode_block.hpp"
+#include "ode_state.hpp"
 #include "skew_convolution.hpp"
-#include "unmask/errors.hpp"
 #include "unmask/params.hpp"
-#include "unmask/vector_field.hpp"
 
 namespace unmask::plugins {
 
@@ -52,120 +48,62 @@ inline SkewOptions read_skew(const Params& params) {
   return {.damping = params.get_real("damping"), .slope = params.get_real("slope")};
 }
 
-/// Groups of a normalisation over `channels`: 8, or one per channel below that.
-/// @throws ParamError when 8 groups do not divide the channels
-inline std::int64_t group_count(std::int64_t channels) {
-  const std::int64_t groups = std::min<std::int64_t>(8, channels);
-  if (channels % groups != 0) {
-    throw ParamError("a stabilised ODE block of " + std::to_string(channels) +
-                     " channels cannot be normalised in 8 groups; use fewer than 8 channels or a "
-                     "multiple of 8");
-  }
-  return groups;
-}
-
-/// The parameters of a block's field, under the names of the reference.
-class SkewFunctionImpl final : public torch::nn::Module {
+/// A block's function, its parameters under the names of the reference: ode_block<SkewFunction>(
+/// name of the solve, in, out, stride, options).
+class SkewFunction final : public OdeFunction {
  public:
-  SkewFunctionImpl(std::int64_t in, std::int64_t out, std::int64_t stride)
-      : norm1_1(torch::nn::GroupNormOptions(group_count(out), out)),
-        norm1_2(torch::nn::GroupNormOptions(group_count(in), in)),
-        norm2_1(torch::nn::GroupNormOptions(group_count(out), out)),
-        norm2_2(torch::nn::GroupNormOptions(group_count(in), in)) {
+  SkewFunction(std::int64_t in, std::int64_t out, std::int64_t stride, const SkewOptions& options)
+      : out_(out), stride_(stride), options_(options) {
     const std::int64_t size = stride == 1 ? 3 : 4;
-    kernel = register_parameter("kernel", torch::empty({out, in, size, size}));
+    kernel_ = register_parameter("kernel", torch::empty({out, in, size, size}));
     // Uniform in +-1/sqrt(in size^2), as LibTorch initialises a convolution.
-    torch::nn::init::kaiming_uniform_(kernel, std::sqrt(5.0));
-    register_module("norm1_1", norm1_1);
-    register_module("norm1_2", norm1_2);
-    register_module("norm2_1", norm2_1);
-    register_module("norm2_2", norm2_2);
+    torch::nn::init::kaiming_uniform_(kernel_, std::sqrt(5.0));
+    norm1_1_ = register_module("norm1_1", group_norm(out));
+    norm1_2_ = register_module("norm1_2", group_norm(in));
+    norm2_1_ = register_module("norm2_1", group_norm(out));
+    norm2_2_ = register_module("norm2_2", group_norm(in));
   }
 
-  Tensor kernel;  ///< [C_out, C_in, k, k]
-  torch::nn::GroupNorm norm1_1;
-  torch::nn::GroupNorm norm1_2;
-  torch::nn::GroupNorm norm2_1;
-  torch::nn::GroupNorm norm2_2;
-};
-
-/// The field of one solve. What depends on the parameters alone is computed here, once.
-class SkewField final : public VectorField {
- public:
-  /// @param input  the block's input, [B, C_in, H, W]
-  SkewField(std::shared_ptr<SkewFunctionImpl> function,
-            std::int64_t stride,
-            const SkewOptions& options,
-            const Tensor& input)
-      : function_(std::move(function)),
-        options_(options),
-        forward_(function_->kernel, {stride, input.sizes().vec()}),
-        minus_(function_->kernel.neg(), {stride, input.sizes().vec()}) {}
-
-  /// In place only on results of convolutions, which those do not keep for the backward pass.
-  State evaluate(const Scalar& /*t*/, const State& state) override {
-    const Tensor y = function_->norm1_1->forward(state[0]);
-    const Tensor z = function_->norm1_2->forward(state[1]);
-    Tensor dy = forward_.forward(z);
-    Tensor dz = minus_.adjoint(y);
-    if (options_.damping != 0) {
-      dy.sub_(y, options_.damping);
-      dz.sub_(z, options_.damping);
-    }
-    at::leaky_relu_(dy, options_.slope);
-    at::leaky_relu_(dz, options_.slope);
-    return {function_->norm2_1->forward(dy), function_->norm2_2->forward(dz)};
+  State start(const Tensor& x) const override {
+    if (stride_ == 1) return {repeat_channels(x, out_), x};
+    const Tensor half = x.slice(2, 0, x.size(2) / 2 * 2, 2).slice(3, 0, x.size(3) / 2 * 2, 2);
+    return {repeat_channels(half, out_), x};
   }
 
-  bool is_autonomous() const override { return true; }
-
- private:
-  std::shared_ptr<SkewFunctionImpl> function_;
-  SkewOptions options_;
-  SkewConvolution forward_;
-  SkewConvolution minus_;  ///< of the negated kernel: the minus sign of the second equation
-};
-
-/// The block: [B, C_in, H, W] -> [B, C_out, H', W'], H' = H at stride 1 and floor(H / 2) at
-/// stride 2.
-class SkewBlockImpl final : public torch::nn::Module {
- public:
-  /// @param name  of its solve
-  SkewBlockImpl(std::string name,
-                std::int64_t in,
-                std::int64_t out,
-                std::int64_t stride,
-                const SkewOptions& options)
-      : name_(std::move(name)),
-        out_(out),
-        stride_(stride),
-        options_(options),
-        function_(register_module("odefunc", std::make_shared<SkewFunctionImpl>(in, out, stride))) {
-  }
-
-  Tensor forward(const Tensor& x, OdeContext& ode) {
-    const auto field = std::make_shared<SkewField>(function_, stride_, options_, x);
-    return ode.integrate(name_, field, {start(x), x}, 0, 1)[0];
+  std::shared_ptr<VectorField> field(const Tensor& x) override {
+    const SkewShape shape{stride_, x.sizes().vec()};
+    // The negated kernel is the minus sign of the second equation. In place only on results of
+    // convolutions, which those do not keep for the backward pass.
+    return autonomous_field([forward = SkewConvolution(kernel_, shape),
+                             minus = SkewConvolution(kernel_.neg(), shape),
+                             norm1_1 = norm1_1_,
+                             norm1_2 = norm1_2_,
+                             norm2_1 = norm2_1_,
+                             norm2_2 = norm2_2_,
+                             options = options_](const State& state) mutable {
+      const Tensor y = norm1_1->forward(state[0]);
+      const Tensor z = norm1_2->forward(state[1]);
+      Tensor dy = forward.forward(z);
+      Tensor dz = minus.adjoint(y);
+      if (options.damping != 0) {
+        dy.sub_(y, options.damping);
+        dz.sub_(z, options.damping);
+      }
+      at::leaky_relu_(dy, options.slope);
+      at::leaky_relu_(dz, options.slope);
+      return State{norm2_1->forward(dy), norm2_2->forward(dz)};
+    });
   }
 
  private:
-  /// Output channel i starts as input channel i mod C_in.
-  Tensor start(const Tensor& x) const {
-    Tensor image = x;
-    if (stride_ == 2) {
-      image = x.slice(2, 0, x.size(2) / 2 * 2, 2).slice(3, 0, x.size(3) / 2 * 2, 2);
-    }
-    const std::int64_t in = x.size(1);
-    std::vector<Tensor> parts(static_cast<std::size_t>(out_ / in), image);
-    if (out_ % in != 0) parts.push_back(image.narrow(1, 0, out_ % in));
-    return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
-  }
-
-  std::string name_;
   std::int64_t out_;
   std::int64_t stride_;
   SkewOptions options_;
-  std::shared_ptr<SkewFunctionImpl> function_;
+  Tensor kernel_;  ///< [C_out, C_in, k, k]
+  torch::nn::GroupNorm norm1_1_{nullptr};
+  torch::nn::GroupNorm norm1_2_{nullptr};
+  torch::nn::GroupNorm norm2_1_{nullptr};
+  torch::nn::GroupNorm norm2_2_{nullptr};
 };
 
 }  // namespace unmask::plugins

@@ -11,15 +11,12 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <utility>
 
 #include <torch/nn/init.h>
-#include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include "ode_block.hpp"
 #include "skew_block.hpp"
-#include "unmask/vector_field.hpp"
 
 namespace unmask::plugins {
 
@@ -27,85 +24,52 @@ namespace unmask::plugins {
 /// show that in the ninth digit.
 constexpr double kInitialLogit = 0.1F;
 
-/// The parameters of the classifier's field, under the names of the reference.
-class SkewClassifierFunctionImpl final : public torch::nn::Module {
+/// The classifier's function, its parameters under the names of the reference:
+/// ode_block<SkewClassifier>(name of the solve, features, classes, options).
+class SkewClassifier final : public OdeFunction {
  public:
-  SkewClassifierFunctionImpl(std::int64_t features, std::int64_t classes) {
-    weight = register_parameter("weight", torch::empty({features, classes}));
-    bias = register_parameter("bias", torch::empty({features + classes}));
+  SkewClassifier(std::int64_t features, std::int64_t classes, const SkewOptions& options)
+      : features_(features), classes_(classes), options_(options) {
+    weight_ = register_parameter("weight", torch::empty({features, classes}));
+    bias_ = register_parameter("bias", torch::empty({features + classes}));
     // LibTorch's rule for a linear layer that maps `classes` to `features`: everything is uniform
-    // in
-    // +-1/sqrt(classes).
+    // in +-1/sqrt(classes).
     const double bound = 1 / std::sqrt(static_cast<double>(classes));
-    torch::nn::init::kaiming_uniform_(weight, std::sqrt(5.0));
-    torch::nn::init::uniform_(bias, -bound, bound);
+    torch::nn::init::kaiming_uniform_(weight_, std::sqrt(5.0));
+    torch::nn::init::uniform_(bias_, -bound, bound);
   }
 
-  Tensor weight;  ///< [D, K]
-  Tensor bias;    ///< [D + K]: b1, then b2
-};
-
-/// The field of one solve.
-class SkewClassifierField final : public VectorField {
- public:
-  SkewClassifierField(const SkewClassifierFunctionImpl& function, const SkewOptions& options)
-      : options_(options),
-        features_(function.weight.size(0)),
-        classes_(function.weight.size(1)),
-        weight_(function.weight),
-        transposed_(function.weight.t().neg()),
-        bias_y_(function.bias.narrow(0, 0, features_)),
-        bias_z_(function.bias.narrow(0, features_, classes_)) {}
-
-  State evaluate(const Scalar& /*t*/, const State& state) override {
-    const Tensor active = at::leaky_relu(state[0], options_.slope);
-    const Tensor dy = at::linear(active.narrow(1, features_, classes_), weight_, bias_y_);
-    const Tensor dz = at::linear(active.narrow(1, 0, features_), transposed_, bias_z_);
-    Tensor result = at::cat({dy, dz}, 1);
-    if (options_.damping != 0) result.sub_(state[0], options_.damping);
-    return {result};
+  State start(const Tensor& features) const override {
+    const Tensor logits = at::full({features.size(0), classes_}, kInitialLogit, features.options());
+    return {at::cat({features, logits}, 1)};
   }
 
-  bool is_autonomous() const override { return true; }
+  std::shared_ptr<VectorField> field(const Tensor& /*features*/) override {
+    return autonomous_field([features = features_,
+                             classes = classes_,
+                             damping = options_.damping,
+                             slope = options_.slope,
+                             weight = weight_,
+                             transposed = weight_.t().neg(),
+                             bias_y = bias_.narrow(0, 0, features_),
+                             bias_z = bias_.narrow(0, features_, classes_)](const State& state) {
+      const Tensor active = at::leaky_relu(state[0], slope);
+      const Tensor dy = at::linear(active.narrow(1, features, classes), weight, bias_y);
+      const Tensor dz = at::linear(active.narrow(1, 0, features), transposed, bias_z);
+      Tensor slopes = at::cat({dy, dz}, 1);
+      if (damping != 0) slopes.sub_(state[0], damping);
+      return State{slopes};
+    });
+  }
+
+  Tensor result(const State& end) const override { return end[0].narrow(1, features_, classes_); }
 
  private:
-  SkewOptions options_;
-  std::int64_t features_;
-  std::int64_t classes_;
-  Tensor weight_;
-  Tensor transposed_;
-  Tensor bias_y_;
-  Tensor bias_z_;
-};
-
-/// [B, D] -> [B, K].
-class SkewClassifierImpl final : public torch::nn::Module {
- public:
-  /// @param name  of its solve
-  SkewClassifierImpl(std::string name,
-                     std::int64_t features,
-                     std::int64_t classes,
-                     const SkewOptions& options)
-      : name_(std::move(name)),
-        features_(features),
-        classes_(classes),
-        options_(options),
-        function_(register_module(
-            "odefunc", std::make_shared<SkewClassifierFunctionImpl>(features, classes))) {}
-
-  Tensor forward(const Tensor& features, OdeContext& ode) {
-    const auto field = std::make_shared<SkewClassifierField>(*function_, options_);
-    const Tensor start = at::full({features.size(0), classes_}, kInitialLogit, features.options());
-    const Tensor end = ode.integrate(name_, field, {at::cat({features, start}, 1)}, 0, 1)[0];
-    return end.narrow(1, features_, classes_);
-  }
-
- private:
-  std::string name_;
   std::int64_t features_;
   std::int64_t classes_;
   SkewOptions options_;
-  std::shared_ptr<SkewClassifierFunctionImpl> function_;
+  Tensor weight_;  ///< [D, K]
+  Tensor bias_;    ///< [D + K]: b1, then b2
 };
 
 }  // namespace unmask::plugins

@@ -2,8 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/basic_block.hpp"
-#include "../../common/stage_widths.hpp"
+#include "../../common/param_tables.hpp"
+#include "../../common/pixel_normalisation.hpp"
+#include "../../common/residual_stages.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -12,34 +13,31 @@ namespace {
 class ResNetImpl final : public torch::nn::Module {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "residual network of basic blocks, 3x3 stem; no ODE",
-            .source = "He, Zhang, Ren, Sun 2016 (CVPR), section 4.2",
-            .params = plugins::stage_params(),
-            .capabilities = {}};
+    return {
+        .version = "1.1",
+        .summary = "residual network of basic or bottleneck blocks, 3x3 stem; no ODE",
+        .source = "[He16]",
+        .params = plugins::joined({plugins::residual_params(), plugins::normalisation_params()}),
+        .capabilities = {}};
   }
 
-  ResNetImpl(const Params& params, const ModelContext& context) {
-    const std::vector<plugins::Stage> stages = plugins::read_stages(params);
-    const std::int64_t channels = params.get_integer("channels");
-    conv1_ = register_module("conv1", plugins::plain_conv(context.channels, channels, 3, 1));
-    bn1_ = register_module("bn1", torch::nn::BatchNorm2d(channels));
-    blocks_ = plugins::add_residual_stages(*this, channels, stages);
-    linear_ =
-        register_module("linear", torch::nn::Linear(stages.back().width, context.num_classes));
-  }
+  ResNetImpl(const Params& params, const ModelContext& context)
+      : normalise_(params, context),
+        channels_(params.get_integer("channels")),
+        conv1_(register_module("conv1", plugins::plain_conv(context.channels, channels_, 3, 1))),
+        bn1_(register_module("bn1", torch::nn::BatchNorm2d(channels_))),
+        stages_(*this, channels_, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& /*ode*/) {
-    Tensor y = bn1_(conv1_(x)).relu_();
-    for (const auto& block : blocks_) y = block->forward(y);
-    return linear_(plugins::global_mean(y));
+    return stages_.forward(bn1_(conv1_(normalise_(x))).relu_());
   }
 
  private:
-  torch::nn::Conv2d conv1_{nullptr};
-  torch::nn::BatchNorm2d bn1_{nullptr};
-  std::vector<std::shared_ptr<plugins::BasicBlockImpl>> blocks_;
-  torch::nn::Linear linear_{nullptr};
+  plugins::PixelNormalisation normalise_;
+  std::int64_t channels_;
+  torch::nn::Conv2d conv1_;
+  torch::nn::BatchNorm2d bn1_;
+  plugins::ResidualStages stages_;
 };
 
 }  // namespace

@@ -3,9 +3,10 @@
 
 #include <torch/nn.h>
 
-#include "../../common/basic_block.hpp"
+#include "../../common/param_tables.hpp"
+#include "../../common/pixel_normalisation.hpp"
+#include "../../common/residual_stages.hpp"
 #include "../../common/skew_block.hpp"
-#include "../../common/stage_widths.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -14,37 +15,33 @@ namespace {
 class SoResNetImpl final : public torch::nn::Module {
  public:
   static PluginInfo info() {
-    std::vector<ParamSpec> params = plugins::stage_params();
-    for (ParamSpec& spec : plugins::skew_params()) params.push_back(std::move(spec));
-    return {.version = "1.0",
-            .summary = "residual network whose first layer is a stabilised ODE block",
-            .source = "Huang, Yu, Zhang, Ma, Yao 2021 (MSML, PMLR 145), arXiv 2009.13145: SOBlock",
-            .params = std::move(params),
-            .capabilities = {"ode"}};
+    return {
+        .version = "1.1",
+        .summary = "residual network whose first layer is a stabilised ODE block",
+        .source = "[Huang21], SOBlock",
+        .params = plugins::joined(
+            {plugins::residual_params(), plugins::skew_params(), plugins::normalisation_params()}),
+        .capabilities = {"ode"}};
   }
 
-  SoResNetImpl(const Params& params, const ModelContext& context) {
-    const std::vector<plugins::Stage> stages = plugins::read_stages(params);
-    const std::int64_t channels = params.get_integer("channels");
-    conv1_ =
-        register_module("conv1",
-                        std::make_shared<plugins::SkewBlockImpl>(
-                            "conv1", context.channels, channels, 1, plugins::read_skew(params)));
-    blocks_ = plugins::add_residual_stages(*this, channels, stages);
-    linear_ =
-        register_module("linear", torch::nn::Linear(stages.back().width, context.num_classes));
-  }
+  SoResNetImpl(const Params& params, const ModelContext& context)
+      : normalise_(params, context),
+        channels_(params.get_integer("channels")),
+        conv1_(register_module(
+            "conv1",
+            plugins::ode_block<plugins::SkewFunction>(
+                "conv1", context.channels, channels_, 1, plugins::read_skew(params)))),
+        stages_(*this, channels_, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
-    Tensor y = conv1_->forward(x, ode);
-    for (const auto& block : blocks_) y = block->forward(y);
-    return linear_(plugins::global_mean(y));
+    return stages_.forward(conv1_->forward(normalise_(x), ode));
   }
 
  private:
-  std::shared_ptr<plugins::SkewBlockImpl> conv1_;
-  std::vector<std::shared_ptr<plugins::BasicBlockImpl>> blocks_;
-  torch::nn::Linear linear_{nullptr};
+  plugins::PixelNormalisation normalise_;
+  std::int64_t channels_;
+  std::shared_ptr<plugins::OdeBlockImpl> conv1_;
+  plugins::ResidualStages stages_;
 };
 
 }  // namespace

@@ -1,7 +1,11 @@
 // SONet: every layer is a stabilised ODE, the stem, the stages and the classifier.
 
+#include <algorithm>
+
 #include <torch/nn.h>
 
+#include "../../common/param_tables.hpp"
+#include "../../common/pixel_normalisation.hpp"
 #include "../../common/skew_block.hpp"
 #include "../../common/skew_classifier.hpp"
 #include "../../common/stage_widths.hpp"
@@ -10,48 +14,48 @@
 namespace unmask {
 namespace {
 
+using plugins::ode_block;
+using plugins::SkewClassifier;
+using plugins::SkewFunction;
+
 class SoNetImpl final : public torch::nn::Module {
  public:
   static PluginInfo info() {
-    std::vector<ParamSpec> params = plugins::stage_params();
-    for (ParamSpec& spec : plugins::skew_params()) params.push_back(std::move(spec));
-    return {.version = "1.0",
+    return {.version = "1.1",
             .summary = "SONet: stem, stages and classifier are stabilised ODEs",
-            .source = "Huang, Yu, Zhang, Ma, Yao 2021 (MSML, PMLR 145), arXiv 2009.13145",
-            .params = std::move(params),
+            .source = "[Huang21]",
+            .params = plugins::joined(
+                {plugins::stage_params(), plugins::skew_params(), plugins::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 
-  SoNetImpl(const Params& params, const ModelContext& context) {
+  SoNetImpl(const Params& params, const ModelContext& context) : normalise_(params, context) {
     const std::vector<plugins::Stage> stages = plugins::read_stages(params);
     const plugins::SkewOptions options = plugins::read_skew(params);
     check_image(stages, context);
     std::int64_t width = params.get_integer("channels");
     blocks_.push_back(register_module(
-        "conv1",
-        std::make_shared<plugins::SkewBlockImpl>("conv1", context.channels, width, 1, options)));
+        "conv1", ode_block<SkewFunction>("conv1", context.channels, width, 1, options)));
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const std::string layer_name = "layer" + std::to_string(i + 1);
       torch::nn::ModuleList layer;
       for (std::int64_t j = 0; j < stages[i].blocks; ++j) {
-        blocks_.push_back(
-            std::make_shared<plugins::SkewBlockImpl>(layer_name + "." + std::to_string(j),
-                                                     width,
-                                                     stages[i].width,
-                                                     j == 0 ? stages[i].stride : 1,
-                                                     options));
+        blocks_.push_back(ode_block<SkewFunction>(layer_name + "." + std::to_string(j),
+                                                  width,
+                                                  stages[i].width,
+                                                  j == 0 ? stages[i].stride : 1,
+                                                  options));
         layer->push_back(blocks_.back());
         width = stages[i].width;
       }
       register_module(layer_name, layer);
     }
-    linear_ = register_module("linear",
-                              std::make_shared<plugins::SkewClassifierImpl>(
-                                  "linear", width, context.num_classes, options));
+    linear_ = register_module(
+        "linear", ode_block<SkewClassifier>("linear", width, context.num_classes, options));
   }
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
-    Tensor y = x;
+    Tensor y = normalise_(x);
     for (const auto& block : blocks_) y = block->forward(y, ode);
     return linear_->forward(y.mean({2, 3}), ode);
   }
@@ -68,8 +72,9 @@ class SoNetImpl final : public torch::nn::Module {
     }
   }
 
-  std::vector<std::shared_ptr<plugins::SkewBlockImpl>> blocks_;
-  std::shared_ptr<plugins::SkewClassifierImpl> linear_;
+  plugins::PixelNormalisation normalise_;
+  std::vector<std::shared_ptr<plugins::OdeBlockImpl>> blocks_;
+  std::shared_ptr<plugins::OdeBlockImpl> linear_;
 };
 
 }  // namespace

@@ -25,13 +25,14 @@ class RecordingContext final : public OdeContext {
     names.emplace_back(name);
     State y = y0;
     for (int step = 0; step < 2; ++step) {
-      const State slope = field->evaluate(Scalar{.value = t0, .tensor = {}}, y);
+      const State slope = field->evaluate(Scalar{.value = t0 + shift, .tensor = {}}, y);
       for (std::size_t i = 0; i < y.size(); ++i) y[i] = y[i] + slope[i] * ((t1 - t0) / 2);
     }
     return y;
   }
 
   std::vector<std::string> names;
+  double shift = 0;  ///< of the time that fields see
 };
 
 }  // namespace unmask::test

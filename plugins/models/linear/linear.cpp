@@ -1,0 +1,37 @@
+// A linear classifier: every attack can be checked against a closed form.
+
+#include <torch/nn.h>
+
+#include "../../common/pixel_normalisation.hpp"
+#include "unmask/module_model.hpp"
+
+namespace unmask {
+namespace {
+
+class LinearImpl final : public torch::nn::Module {
+ public:
+  static PluginInfo info() {
+    return {.version = "1.0",
+            .summary = "one linear layer on all pixels; no ODE",
+            .source = "multinomial logistic regression",
+            .params = plugins::normalisation_params(),
+            .capabilities = {}};
+  }
+
+  LinearImpl(const Params& params, const ModelContext& context)
+      : normalise_(params, context),
+        linear_(register_module("linear",
+                                torch::nn::Linear(context.channels * context.height * context.width,
+                                                  context.num_classes))) {}
+
+  Tensor forward(const Tensor& x, OdeContext& /*ode*/) { return linear_(normalise_(x).flatten(1)); }
+
+ private:
+  plugins::PixelNormalisation normalise_;
+  torch::nn::Linear linear_;
+};
+
+}  // namespace
+}  // namespace unmask
+
+UNMASK_PLUGIN(unmask::ModuleModel<unmask::LinearImpl>)

@@ -1,11 +1,13 @@
 #include "engine/data.hpp"
 
+#include <algorithm>
 #include <numeric>
+#include <set>
 
 #include <torch/types.h>
 
 #include "unmask/errors.hpp"
-#include "unmask/random.hpp"
+#include "unmask/images.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -18,15 +20,8 @@ Tensor index_tensor(const std::vector<std::int64_t>& samples) {
   return torch::tensor(samples, torch::kLong);
 }
 
-// A number in [0, n) from 64 random bits; the bias of the multiplication is below n / 2^32.
-std::int64_t below(std::uint64_t bits, std::int64_t n) {
-  return static_cast<std::int64_t>(((bits >> 32) * static_cast<std::uint64_t>(n)) >> 32);
-}
-
-}  // namespace
-
-LoadedSplit load_split(Dataset& dataset, Split split, std::int64_t limit) {
-  const DatasetInfo info = dataset.describe();
+// The samples as the data set gives them, held to what it says of itself.
+LoadedSplit load_checked(Dataset& dataset, const DatasetInfo& info, Split split) {
   const Samples samples = dataset.load(split);
   const std::int64_t promised = split == Split::kTrain ? info.train_count : info.test_count;
   const auto require = [&](bool condition, const std::string& rule) {
@@ -55,9 +50,103 @@ LoadedSplit load_split(Dataset& dataset, Split split, std::int64_t limit) {
       require(inside, "a pixel is outside of [0, 1]");
     }
   }
-  const std::int64_t count = limit > 0 ? std::min(limit, promised) : promised;
-  return {samples.images.narrow(0, 0, count).contiguous(),
-          samples.labels.narrow(0, 0, count).contiguous()};
+  return {samples.images, samples.labels};
+}
+
+std::int64_t limit_of(const DataOptions& options, Split split) {
+  return split == Split::kTrain ? options.train_limit : options.test_limit;
+}
+
+std::int64_t limited(std::int64_t count, std::int64_t limit) {
+  return limit > 0 ? std::min(limit, count) : count;
+}
+
+// Only samples of the kept classes, labelled by the place of their class in the list.
+LoadedSplit keep_classes(const LoadedSplit& split,
+                         const std::vector<std::int64_t>& classes,
+                         std::int64_t num_classes) {
+  Tensor place = at::full({num_classes}, -1, at::kLong);
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    place[classes[i]] = static_cast<std::int64_t>(i);
+  }
+  const Tensor labels = place.index_select(0, split.labels);
+  const Tensor kept = labels.ge(0).nonzero().view(-1);
+  return {split.images.index_select(0, kept), labels.index_select(0, kept)};
+}
+
+}  // namespace
+
+DataOptions DataOptions::from(const Params& params) {
+  DataOptions options;
+  options.classes = params.get_integers("classes");
+  options.train_limit = params.get_integer("train_limit");
+  options.test_limit = params.get_integer("test_limit");
+  options.channels = params.get_integer("channels");
+  options.resize = params.get_integer("resize");
+  if (options.channels == 2) {
+    throw ParamError("parameter \"channels\" = 2: must be 0 (as they are), 1 or 3");
+  }
+  const std::set<std::int64_t> distinct(options.classes.begin(), options.classes.end());
+  if (distinct.size() != options.classes.size() || options.classes.size() == 1) {
+    throw ParamError("parameter \"classes\" = " + to_text(options.classes) +
+                     ": must name at least two classes, each once");
+  }
+  return options;
+}
+
+DatasetInfo describe(Dataset& dataset, const DataOptions& options) {
+  DatasetInfo info = dataset.describe();
+  if (!options.classes.empty()) {
+    std::vector<std::string> names;
+    for (const std::int64_t label : options.classes) {
+      if (label >= info.num_classes) {
+        throw ParamError("parameter \"classes\" = " + to_text(options.classes) +
+                         ": there is no class " + std::to_string(label) +
+                         ", the data set has 0 to " + std::to_string(info.num_classes - 1));
+      }
+      names.push_back(info.class_names.at(static_cast<std::size_t>(label)));
+    }
+    info.num_classes = static_cast<std::int64_t>(options.classes.size());
+    info.class_names = std::move(names);
+  }
+  info.train_count = limited(info.train_count, options.train_limit);
+  info.test_count = limited(info.test_count, options.test_limit);
+  if (options.channels > 0 && options.channels != info.channels) {
+    if (info.channels != 4 - options.channels) {  // 1 from 3, 3 from 1
+      throw ParamError("parameter \"channels\" = " + std::to_string(options.channels) +
+                       ": the images have " + std::to_string(info.channels) +
+                       " channels; 1 can become 3 and 3 can become 1");
+    }
+    info.channels = options.channels;
+  }
+  if (options.resize > 0) info.height = info.width = options.resize;
+  return info;
+}
+
+LoadedSplit load_split(Dataset& dataset, Split split, const DataOptions& options) {
+  const DatasetInfo original = dataset.describe();
+  const DatasetInfo wanted = describe(dataset, options);
+  LoadedSplit samples = load_checked(dataset, original, split);
+  if (!options.classes.empty()) {
+    const bool was_empty = samples.size() == 0;
+    samples = keep_classes(samples, options.classes, original.num_classes);
+    if (samples.size() == 0 && !was_empty) {
+      throw DataError("parameter \"classes\" = " + to_text(options.classes) +
+                      " leaves no sample of the " + name_of(split) + " split");
+    }
+  }
+  const std::int64_t count = limited(samples.size(), limit_of(options, split));
+  samples.images = samples.images.narrow(0, 0, count);
+  samples.images = with_channels(samples.images, wanted.channels);
+  samples.images = resize_images(samples.images, wanted.height, wanted.width).contiguous();
+  samples.labels = samples.labels.narrow(0, 0, count).contiguous();
+  return samples;
+}
+
+std::int64_t sample_count(Dataset& dataset, Split split, const DataOptions& options) {
+  if (!options.classes.empty()) return load_split(dataset, split, options).size();
+  const DatasetInfo info = describe(dataset, options);
+  return split == Split::kTrain ? info.train_count : info.test_count;
 }
 
 Tensor gather_images(const LoadedSplit& split,
@@ -69,41 +158,6 @@ Tensor gather_images(const LoadedSplit& split,
 
 Tensor gather_labels(const LoadedSplit& split, const std::vector<std::int64_t>& samples) {
   return split.labels.index_select(0, index_tensor(samples));
-}
-
-std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::int64_t i = n - 1; i > 0; --i) {
-    const std::uint64_t bits = derive_seed(seed, "order", static_cast<std::uint64_t>(i));
-    std::swap(order[static_cast<std::size_t>(i)],
-              order[static_cast<std::size_t>(below(bits, i + 1))]);
-  }
-  return order;
-}
-
-Tensor augment(const Tensor& images,
-               const std::vector<std::int64_t>& samples,
-               std::int64_t padding,
-               bool flip,
-               std::uint64_t seed) {
-  if (padding == 0 && !flip) return images;
-  const std::int64_t height = images.size(2);
-  const std::int64_t width = images.size(3);
-  const Tensor padded =
-      padding > 0 ? at::constant_pad_nd(images, {padding, padding, padding, padding}) : images;
-  std::vector<Tensor> views;
-  views.reserve(samples.size());
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const auto id = static_cast<std::uint64_t>(samples[i]);
-    const std::int64_t top = below(derive_seed(seed, "top", id), 2 * padding + 1);
-    const std::int64_t left = below(derive_seed(seed, "left", id), 2 * padding + 1);
-    Tensor view =
-        padded[static_cast<std::int64_t>(i)].narrow(1, top, height).narrow(2, left, width);
-    if (flip && (derive_seed(seed, "flip", id) & 1) == 1) view = view.flip({2});
-    views.push_back(view);
-  }
-  return at::stack(views);
 }
 
 }  // namespace unmask::engine

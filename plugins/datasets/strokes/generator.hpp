@@ -11,6 +11,7 @@
 #include <limits>
 #include <numbers>
 #include <span>
+#include <string_view>
 
 #include "unmask/random.hpp"
 
@@ -24,6 +25,9 @@ inline constexpr std::uint64_t kGamma = 0x9E3779B97F4A7C15ULL;
 inline std::uint64_t image_base(std::uint64_t seed, std::uint64_t index) {
   return mix64(((index + 1) * kGamma) ^ mix64((seed + 1) * kGamma));
 }
+
+inline constexpr std::size_t kMostDistractors = 3;
+inline constexpr std::uint64_t kMoreDistractors = 4096;  ///< their first draw
 
 /// The 24 random bits of draw k.
 inline std::uint64_t draw_bits(std::uint64_t base, std::uint64_t k) {
@@ -40,6 +44,76 @@ struct Sizes {
 /// @param size  20 or 28
 inline Sizes sizes_for(int size) {
   return size == 20 ? Sizes{5.0, 7.2, 1.8, 1.0, 1.8} : Sizes{7.0, 10.0, 2.5, 1.2, 2.4};
+}
+
+/// Ranges of the draws that decide how hard an image is. strokes.md has them as a table.
+struct Difficulty {
+  double rotation;  ///< radians, to both sides
+  double shift;     ///< part of Sizes::shift
+  double contrast_low, contrast_high;
+  bool has_random_polarity;  ///< else strokes are brighter than the background
+  double level_low, level_high;
+  double wave;  ///< largest amplitude of a wave
+  std::uint64_t distractors;
+  double distractor_amplitude;  ///< to both sides
+  double jitter;                ///< of a vertex, in glyph units, to both sides
+  double noise;                 ///< amplitude of the noise of a pixel
+};
+
+inline constexpr Difficulty kEasy = {.rotation = 0.25,
+                                     .shift = 0.7,
+                                     .contrast_low = 0.25,
+                                     .contrast_high = 0.45,
+                                     .has_random_polarity = false,
+                                     .level_low = 0.25,
+                                     .level_high = 0.45,
+                                     .wave = 0.04,
+                                     .distractors = 1,
+                                     .distractor_amplitude = 0.15,
+                                     .jitter = 0.08,
+                                     .noise = 0.05};
+inline constexpr Difficulty kStandard = {.rotation = 0.35,
+                                         .shift = 1.0,
+                                         .contrast_low = 0.18,
+                                         .contrast_high = 0.40,
+                                         .has_random_polarity = true,
+                                         .level_low = 0.35,
+                                         .level_high = 0.65,
+                                         .wave = 0.05,
+                                         .distractors = 1,
+                                         .distractor_amplitude = 0.25,
+                                         .jitter = 0.10,
+                                         .noise = 0.06};
+inline constexpr Difficulty kHard = {.rotation = 0.45,
+                                     .shift = 1.2,
+                                     .contrast_low = 0.14,
+                                     .contrast_high = 0.32,
+                                     .has_random_polarity = true,
+                                     .level_low = 0.30,
+                                     .level_high = 0.70,
+                                     .wave = 0.06,
+                                     .distractors = 2,
+                                     .distractor_amplitude = 0.28,
+                                     .jitter = 0.12,
+                                     .noise = 0.10};
+inline constexpr Difficulty kExtreme = {.rotation = 0.50,
+                                        .shift = 1.3,
+                                        .contrast_low = 0.12,
+                                        .contrast_high = 0.28,
+                                        .has_random_polarity = true,
+                                        .level_low = 0.25,
+                                        .level_high = 0.75,
+                                        .wave = 0.07,
+                                        .distractors = 3,
+                                        .distractor_amplitude = 0.28,
+                                        .jitter = 0.13,
+                                        .noise = 0.12};
+
+/// @param name  easy, standard, hard or extreme
+inline const Difficulty& difficulty_of(std::string_view name) {
+  if (name == "easy") return kEasy;
+  if (name == "hard") return kHard;
+  return name == "extreme" ? kExtreme : kStandard;
 }
 
 struct Vertex {
@@ -98,6 +172,7 @@ inline double coverage(double squared_distance, double width) {
 /// @param size    20 or 28
 /// @param pixels  size * size values, row by row
 inline void draw_image(int size,
+                       const Difficulty& difficulty,
                        std::uint64_t seed,
                        std::uint64_t index,
                        std::span<std::uint8_t> pixels) {
@@ -112,16 +187,17 @@ inline void draw_image(int size,
   const Sizes sizes = sizes_for(size);
   const double extent = size;
 
-  const double angle = range(0, -0.35, 0.35);
+  const double angle = range(0, -difficulty.rotation, difficulty.rotation);
   const double scale = range(1, sizes.scale_low, sizes.scale_high);
   const double aspect = 1 + range(2, -0.15, 0.15);
   const double shear = range(3, -0.25, 0.25);
-  const double centre_x = extent / 2 + range(4, -sizes.shift, sizes.shift);
-  const double centre_y = extent / 2 + range(5, -sizes.shift, sizes.shift);
+  const double shift = difficulty.shift * sizes.shift;
+  const double centre_x = extent / 2 + range(4, -shift, shift);
+  const double centre_y = extent / 2 + range(5, -shift, shift);
   const double width = range(6, sizes.width_low, sizes.width_high);
-  const double contrast = range(7, 0.18, 0.40);
-  const double polarity = unit(8) < 0.5 ? -1 : 1;
-  const double level = range(9, 0.35, 0.65);
+  const double contrast = range(7, difficulty.contrast_low, difficulty.contrast_high);
+  const double polarity = difficulty.has_random_polarity && unit(8) < 0.5 ? -1 : 1;
+  const double level = range(9, difficulty.level_low, difficulty.level_high);
   const double slope_x = range(10, -0.10, 0.10);
   const double slope_y = range(11, -0.10, 0.10);
 
@@ -135,19 +211,29 @@ inline void draw_image(int size,
     waves[w] = {2 * kPi * cycles * std::cos(direction) / extent,
                 2 * kPi * cycles * std::sin(direction) / extent,
                 range(14 + 4 * w, 0, 2 * kPi),
-                range(15 + 4 * w, 0, 0.05)};
+                range(15 + 4 * w, 0, difficulty.wave)};
   }
 
-  const double start_x = range(20, 2, extent - 2);
-  const double start_y = range(21, 2, extent - 2);
-  const double distractor_angle = range(22, 0, 2 * kPi);
-  const double distractor_length = range(23, 4, 9);
-  const double distractor_width = range(24, 1.0, 1.8);
-  const double distractor_amplitude = range(25, -0.25, 0.25);
-  const Segment distractor(start_x,
-                           start_y,
-                           start_x + distractor_length * std::cos(distractor_angle),
-                           start_y + distractor_length * std::sin(distractor_angle));
+  struct Distractor {
+    Segment segment;
+    double width, amplitude;
+  };
+  std::array<Distractor, kMostDistractors> distractors;
+  for (std::uint64_t d = 0; d < difficulty.distractors; ++d) {
+    // The first one has draws 20 to 25; the others lie behind those of the noise.
+    const std::uint64_t k = d == 0 ? 20 : kMoreDistractors + 6 * (d - 1);
+    const double start_x = range(k, 2, extent - 2);
+    const double start_y = range(k + 1, 2, extent - 2);
+    const double distractor_angle = range(k + 2, 0, 2 * kPi);
+    const double length = range(k + 3, 4, 9);
+    distractors.at(d) = {
+        Segment(start_x,
+                start_y,
+                start_x + length * std::cos(distractor_angle),
+                start_y + length * std::sin(distractor_angle)),
+        range(k + 4, 1.0, 1.8),
+        range(k + 5, -difficulty.distractor_amplitude, difficulty.distractor_amplitude)};
+  }
 
   constexpr std::size_t kMostVertices = 9;
   std::array<Segment, kMostVertices> segments;
@@ -158,8 +244,9 @@ inline void draw_image(int size,
   double last_y = 0;
   std::uint64_t q = 0;
   for (const Vertex& vertex : glyph(static_cast<int>(index % kClasses))) {
-    const double jittered_x = vertex.x / 100.0 + range(32 + 2 * q, -0.10, 0.10);
-    const double v = vertex.y / 100.0 + range(33 + 2 * q, -0.10, 0.10);
+    const double jittered_x =
+        vertex.x / 100.0 + range(32 + 2 * q, -difficulty.jitter, difficulty.jitter);
+    const double v = vertex.y / 100.0 + range(33 + 2 * q, -difficulty.jitter, difficulty.jitter);
     const double u = jittered_x * aspect + shear * v;
     const double x = centre_x + scale * (cosine * u - sine * v);
     const double y = centre_y + scale * (sine * u + cosine * v);
@@ -184,8 +271,12 @@ inline void draw_image(int size,
         nearest = std::min(nearest, segments[s].squared_distance(x, y));
       }
       value += polarity * contrast * coverage(nearest, width);
-      value += distractor_amplitude * coverage(distractor.squared_distance(x, y), distractor_width);
-      value += 0.06 * (unit(64 + 2 * pixel) + unit(65 + 2 * pixel) - 1);
+      for (std::uint64_t d = 0; d < difficulty.distractors; ++d) {
+        const Distractor& distractor = distractors[d];
+        value += distractor.amplitude *
+                 coverage(distractor.segment.squared_distance(x, y), distractor.width);
+      }
+      value += difficulty.noise * (unit(64 + 2 * pixel) + unit(65 + 2 * pixel) - 1);
       pixels[pixel] =
           static_cast<std::uint8_t>(std::floor(255 * std::clamp(value, 0.0, 1.0) + 0.5));
     }

@@ -25,6 +25,10 @@ class Strokes final : public Dataset {
                  .at_least(20)
                  .at_most(28)
                  .unit("pixels"),
+             choice("difficulty",
+                    {"easy", "standard", "hard", "extreme"},
+                    "ranges of contrast, noise, jitter, rotation and distractors")
+                 .by_default("standard"),
              integer("train_count", "training images")
                  .by_default(6000)
                  .at_least(1)
@@ -39,6 +43,7 @@ class Strokes final : public Dataset {
 
   explicit Strokes(const Params& params)
       : size_(static_cast<int>(params.get_integer("size"))),
+        difficulty_(params.get_text("difficulty")),
         train_count_(params.get_integer("train_count")),
         test_count_(params.get_integer("test_count")),
         train_seed_(params.get_integer("train_seed")),
@@ -67,7 +72,9 @@ class Strokes final : public Dataset {
     const auto line = [](const char* name, std::int64_t value) {
       return std::string(name) + "=" + std::to_string(value) + "\n";
     };
-    return sha256_hex("strokes\n" + line("generator", strokes::kGeneratorVersion) +
+    // Images of the standard kind have the hash that they had before there were others.
+    const std::string kind = difficulty_ == "standard" ? "" : "difficulty=" + difficulty_ + "\n";
+    return sha256_hex("strokes\n" + line("generator", strokes::kGeneratorVersion) + kind +
                       line("size", size_) + line("train_count", train_count_) +
                       line("test_count", test_count_) + line("train_seed", train_seed_) +
                       line("test_seed", test_seed_));
@@ -80,14 +87,16 @@ class Strokes final : public Dataset {
     const Tensor images = at::empty({count, 1, size_, size_}, at::kByte);
     const auto pixels = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
     std::uint8_t* out = images.data_ptr<std::uint8_t>();
+    const strokes::Difficulty& difficulty = strokes::difficulty_of(difficulty_);
     for (std::int64_t i = 0; i < count; ++i, out += pixels) {
-      strokes::draw_image(size_, seed, static_cast<std::uint64_t>(i), {out, pixels});
+      strokes::draw_image(size_, difficulty, seed, static_cast<std::uint64_t>(i), {out, pixels});
     }
     return {images, at::arange(count, at::kLong).remainder(strokes::kClasses)};
   }
 
  private:
   int size_;
+  std::string difficulty_;
   std::int64_t train_count_;
   std::int64_t test_count_;
   std::int64_t train_seed_;

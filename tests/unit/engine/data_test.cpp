@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
@@ -36,7 +37,7 @@ Tensor labels(std::int64_t n = 5) {
 std::string complaint_about(const Tensor& x, const Tensor& y) {
   FakeDataset dataset(x, y);
   try {
-    load_split(dataset, Split::kTest, 0);
+    load_split(dataset, Split::kTest, {});
   } catch (const DataError& error) {
     return error.what();
   }
@@ -46,9 +47,10 @@ std::string complaint_about(const Tensor& x, const Tensor& y) {
 TEST(LoadSplit, KeepsTheFirstSamples) {
   FakeDataset dataset(images(), labels());
 
-  EXPECT_EQ(load_split(dataset, Split::kTrain, 3).size(), 3);
-  EXPECT_EQ(load_split(dataset, Split::kTrain, 0).size(), 5);
-  EXPECT_EQ(load_split(dataset, Split::kTrain, 99).size(), 5);
+  EXPECT_EQ(load_split(dataset, Split::kTrain, {.train_limit = 3, .test_limit = 2}).size(), 3);
+  EXPECT_EQ(load_split(dataset, Split::kTest, {.train_limit = 3, .test_limit = 2}).size(), 2);
+  EXPECT_EQ(load_split(dataset, Split::kTrain, {}).size(), 5);
+  EXPECT_EQ(load_split(dataset, Split::kTrain, {.train_limit = 99}).size(), 5);
 }
 
 TEST(LoadSplit, RefusesWhatTheDataSetDidNotPromise) {
@@ -64,6 +66,114 @@ TEST(LoadSplit, RefusesWhatTheDataSetDidNotPromise) {
               HasSubstr("outside of [0, 1]"));
 }
 
+TEST(LoadSplit, LeavesEverythingAsItIsByDefault) {
+  FakeDataset dataset(images(), labels());
+
+  const LoadedSplit split = load_split(dataset, Split::kTrain, {});
+
+  EXPECT_TRUE(torch::equal(split.images, images()));
+  EXPECT_TRUE(torch::equal(split.labels, labels()));
+}
+
+TEST(ClassFilter, KeepsTheClassesAndRelabelsThemInTheGivenOrder) {
+  const Tensor x = torch::arange(5).to(torch::kByte).view({5, 1, 1, 1}).expand({5, 1, 2, 3});
+  FakeDataset dataset(x, torch::tensor({0, 3, 1, 3, 0}, torch::kLong));
+
+  const LoadedSplit split = load_split(dataset, Split::kTrain, {.classes = {3, 0}});
+
+  EXPECT_TRUE(torch::equal(split.labels, torch::tensor({1, 0, 0, 1}, torch::kLong)));
+  EXPECT_TRUE(torch::equal(split.images.select(1, 0).select(1, 0).select(1, 0),
+                           torch::tensor({0, 1, 3, 4}, torch::kInt).to(torch::kByte)));
+}
+
+TEST(ClassFilter, ComesBeforeTheLimit) {
+  FakeDataset dataset(images(), torch::tensor({0, 3, 1, 3, 0}, torch::kLong));
+
+  const LoadedSplit split = load_split(dataset, Split::kTest, {.classes = {1, 3}, .test_limit = 2});
+
+  EXPECT_TRUE(torch::equal(split.labels, torch::tensor({1, 0}, torch::kLong)));
+}
+
+TEST(ClassFilter, IsWhatModelsSee) {
+  FakeDataset dataset(images(), labels());
+
+  const DatasetInfo info = describe(dataset, {.classes = {3, 0}});
+
+  EXPECT_EQ(info.num_classes, 2);
+  EXPECT_EQ(info.class_names, (std::vector<std::string>{"d", "a"}));
+}
+
+TEST(ClassFilter, IsCounted) {
+  FakeDataset dataset(images(), torch::tensor({0, 3, 1, 3, 0}, torch::kLong));
+
+  EXPECT_EQ(sample_count(dataset, Split::kTest, {.classes = {3, 0}}), 4);
+  EXPECT_EQ(sample_count(dataset, Split::kTest, {.classes = {3, 0}, .test_limit = 3}), 3);
+  EXPECT_EQ(sample_count(dataset, Split::kTest, {.test_limit = 3}), 3);
+  EXPECT_EQ(sample_count(dataset, Split::kTest, {}), 5);
+}
+
+TEST(ClassFilter, RefusesAClassThatTheDataSetLacks) {
+  FakeDataset dataset(images(), labels());
+
+  try {
+    describe(dataset, {.classes = {1, 4}});
+    FAIL() << "no error";
+  } catch (const ParamError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is no class 4, the data set has 0 to 3"));
+  }
+}
+
+TEST(ClassFilter, RefusesToLeaveNothing) {
+  FakeDataset dataset(images(), torch::zeros({5}, torch::kLong));
+
+  EXPECT_THROW(load_split(dataset, Split::kTest, {.classes = {1, 2}}), DataError);
+}
+
+TEST(ImageOptions, AreWhatModelsSeeAndWhatIsLoaded) {
+  FakeDataset dataset(images(), labels());
+  const DataOptions options = {.channels = 3, .resize = 7};
+
+  const DatasetInfo info = describe(dataset, options);
+  const LoadedSplit split = load_split(dataset, Split::kTrain, options);
+
+  EXPECT_EQ(info.channels, 3);
+  EXPECT_EQ(info.height, 7);
+  EXPECT_EQ(info.width, 7);
+  EXPECT_TRUE(torch::equal(split.images, torch::full({5, 3, 7, 7}, 51, torch::kByte)));
+}
+
+TEST(ImageOptions, MayNameWhatIsThereAlready) {
+  FakeDataset dataset(images(), labels());
+
+  EXPECT_TRUE(torch::equal(load_split(dataset, Split::kTrain, {.channels = 1}).images, images()));
+}
+
+// The host's table of options with these values.
+DataOptions options_from(std::map<std::string, ParamValue> values) {
+  return DataOptions::from(Params(manifest::host_options("dataset", {}), std::move(values)));
+}
+
+TEST(DataOptions, AreOffByDefault) {
+  const DataOptions options = options_from({});
+
+  EXPECT_TRUE(options.classes.empty());
+  EXPECT_EQ(options.train_limit, 0);
+  EXPECT_EQ(options.test_limit, 0);
+  EXPECT_EQ(options.channels, 0);
+  EXPECT_EQ(options.resize, 0);
+}
+
+TEST(DataOptions, RefuseTwoChannels) {
+  EXPECT_THROW(options_from({{"channels", std::int64_t{2}}}), ParamError);
+  EXPECT_NO_THROW(options_from({{"channels", std::int64_t{3}}}));
+}
+
+TEST(DataOptions, RefuseOneClassOrOneTwice) {
+  EXPECT_THROW(options_from({{"classes", std::vector<std::int64_t>{1}}}), ParamError);
+  EXPECT_THROW(options_from({{"classes", std::vector<std::int64_t>{1, 2, 1}}}), ParamError);
+  EXPECT_NO_THROW(options_from({{"classes", std::vector<std::int64_t>{1, 2}}}));
+}
+
 TEST(GatherImages, TurnsBytesIntoTheUnitInterval) {
   const LoadedSplit split{images(), labels()};
 
@@ -72,48 +182,6 @@ TEST(GatherImages, TurnsBytesIntoTheUnitInterval) {
   EXPECT_EQ(x.sizes(), (std::vector<std::int64_t>{2, 1, 2, 3}));
   EXPECT_EQ(x.max().item<double>(), 51.0 / 255);
   EXPECT_EQ(gather_labels(split, {4, 3})[1].item<std::int64_t>(), 3);
-}
-
-TEST(Permutation, IsAPermutationAndDependsOnTheSeed) {
-  auto order = permutation(100, 7);
-
-  EXPECT_EQ(order, permutation(100, 7));
-  EXPECT_NE(order, permutation(100, 8));
-  std::sort(order.begin(), order.end());
-  for (std::int64_t i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
-}
-
-TEST(Augment, MovesAnImageByAtMostThePadding) {
-  const Tensor x = torch::zeros({1, 1, 5, 5});
-  x[0][0][2][2] = 1;
-
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const Tensor y = augment(x, {0}, 1, false, seed);
-
-    EXPECT_EQ(y.sizes(), x.sizes());
-    EXPECT_EQ(y[0][0].slice(0, 1, 4).slice(1, 1, 4).sum().item<float>(), 1.0f);
-  }
-}
-
-TEST(Augment, DependsOnTheSampleAndNotOnItsPlaceInTheBatch) {
-  const Tensor a = torch::rand({1, 1, 6, 6});
-  const Tensor b = torch::rand({1, 1, 6, 6});
-
-  const Tensor alone = augment(a, {17}, 2, true, 5);
-  const Tensor together = augment(torch::cat({b, a}), {4, 17}, 2, true, 5);
-
-  EXPECT_TRUE(torch::equal(alone[0], together[1]));
-}
-
-TEST(Augment, MirrorsAboutHalfOfTheImages) {
-  const Tensor x = torch::tensor({0.0f, 1.0f}).view({1, 1, 1, 2}).expand({1000, 1, 1, 2});
-  std::vector<std::int64_t> ids(1000);
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i);
-
-  const double mirrored = augment(x, ids, 0, true, 3).select(3, 0).sum().item<double>();
-
-  // Binomial(1000, 1/2): standard deviation 15.8; five of them.
-  EXPECT_NEAR(mirrored, 500, 79);
 }
 
 }  // namespace

@@ -135,6 +135,36 @@ TEST(Safetensors, WritesAFileThatCanBeRead) {
   EXPECT_TRUE(torch::equal(*read_safetensors(path).find("w"), torch::ones({2})));
 }
 
+TEST(TensorFileReader, ReadsOneTensorAfterTheHeader) {
+  const base::TempFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  write_safetensors(path, {{"a", torch::ones({3})}, {"b", torch::arange(4)}}, {{"k", "v"}});
+
+  const TensorFileReader reader(path);
+
+  ASSERT_NE(reader.find("b"), nullptr);
+  EXPECT_EQ(reader.find("c"), nullptr);
+  EXPECT_EQ(reader.find("b")->shape, std::vector<std::int64_t>{4});
+  EXPECT_EQ(reader.find("b")->dtype, torch::kLong);
+  EXPECT_TRUE(torch::equal(reader.read(*reader.find("b")), torch::arange(4)));
+  EXPECT_EQ(reader.metadata().at("k"), "v");
+}
+
+TEST(TensorFileReader, RefusesATruncatedFileBeforeReadingTensors) {
+  const base::TempFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  write_safetensors(path, {{"a", torch::ones({3})}});
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+
+  EXPECT_THROW(TensorFileReader{path}, DataError);
+}
+
+TEST(TensorFileReader, RefusesAFolder) {
+  const base::TempFolder folder;
+
+  EXPECT_THROW(TensorFileReader{folder.path()}, DataError);
+}
+
 TEST(Safetensors, RefusesToWriteANameTwice) {
   EXPECT_THROW(safetensors_bytes({{"w", torch::ones({1})}, {"w", torch::ones({1})}}), DataError);
 }

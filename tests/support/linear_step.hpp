@@ -1,5 +1,9 @@
 #pragma once
-// A training step over a linear network with trainable weights.
+// A training step over a linear network with trainable weights. It notes the points at which the
+// network was asked, so that tests can hold an objective to its formula.
+
+#include <utility>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -17,20 +21,29 @@ class LinearStep final : public TrainingStep {
         random_(1, std::move(sample_ids)) {}
 
   Tensor logits(const Tensor& x) override {
-    ++forwards_;
+    points_.push_back(x.detach().clone());
     return at::matmul(x.flatten(1), weight_.t());
   }
-  Target& target() override { return target_; }
+  Target& target() override {
+    was_attacked_ = true;
+    return target_;
+  }
   SampleRandom& random() override { return random_; }
 
   const Tensor& weight() const { return weight_; }
-  int forwards() const { return forwards_; }
+  /// What the network was trained on, pass by pass.
+  const std::vector<Tensor>& points() const { return points_; }
+  int forwards() const { return static_cast<int>(points_.size()); }
+  bool was_attacked() const { return was_attacked_; }
+  /// What the inner attack sees: the same weights, frozen.
+  LinearTarget& linear_target() { return target_; }
 
  private:
   Tensor weight_;
   LinearTarget target_;
   SampleRandom random_;
-  int forwards_ = 0;
+  std::vector<Tensor> points_;
+  bool was_attacked_ = false;
 };
 
 }  // namespace unmask::test

@@ -51,6 +51,22 @@ TEST(CrossEntropy, SpreadsTheSmoothedShareEvenly) {
   EXPECT_NEAR(loss_of(0.1), definition(0.1), 1e-14);
 }
 
+// dL/dz = (softmax(z) - t) / n with the smoothed target t; the network is the identity, so the
+// gradient by its weights is that times the images.
+TEST(CrossEntropy, HasTheGradientOfTheSmoothedTarget) {
+  LinearStep step(at::eye(3, kDouble), {0, 1});
+  const Tensor y = at::tensor({1, 0}, at::kLong);
+
+  make_plugin<Objective>("objective", "cross_entropy", {{"label_smoothing", 0.1}})
+      ->loss(step, images(), y)
+      .backward();
+
+  const Tensor z = images().flatten(1);
+  const Tensor target = 0.9 * at::one_hot(y, 3).to(at::kDouble) + 0.1 / 3;
+  const Tensor expected = at::matmul((z.softmax(1) - target).t(), z) / 2;
+  EXPECT_LE((step.weight().grad() - expected).abs().max().item<double>(), 1e-14);
+}
+
 TEST(CrossEntropy, RefusesASmoothingOfOne) {
   EXPECT_THROW(loss_of(1.0), ParamError);
 }

@@ -1,6 +1,7 @@
 // unmask run: run what is missing of a manifest and record it.
 
 #include <iostream>
+#include <set>
 
 #include "cli/cell_filter.hpp"
 #include "cli/command_line.hpp"
@@ -11,6 +12,7 @@
 #include "cli/machine.hpp"
 #include "run/progress.hpp"
 #include "run/runner.hpp"
+#include "store/queries.hpp"
 #include "store/store.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
@@ -93,6 +95,30 @@ void print_summary(const run::RunSummary& summary,
   }
 }
 
+// A network that ends with a softmax looks robust where it is only saturated. Trainings that were
+// stored before count too: whoever reads the results must hear of it.
+void warn_of_probabilities(const store::Store& store, const std::vector<plan::Cell>& cells) {
+  const report::Table found =
+      store::run_query(store,
+                       "SELECT c.key FROM metric m JOIN cell c ON c.id = m.cell_id "
+                       "WHERE m.name = 'output_is_probability' AND m.value = 1");
+  std::set<std::string> keys;
+  for (const auto& row : found.rows) keys.insert(std::get<std::string>(row.front()));
+  std::set<std::string> models;
+  for (const plan::Cell& cell : cells) {
+    if (cell.kind == plan::CellKind::kTrain && keys.contains(cell.key)) {
+      models.insert(cell.labels.model);
+    }
+  }
+  for (const std::string& model : models) {
+    std::cerr << "warning: the model \"" << model
+              << "\" answers with probabilities. Attacks take its answers for logits, so their "
+                 "losses pass a\n  second softmax and lose their gradients: the model looks more "
+                 "robust than it is. Let it end before its\n  softmax, or, for torchscript, set "
+                 "\"output\": \"softmax\".\n";
+  }
+}
+
 }  // namespace
 
 int command_run(const Arguments& arguments) {
@@ -112,6 +138,8 @@ int command_run(const Arguments& arguments) {
       po::value<std::vector<std::string>>()->composing(),
       "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(
       "fail-fast", "begin no further cell after a failure")(
+      "cuda-graphs",
+      "record passes under fixed or replayed steps as CUDA graphs; needs a CUDA device")(
       "progress",
       po::value<std::string>()->default_value("auto"),
       "auto, terminal, plain, json or none");
@@ -132,6 +160,9 @@ int command_run(const Arguments& arguments) {
                                                line.find<int>("workers"),
                                                planned.study.run,
                                                planned.catalog.cuda_devices);
+  if (line.has("cuda-graphs") && execution.devices.front() == "cpu") {
+    throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
+  }
   const std::vector<plan::Cell> cells = filter_cells(
       planned.plan.cells,
       line.find<std::vector<std::string>>("only").value_or(std::vector<std::string>{}));
@@ -159,8 +190,10 @@ int command_run(const Arguments& arguments) {
   run::RunOptions options;
   options.workers = static_cast<int>(execution.devices.size());
   options.worker_command = [&](int slot) {
-    return host.worker_command(
-        execution.devices[static_cast<std::size_t>(slot)], execution.threads, checkpoints);
+    return host.worker_command(execution.devices[static_cast<std::size_t>(slot)],
+                               execution.threads,
+                               line.has("cuda-graphs"),
+                               checkpoints);
   };
   options.timeout_s = planned.study.run.timeout_s;
   options.crash_retries = planned.study.run.crash_retries;
@@ -172,6 +205,7 @@ int command_run(const Arguments& arguments) {
       run::run_cells(cells, store.lookup(cells), options, recorder, *progress);
   const int code = exit_code_of(summary);
   store.end_run(run, code);
+  warn_of_probabilities(store, cells);
   print_summary(summary, file, database);
   return code;
 }

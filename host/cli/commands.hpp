@@ -14,6 +14,7 @@ int command_plan(const Arguments& arguments);
 int command_run(const Arguments& arguments);
 int command_status(const Arguments& arguments);
 int command_exec(const Arguments& arguments);
+int command_import(const Arguments& arguments);
 int command_query(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);

@@ -64,7 +64,11 @@ json HostContext::ask_engine(const std::string& command, json request, double ti
                       std::to_string(static_cast<int>(timeout_s)) + " s");
   }
   if (!child.status.is_success()) {
-    const std::string reason = child.err.empty() ? base::describe(child.status) : child.err;
+    std::string reason = child.err.empty() ? base::describe(child.status) : child.err;
+    // The child is this program too and begins its message as we begin ours.
+    constexpr std::string_view kName = "unmask: ";
+    if (reason.starts_with(kName)) reason.erase(0, kName.size());
+    if (reason.ends_with('\n')) reason.pop_back();
     const int code = child.status.exit_code.value_or(static_cast<int>(ExitCode::kPlugin));
     throw Error(static_cast<ExitCode>(code), reason);
   }
@@ -125,9 +129,11 @@ void HostContext::expect_constructible(const manifest::Study& study) const {
 
 run::WorkerCommand HostContext::worker_command(const std::string& device,
                                                int threads,
+                                               bool cuda_graphs,
                                                const fs::path& checkpoints) const {
   const json request = {{"device", device},
                         {"threads", threads},
+                        {"cuda_graphs", cuda_graphs},
                         {"checkpoints", checkpoints.string()},
                         {"plugin_dirs", folder_names()}};
   return {{executable_.string(), kEngineCommand, "worker", "{fd}", request.dump()},

@@ -57,6 +57,7 @@ class HostContext {
 
   run::WorkerCommand worker_command(const std::string& device,
                                     int threads,
+                                    bool cuda_graphs,
                                     const std::filesystem::path& checkpoints) const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "engine/weights.hpp"
 #include "loader/params_json.hpp"
 #include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
@@ -39,9 +40,17 @@ std::optional<std::string> construction_refusal(loader::Registry& registry,
   try {
     if (kind == "solver") make_solver(registry, definition);
     if (kind == "attack") registry.create_attack(id, params);
-    if (kind == "objective") registry.create_objective(id, params);
+    if (kind == "objective") {
+      registry.create_objective(id, params);
+      const Params options = host_params(registry.record(kind, id), params);
+      if (options.has("weights")) expect_readable(weights_of(options));
+    }
     if (kind == "probe") registry.create_probe(id, params);
   } catch (const ParamError& error) {
+    return error.what();
+  } catch (const DataError& error) {
+    return error.what();
+  } catch (const ManifestError& error) {
     return error.what();
   }
   return std::nullopt;

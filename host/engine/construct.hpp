@@ -19,8 +19,8 @@ Params host_params(const loader::PluginRecord& plugin, const nlohmann::json& par
 SolverSetup make_solver(loader::Registry& registry, const nlohmann::json& definition);
 
 /// Why a plugin refuses its parameters when it is constructed, which the declarations alone do not
-/// tell (a Butcher tableau that is not of its order); nullopt: it does not. Data sets and models
-/// need more than parameters and are not constructed.
+/// tell (a Butcher tableau that is not of its order, weights that are no safetensors file);
+/// nullopt: it does not. Data sets and models need more than parameters and are not constructed.
 /// @param definition  {"kind", "plugin", "params"}
 std::optional<std::string> construction_refusal(loader::Registry& registry,
                                                 const nlohmann::json& definition);

@@ -23,6 +23,7 @@
 
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
+#include "engine/import.hpp"
 #include "engine/worker.hpp"
 #include "loader/listing.hpp"
 #include "unmask/errors.hpp"
@@ -116,6 +117,30 @@ json construct(const json& request) {
   return {{"refusals", refusals}};
 }
 
+// {"model", "params", "shape": [C, H, W], "classes", "file", "names" (or null), "output"} ->
+// {"sha256", "tensors", "values", "unused_rules"}
+json import_file(const json& request) {
+  loader::Registry registry(folders_of(request));
+  ImportRequest wanted;
+  request.at("model").get_to(wanted.model);
+  wanted.params = request.at("params");
+  const json& shape = request.at("shape");
+  wanted.context = {shape.at(0).get<std::int64_t>(),
+                    shape.at(1).get<std::int64_t>(),
+                    shape.at(2).get<std::int64_t>(),
+                    request.at("classes").get<std::int64_t>()};
+  wanted.weights.file = request.at("file").get<std::string>();
+  if (!request.at("names").is_null()) {
+    wanted.weights.names = request.at("names").get<std::string>();
+  }
+  wanted.output = request.at("output").get<std::string>();
+  const ImportReport report = import_weights(registry, wanted);
+  return {{"sha256", report.sha256},
+          {"tensors", report.tensors},
+          {"values", report.values},
+          {"unused_rules", report.unused_rules}};
+}
+
 json describe_libtorch() {
   configure_libtorch(1);
   json devices = json::array();
@@ -166,6 +191,7 @@ WorkerOptions worker_options(const json& request) {
   request.at("threads").get_to(options.threads);
   request.at("checkpoints").get_to(options.checkpoints);
   request.at("plugin_dirs").get_to(options.plugin_dirs);
+  request.at("cuda_graphs").get_to(options.cuda_graphs);
   return options;
 }
 
@@ -187,6 +213,10 @@ int dispatch(const std::vector<std::string>& arguments) {
   std::FILE* out = take_standard_output();
   if (command == "construct") {
     answer(out, construct(request));
+    return 0;
+  }
+  if (command == "import") {
+    answer(out, import_file(request));
     return 0;
   }
   if (command == "prepare") {

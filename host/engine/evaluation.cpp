@@ -34,7 +34,11 @@ class Evaluation {
                input.num_classes,
                log_,
                {"evaluate", "evaluate"}),
-        target_(input.model, input.solver, input.gradient, is_coupled_, input.num_classes, log_) {}
+        target_(input.model, input.solver, input.gradient, is_coupled_, input.num_classes, log_) {
+    if (!input.graphs) return;
+    judge_.record_passes(input.graphs);
+    target_.record_passes(input.graphs);
+  }
 
   std::int64_t size() const { return input_.data.size(); }
   bool is_coupled() const { return is_coupled_; }

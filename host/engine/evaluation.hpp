@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/data.hpp"
+#include "engine/device_graph.hpp"
 #include "engine/network.hpp"
 #include "engine/training.hpp"
 #include "plan/result.hpp"
@@ -26,7 +27,8 @@ struct EvaluationInput {
   double epsilon = 0;
   std::string device;
   at::ScalarType dtype = at::kFloat;
-  std::uint64_t seed = 0;  ///< of the cell
+  std::uint64_t seed = 0;        ///< of the cell
+  DeviceGraphMaker graphs = {};  ///< records passes that come again and again; empty: none
 };
 
 /// Attack the first samples of the test split and judge the outcome.

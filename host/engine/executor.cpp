@@ -2,7 +2,9 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include <torch/cuda.h>
 #include <torch/types.h>
@@ -12,6 +14,9 @@
 #include "engine/construct.hpp"
 #include "engine/evaluation.hpp"
 #include "engine/model_state.hpp"
+#include "engine/outputs.hpp"
+#include "engine/stop_notice.hpp"
+#include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
 
@@ -35,10 +40,25 @@ std::int64_t peak_resident_bytes() {
   return usage.ru_maxrss * 1024;  // Linux counts in KiB
 }
 
-json with_locals(const json& params, const json& locals) {
-  json merged = params;
-  merged.update(locals.at("dataset"));
-  return merged;
+// A part of a specification as plugins and host read it: with the paths that keys leave out. A file
+// must still be the one that the key was made with.
+json with_locals(const json& spec, const json& locals, const std::string& part) {
+  json definition = spec.at(part);
+  const auto paths = locals.find(part);
+  if (paths == locals.end()) return definition;
+  json& params = definition.at("params");
+  for (const auto& [name, path] : paths->items()) {
+    const auto planned = params.find(name);
+    if (planned != params.end() &&
+        *planned != plan::identity_of_file(path.get_ref<const std::string&>())) {
+      throw DataError("the file " + path.get<std::string>() + ", parameter \"" + name +
+                      "\" of the " + (part == "gradient" ? "gradient solver" : part) + " \"" +
+                      definition.at("plugin").get<std::string>() +
+                      "\", has changed since the run was planned; run again");
+    }
+    params[name] = path;
+  }
+  return definition;
 }
 
 }  // namespace
@@ -47,21 +67,30 @@ struct Executor::DataCache {
   std::string id;
   std::unique_ptr<Dataset> dataset;
   DatasetInfo info;
-  std::int64_t train_limit = 0;
-  std::int64_t test_limit = 0;
+  DataOptions options;
   std::optional<LoadedSplit> train;
   std::optional<LoadedSplit> test;
 
   const LoadedSplit& split(Split which) {
     std::optional<LoadedSplit>& slot = which == Split::kTrain ? train : test;
-    if (!slot) {
-      slot = load_split(*dataset, which, which == Split::kTrain ? train_limit : test_limit);
-    }
+    if (!slot) slot = load_split(*dataset, which, options);
     return *slot;
   }
 
   ModelContext context() const {
     return {info.channels, info.height, info.width, info.num_classes};
+  }
+
+  // A few images to look at what a network answers. The key of a training does not say how much of
+  // the test split is used, so of that one, where there is nothing to train on, only the first.
+  Tensor first_images(at::ScalarType dtype) {
+    constexpr std::int64_t kEnough = 100;
+    const bool has_training = info.train_count > 0;
+    const LoadedSplit& samples = split(has_training ? Split::kTrain : Split::kTest);
+    std::vector<std::int64_t> first(
+        static_cast<std::size_t>(std::min(has_training ? kEnough : 1, samples.size())));
+    std::iota(first.begin(), first.end(), 0);
+    return gather_images(samples, first, dtype);
   }
 };
 
@@ -80,31 +109,29 @@ Executor::~Executor() = default;
 
 Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   const json& definition = spec.at("dataset");
-  const std::string id = definition.dump() + locals.dump();
+  const std::string id = definition.dump() + locals.value("dataset", json::object()).dump();
   if (data_ && data_->id == id) return *data_;
   data_.reset();  // free the old one before loading the new one
   auto cache = std::make_unique<DataCache>();
   cache->id = id;
   const auto plugin = definition.at("plugin").get<std::string>();
-  const json params = with_locals(definition.at("params"), locals);
+  const json params = with_locals(spec, locals, "dataset").at("params");
   cache->dataset = registry_.create_dataset(plugin, params);
   if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
     throw DataError("the data set \"" + plugin +
                     "\" has changed since the run was planned; run again");
   }
-  cache->info = cache->dataset->describe();
-  const Params limits = host_params(registry_.record("dataset", plugin), params);
-  cache->train_limit = limits.get_integer("train_limit");
-  cache->test_limit = limits.get_integer("test_limit");
+  cache->options = DataOptions::from(host_params(registry_.record("dataset", plugin), params));
+  cache->info = describe(*cache->dataset, cache->options);
   data_ = std::move(cache);
   return *data_;
 }
 
 Model& Executor::network_for(const json& spec,
+                             const json& locals,
                              const DataCache& data,
                              const plan::CheckpointFile& checkpoint) {
-  const json& definition = spec.at("model");
-  const std::string id = definition.dump() + spec.at("dtype").dump();
+  const std::string id = spec.at("model").dump() + spec.at("dtype").dump();
   if (network_ && network_->checkpoint_sha256 == checkpoint.sha256 && network_->id == id) {
     return *network_->model;
   }
@@ -112,6 +139,7 @@ Model& Executor::network_for(const json& spec,
   auto cache = std::make_unique<NetworkCache>();
   cache->checkpoint_sha256 = checkpoint.sha256;
   cache->id = id;
+  const json definition = with_locals(spec, locals, "model");
   const TensorFile file = load_checkpoint(checkpoints_, checkpoint);
   cache->model = registry_.create_model(
       definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
@@ -125,24 +153,34 @@ Model& Executor::network_for(const json& spec,
 
 void Executor::execute_train(const std::string& key,
                              const json& spec,
+                             const json& locals,
                              DataCache& data,
                              plan::CellResult& result,
                              const ProgressCallback& progress) {
   const std::uint64_t seed = seed_of(key);
-  const json& definition = spec.at("model");
+  const json definition = with_locals(spec, locals, "model");
   const std::uint64_t init_seed = derive_seed(seed, "init");
   torch::manual_seed(init_seed);
   auto model = registry_.create_model(
       definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
   model->to(device_, dtype_of(spec));
 
-  const json& objective_definition = spec.at("objective");
+  const json objective_definition = with_locals(spec, locals, "objective");
   const auto objective_id = objective_definition.at("plugin").get<std::string>();
   const auto objective =
       registry_.create_objective(objective_id, objective_definition.at("params"));
-  const TrainingOptions options = TrainingOptions::from(
-      host_params(registry_.record("objective", objective_id), objective_definition.at("params")));
-  const SolverSetup solver = make_solver(registry_, spec.at("solver"));
+  const Params host =
+      host_params(registry_.record("objective", objective_id), objective_definition.at("params"));
+  const TrainingOptions options = TrainingOptions::from(host);
+  if (options.epochs > 0 && model->parameters().empty()) {
+    throw ParamError("the model \"" + definition.at("plugin").get<std::string>() +
+                     "\" has no weights to train; use it with \"epochs\": 0");
+  }
+  if (host.has("weights")) load_weights(*model, weights_of(host));
+  const SolverSetup solver = make_solver(registry_, with_locals(spec, locals, "solver"));
+  const StopNotice notice;
+  SnapshotPlace place = snapshot_place(checkpoints_, key);
+  place.is_stopping = StopNotice::is_raised;
   const TrainingInput input{*model,
                             *objective,
                             solver,
@@ -150,20 +188,29 @@ void Executor::execute_train(const std::string& key,
                             data.info.num_classes,
                             device_,
                             dtype_of(spec),
-                            derive_seed(seed, "train")};
-  train(input, options, result, progress);
+                            derive_seed(seed, "train"),
+                            place};
+  try {
+    train(input, options, result, progress);
+  } catch (const TrainingStopped&) {
+    StopNotice::obey();
+  }
   result.seeds["init"] = std::to_string(init_seed);
   result.seeds["train"] = std::to_string(input.seed);
+  describe_outputs(
+      *model, solver, data.first_images(dtype_of(spec)).to(device_), data.info.num_classes, result);
   result.checkpoint = save_checkpoint(checkpoints_, *model, {{"train_key", key}});
+  remove_snapshot(place);
 }
 
 void Executor::execute_evaluation(const std::string& key,
                                   const json& spec,
+                                  const json& locals,
                                   DataCache& data,
                                   const plan::CheckpointFile& checkpoint,
                                   plan::CellResult& result,
                                   const ProgressCallback& progress) {
-  Model& model = network_for(spec, data, checkpoint);
+  Model& model = network_for(spec, locals, data, checkpoint);
   LoadedSplit samples = data.split(Split::kTest);
   if (const auto limit = spec.at("samples").get<std::int64_t>(); limit > 0) {
     const std::int64_t count = std::min(limit, samples.size());
@@ -171,12 +218,14 @@ void Executor::execute_evaluation(const std::string& key,
   }
   if (samples.size() == 0) throw DataError("the test split is empty");
 
-  const SolverSetup solver = make_solver(registry_, spec.at("solver"));
+  const SolverSetup solver = make_solver(registry_, with_locals(spec, locals, "solver"));
   std::optional<SolverSetup> gradient;
-  if (!spec.at("gradient").is_null()) gradient = make_solver(registry_, spec.at("gradient"));
+  if (!spec.at("gradient").is_null()) {
+    gradient = make_solver(registry_, with_locals(spec, locals, "gradient"));
+  }
 
   const auto kind = spec.at("kind").get<std::string>();
-  const json& definition = spec.at(kind);
+  const json definition = with_locals(spec, locals, kind);
   const auto id = definition.at("plugin").get<std::string>();
   const std::int64_t canonical = spec.at("batch_size").get<std::int64_t>();
   const std::int64_t wanted =
@@ -191,7 +240,8 @@ void Executor::execute_evaluation(const std::string& key,
                               spec.at("epsilon").get<double>(),
                               device_,
                               dtype_of(spec),
-                              seed_of(key)};
+                              seed_of(key),
+                              graphs_};
   result.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
   if (kind == "attack") {
     evaluate_attack(input, *registry_.create_attack(id, definition.at("params")), result, progress);
@@ -210,10 +260,10 @@ plan::CellResult Executor::execute(const std::string& key,
   plan::CellResult result;
   DataCache& data = data_for(spec, locals);
   if (spec.at("kind") == "train") {
-    execute_train(key, spec, data, result, progress);
+    execute_train(key, spec, locals, data, result, progress);
   } else {
     UNMASK_CHECK(checkpoint.has_value(), "an evaluation cell came without its checkpoint");
-    execute_evaluation(key, spec, data, *checkpoint, result, progress);
+    execute_evaluation(key, spec, locals, data, *checkpoint, result, progress);
   }
   if (device_ != "cpu") torch::cuda::synchronize();
   result.device = device_;
@@ -228,7 +278,8 @@ plan::DatasetFacts dataset_facts(loader::Registry& registry,
   plan::DatasetFacts facts;
   try {
     const auto dataset = registry.create_dataset(plugin, params);
-    facts.test_count = dataset->describe().test_count;
+    const auto options = DataOptions::from(host_params(registry.record("dataset", plugin), params));
+    facts.test_count = sample_count(*dataset, Split::kTest, options);
     facts.content_hash = dataset->content_hash();
   } catch (const std::exception& error) {
     facts.problem = error.what();

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/device_graph.hpp"
 #include "engine/training.hpp"
 #include "loader/registry.hpp"
 #include "plan/planner.hpp"
@@ -24,9 +25,12 @@ class Executor {
   Executor(loader::Registry& registry, std::string device, std::filesystem::path checkpoints);
   ~Executor();
 
+  /// Record passes of attacks and probes that come again and again as device graphs.
+  void record_passes(DeviceGraphMaker make) { graphs_ = std::move(make); }
+
   /// Execute one cell.
   /// @param spec        resolved specification (plan/planner.cpp builds it)
-  /// @param locals      data folders, outside of the key
+  /// @param locals      where the files and folders of its parts are, outside of the key
   /// @param checkpoint  of the train cell, for attack and probe cells
   /// @throws Error of any kind; std::exception from plugins and LibTorch
   plan::CellResult execute(const std::string& key,
@@ -41,15 +45,18 @@ class Executor {
 
   DataCache& data_for(const nlohmann::json& spec, const nlohmann::json& locals);
   Model& network_for(const nlohmann::json& spec,
+                     const nlohmann::json& locals,
                      const DataCache& data,
                      const plan::CheckpointFile& checkpoint);
   void execute_train(const std::string& key,
                      const nlohmann::json& spec,
+                     const nlohmann::json& locals,
                      DataCache& data,
                      plan::CellResult& result,
                      const ProgressCallback& progress);
   void execute_evaluation(const std::string& key,
                           const nlohmann::json& spec,
+                          const nlohmann::json& locals,
                           DataCache& data,
                           const plan::CheckpointFile& checkpoint,
                           plan::CellResult& result,
@@ -58,6 +65,7 @@ class Executor {
   loader::Registry& registry_;
   std::string device_;
   std::filesystem::path checkpoints_;
+  DeviceGraphMaker graphs_;
   std::unique_ptr<DataCache> data_;
   std::unique_ptr<NetworkCache> network_;
 };

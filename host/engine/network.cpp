@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace unmask::engine {
+namespace {
+
+constexpr const char* kBackward = "backward";
+
+}  // namespace
 
 void SolveLog::add(const std::string& phase,
                    const std::string& solve,
@@ -23,7 +28,7 @@ void SolveLog::add(const std::string& phase,
   Entry& entry = found->second;
   plan::SolveStats& stats = entry.stats;
   ++stats.solves;
-  entry.nfe.push_back(statistics.nfe);
+  ++entry.nfe[statistics.nfe];
   stats.accepted += statistics.accepted;
   stats.rejected += statistics.rejected;
   stats.step_min = std::min(stats.step_min, statistics.step_min);
@@ -33,37 +38,74 @@ void SolveLog::add(const std::string& phase,
     stats.worst_status = std::string(ode::to_string(status));
   }
   nfe_ += statistics.nfe;
+  if (phase == kBackward) nfe_backward_ += statistics.nfe;
+  rejected_ += statistics.rejected;
 }
 
-void SolveLog::take(const std::string& phase, ode::Session& session) {
+void SolveLog::take(const std::string& phase, const std::vector<ode::SolveRecord>& solves) {
   backward_.clear();  // of a forward pass through which nothing went back
-  for (const ode::SolveRecord& record : session.solves()) {
+  for (const ode::SolveRecord& record : solves) {
     add(phase, record.name, record.statistics, record.status);
     backward_.emplace_back(record.name, record.backward);
   }
+}
+
+void SolveLog::take(const std::string& phase, ode::Session& session) {
+  take(phase, session.solves());
   session.clear();
 }
 
 void SolveLog::settle_backward() {
-  for (const auto& [name, statistics] : backward_) {
-    if (statistics->nfe > 0) add("backward", name, *statistics, ode::SolveStatus::kOk);
-  }
+  settle_backward(backward_);
   backward_.clear();
+}
+
+void SolveLog::settle_backward(const BackwardRecords& records) {
+  for (const auto& [name, statistics] : records) {
+    if (statistics->nfe > 0) add(kBackward, name, *statistics, ode::SolveStatus::kOk);
+  }
 }
 
 std::vector<plan::SolveStats> SolveLog::rows() const {
   std::vector<plan::SolveStats> result;
   for (const auto& [id, entry] : entries_) {
     plan::SolveStats stats = entry.stats;
-    std::vector<std::int64_t> nfe = entry.nfe;
-    std::sort(nfe.begin(), nfe.end());
-    stats.nfe_min = nfe.front();
-    stats.nfe_median = nfe[nfe.size() / 2];
-    stats.nfe_max = nfe.back();
-    for (const std::int64_t n : nfe) stats.nfe_total += n;
+    stats.nfe_min = entry.nfe.begin()->first;
+    stats.nfe_max = entry.nfe.rbegin()->first;
+    std::int64_t below = 0;  // solves with fewer evaluations
+    for (const auto& [nfe, solves] : entry.nfe) {
+      stats.nfe_total += nfe * solves;
+      if (below <= stats.solves / 2) stats.nfe_median = nfe;
+      below += solves;
+    }
     result.push_back(std::move(stats));
   }
   return result;
+}
+
+nlohmann::json SolveLog::state() const {
+  plan::CellResult totals;  // its JSON keeps numbers that are not finite
+  nlohmann::json counts = nlohmann::json::array();
+  for (const auto& [id, entry] : entries_) {
+    totals.solve_stats.push_back(entry.stats);
+    counts.push_back(entry.nfe);
+  }
+  return {{"totals", totals}, {"nfe", counts}};
+}
+
+void SolveLog::restore(const nlohmann::json& state) {
+  *this = SolveLog();
+  const auto totals = state.at("totals").get<plan::CellResult>();
+  for (std::size_t i = 0; i < totals.solve_stats.size(); ++i) {
+    const plan::SolveStats& stats = totals.solve_stats[i];
+    Entry entry{stats, state.at("nfe").at(i).get<std::map<std::int64_t, std::int64_t>>()};
+    for (const auto& [nfe, solves] : entry.nfe) {
+      nfe_ += nfe * solves;
+      if (stats.phase == kBackward) nfe_backward_ += nfe * solves;
+    }
+    rejected_ += stats.rejected;
+    entries_.emplace_back(stats.phase + " " + stats.solve, std::move(entry));
+  }
 }
 
 bool computes_same_map(const SolverSetup& a, const SolverSetup& b) {

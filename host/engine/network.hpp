@@ -16,6 +16,9 @@ namespace unmask::engine {
 /// Collects the solves of a cell by phase and name.
 class SolveLog {
  public:
+  /// Take the records of a forward pass.
+  void take(const std::string& phase, const std::vector<ode::SolveRecord>& solves);
+
   /// Take the records that a session has gathered, and clear it.
   void take(const std::string& phase, ode::Session& session);
 
@@ -23,11 +26,24 @@ class SolveLog {
   /// "backward".
   void settle_backward();
 
-  /// Vector-field evaluations seen so far.
+  /// The same for solves whose records the caller has kept: those of several forward passes through
+  /// which one backward pass went.
+  using BackwardRecords = std::vector<std::pair<std::string, std::shared_ptr<ode::Statistics>>>;
+  void settle_backward(const BackwardRecords& records);
+
+  /// Vector-field evaluations seen so far, and those of backward passes among them.
   std::int64_t nfe() const { return nfe_; }
+  std::int64_t nfe_backward() const { return nfe_backward_; }
+
+  /// Rejected steps seen so far.
+  std::int64_t rejected() const { return rejected_; }
 
   /// One row per phase and solve, in order of first appearance.
   std::vector<plan::SolveStats> rows() const;
+
+  /// Everything seen so far, for restore() of another log.
+  nlohmann::json state() const;
+  void restore(const nlohmann::json& state);
 
  private:
   void add(const std::string& phase,
@@ -37,11 +53,13 @@ class SolveLog {
 
   struct Entry {
     plan::SolveStats stats;
-    std::vector<std::int64_t> nfe;
+    std::map<std::int64_t, std::int64_t> nfe;  // evaluations of a solve -> how many solves
   };
   std::vector<std::pair<std::string, Entry>> entries_;  // few: phases x blocks of a network
-  std::vector<std::pair<std::string, std::shared_ptr<ode::Statistics>>> backward_;
+  BackwardRecords backward_;
   std::int64_t nfe_ = 0;
+  std::int64_t nfe_backward_ = 0;
+  std::int64_t rejected_ = 0;
 };
 
 /// A solver of a specification: method and options.

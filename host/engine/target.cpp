@@ -14,6 +14,11 @@ void require_finite(const Tensor& values, const char* what) {
   }
 }
 
+std::vector<std::int64_t> row_numbers(const Tensor& rows) {
+  const Tensor on_cpu = rows.to(at::kCPU, at::kLong).contiguous();
+  return {on_cpu.data_ptr<std::int64_t>(), on_cpu.data_ptr<std::int64_t>() + on_cpu.numel()};
+}
+
 // The recorded schedules of the rows that are passed; all of them when no rows are named.
 void follow_schedules(const ode::ScheduleBook& book, const Tensor& rows, ode::Session& session) {
   if (!session.is_replaying()) return;
@@ -21,9 +26,7 @@ void follow_schedules(const ode::ScheduleBook& book, const Tensor& rows, ode::Se
     session.set_schedules(book);
     return;
   }
-  const Tensor on_cpu = rows.to(at::kCPU, at::kLong).contiguous();
-  const std::vector<std::int64_t> index(on_cpu.data_ptr<std::int64_t>(),
-                                        on_cpu.data_ptr<std::int64_t>() + on_cpu.numel());
+  const std::vector<std::int64_t> index = row_numbers(rows);
   ode::ScheduleBook part;
   for (const auto& [name, schedule] : book) part.emplace(name, schedule.rows(index));
   session.set_schedules(std::move(part));
@@ -73,8 +76,15 @@ NetworkTarget::NetworkTarget(Model& model,
   set_trainable(model_, false);
 }
 
+void NetworkTarget::record_passes(const DeviceGraphMaker& make) {
+  if (evaluation_.can_be_recorded()) evaluation_passes_.use(make);
+  if (gradient_.can_be_recorded()) gradient_passes_.use(make);
+}
+
 void NetworkTarget::begin_batch(const Tensor& clean) {
   queries_.assign(static_cast<std::size_t>(clean.size(0)), 0);
+  if (evaluation_.is_replaying()) evaluation_passes_.clear();
+  if (gradient_.is_replaying()) gradient_passes_.clear();
   evaluation_book_ = record_schedules(clean, evaluation_);
   gradient_book_ = record_schedules(clean, gradient_);
 }
@@ -95,18 +105,22 @@ void NetworkTarget::count_queries(const Tensor& x, const Tensor& rows) {
     for (std::int64_t& n : queries_) ++n;
     return;
   }
-  const Tensor index = rows.to(at::kCPU, at::kLong).contiguous();
-  for (std::int64_t i = 0; i < index.size(0); ++i) {
-    ++queries_.at(static_cast<std::size_t>(index.data_ptr<std::int64_t>()[i]));
-  }
+  for (const std::int64_t row : row_numbers(rows)) ++queries_.at(static_cast<std::size_t>(row));
+}
+
+void NetworkTarget::count_pass(const Tensor& x,
+                               const std::vector<ode::SolveRecord>& solves,
+                               const std::string& phase) {
+  const std::int64_t before = log_.nfe();
+  log_.take(phase, solves);
+  counters_.forwards += x.size(0);
+  counters_.nfe += log_.nfe() - before;
 }
 
 Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std::string& phase) {
-  const std::int64_t before = log_.nfe();
   Tensor logits = model_.forward(x, session);
-  log_.take(phase, session);
-  counters_.forwards += x.size(0);
-  counters_.nfe += log_.nfe() - before;
+  count_pass(x, session.solves(), phase);
+  session.clear();
   TORCH_CHECK(logits.dim() == 2 && logits.size(0) == x.size(0) && logits.size(1) == num_classes_,
               "the model must give logits [",
               x.size(0),
@@ -117,11 +131,20 @@ Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std:
   return logits;
 }
 
-Tensor NetworkTarget::do_logits(const Tensor& x, const Tensor& rows) {
+// Logits of the evaluation solver, without a graph.
+Tensor NetworkTarget::answer(const Tensor& x) {
   const torch::NoGradGuard no_grad;
+  const auto run = [this](const Tensor& batch) { return model_.forward(batch, evaluation_); };
+  RecordedPass* recorded = evaluation_passes_.find(x, /*has_gradient=*/false, run, evaluation_);
+  if (recorded == nullptr) return forward(x, evaluation_, phases_.answer);
+  count_pass(x, recorded->solves(), phases_.answer);
+  return recorded->forward(x);
+}
+
+Tensor NetworkTarget::do_logits(const Tensor& x, const Tensor& rows) {
   count_queries(x, rows);
   follow_schedules(evaluation_book_, rows, evaluation_);
-  Tensor logits = forward(x, evaluation_, phases_.answer);
+  Tensor logits = answer(x);
   require_finite(logits, "logits");
   return logits;
 }
@@ -139,21 +162,33 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
   follow_schedules(evaluation_book_, rows, evaluation_);
   follow_schedules(gradient_book_, rows, gradient_);
   const torch::AutoGradMode with_grad(true);
-  const Tensor input = x.detach().requires_grad_(true);
-  const Tensor logits = forward(input, gradient_, phases_.gradient);
+  const auto run = [this](const Tensor& batch) { return model_.forward(batch, gradient_); };
+  RecordedPass* recorded = gradient_passes_.find(x, /*has_gradient=*/true, run, gradient_);
+  // A recorded network is a graph of its own, that ends at the logits.
+  Tensor input;
+  Tensor logits;
+  if (recorded != nullptr) {
+    count_pass(x, recorded->solves(), phases_.gradient);
+    logits = input = recorded->forward(x).requires_grad_(true);
+  } else {
+    input = x.detach().requires_grad_(true);
+    logits = forward(input, gradient_, phases_.gradient);
+  }
   const Tensor losses = loss(logits);
   require_losses(losses, x);
+  const auto gradient_of = [&](const Tensor& part, bool keep_graph) {
+    const Tensor gradient = input_gradient(part, input, keep_graph);
+    counters_.backwards += x.size(0);
+    return recorded != nullptr ? recorded->backward(gradient) : gradient;
+  };
 
   LossGradient result;
   if (losses.dim() == 1) {
-    result.gradient = input_gradient(losses, input, /*keep_graph=*/false);
-    counters_.backwards += x.size(0);
+    result.gradient = gradient_of(losses, /*keep_graph=*/false);
   } else {
     std::vector<Tensor> gradients;
     for (std::int64_t m = 0; m < losses.size(1); ++m) {
-      gradients.push_back(
-          input_gradient(losses.select(1, m), input, /*keep_graph=*/m + 1 < losses.size(1)));
-      counters_.backwards += x.size(0);
+      gradients.push_back(gradient_of(losses.select(1, m), /*keep_graph=*/m + 1 < losses.size(1)));
     }
     result.gradient = at::stack(gradients);
   }
@@ -163,7 +198,7 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
     result.loss = losses.detach();
   } else {
     const torch::NoGradGuard no_grad;
-    result.logits = forward(x, evaluation_, phases_.answer);
+    result.logits = answer(x);
     result.loss = loss(result.logits);
   }
   require_finite(result.logits, "logits");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/network.hpp"
+#include "engine/recorded_pass.hpp"
 #include "unmask/attack.hpp"
 
 namespace unmask::engine {
@@ -35,6 +36,9 @@ class NetworkTarget final : public Target {
   std::int64_t num_classes() const override { return num_classes_; }
   bool is_batch_independent() const override { return !is_coupled_; }
 
+  /// Record passes that come again and again as device graphs, where the solvers allow it.
+  void record_passes(const DeviceGraphMaker& make);
+
   /// The coming batch: counters of queries restart at zero, and solvers that replay record their
   /// schedules on it.
   /// @param clean  [B, C, H, W]
@@ -54,12 +58,18 @@ class NetworkTarget final : public Target {
   void settle_backward();
   ode::ScheduleBook record_schedules(const Tensor& clean, ode::Session& session);
   Tensor forward(const Tensor& x, ode::Session& session, const std::string& phase);
+  Tensor answer(const Tensor& x);
+  void count_pass(const Tensor& x,
+                  const std::vector<ode::SolveRecord>& solves,
+                  const std::string& phase);
 
   Model& model_;
   ode::Session evaluation_;
   ode::Session gradient_;
   ode::ScheduleBook evaluation_book_;  ///< of the whole batch
   ode::ScheduleBook gradient_book_;
+  RecordedPasses evaluation_passes_;
+  RecordedPasses gradient_passes_;
   bool same_forward_ = true;  ///< both solvers compute the same map
   bool is_coupled_;
   std::int64_t num_classes_;

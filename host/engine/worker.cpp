@@ -91,6 +91,7 @@ int worker_main(const WorkerOptions& options) {
   try {
     loader::Registry registry({options.plugin_dirs.begin(), options.plugin_dirs.end()});
     Executor executor(registry, options.device, options.checkpoints);
+    if (options.cuda_graphs) executor.record_passes(cuda_graph_maker(options.device));
     base::write_frame(options.fd, run::Hello{::getpid(), options.device, TORCH_VERSION});
     while (const auto frame = base::read_frame(options.fd)) {
       const run::HostMessage message = run::parse_host_message(*frame);

@@ -15,6 +15,7 @@ struct WorkerOptions {
   int threads = 1;          ///< of LibTorch and BLAS
   std::string checkpoints;  ///< folder
   std::vector<std::string> plugin_dirs;
+  bool cuda_graphs = false;  ///< record passes that come again and again
 };
 
 /// Execute cells until the host says stop or goes away. Exit code.

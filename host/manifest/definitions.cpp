@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <system_error>
 #include <unordered_map>
 
 #include "manifest/host_options.hpp"
 #include "manifest/solver_rules.hpp"
 #include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
+#include "manifest/training_rules.hpp"
 
 namespace unmask::manifest {
 namespace {
@@ -58,6 +61,19 @@ std::optional<EpsilonUse> parse_epsilon_use(std::string_view text) {
   }
   use.factor = *factor;
   return use;
+}
+
+// "" or why a file cannot be read.
+std::string why_unreadable(const std::string& file) {
+  if (file.rfind("${env:", 0) == 0) return "this environment variable is not set";
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(file, error);
+  if (file.empty() || !std::filesystem::exists(status)) return "there is no such file";
+  if (std::filesystem::is_directory(status)) return "this is a folder, not a file";
+  // Opening a pipe would wait for somebody to write into it.
+  if (!std::filesystem::is_regular_file(status)) return "this is not a regular file";
+  if (!std::ifstream(file, std::ios::binary)) return "the file cannot be opened for reading";
+  return "";
 }
 
 // 10 and 10.0 are the same integer, as in JSON Schema.
@@ -507,7 +523,7 @@ std::optional<ParamValue> Definitions::read_value(const std::string& kind,
                        at,
                        "no placeholder is allowed in parameter " + in_quotes(spec.name),
                        "${epsilon} fits real parameters of attacks and probes; ${paths.NAME} and "
-                       "${env:NAME} fit path parameters");
+                       "${env:NAME} fit path and file parameters");
     return false;
   };
   const auto read_real = [&](const Node& at) -> std::optional<double> {
@@ -562,6 +578,22 @@ std::optional<ParamValue> Definitions::read_value(const std::string& kind,
     case ParamType::kPath:
       if (!node.is(Node::Kind::kString)) return wrong_type(node, "a path, as a string");
       return paths_.resolve(node);
+    case ParamType::kFile: {
+      if (!node.is(Node::Kind::kString)) return wrong_type(node, "the path of a file, as a string");
+      const std::size_t before = reporter_.count();
+      const std::string file = paths_.resolve(node);
+      if (reporter_.count() != before) return std::nullopt;
+      // The content is part of keys, so without the file nothing can be planned.
+      if (const std::string problem = why_unreadable(file); !problem.empty()) {
+        reporter_.at_value(
+            code::kUnreadable,
+            node,
+            "parameter " + in_quotes(spec.name) + " = " + in_quotes(file) + ": " + problem,
+            declared(spec));
+        return std::nullopt;
+      }
+      return file;
+    }
     case ParamType::kIntegerList:
     case ParamType::kRealList: break;
   }
@@ -625,35 +657,19 @@ void Definitions::check_together(const std::string& kind,
     reporter_.error(
         code::kParametersConflict, definition.place, Reporter::Part::kKey, message, help);
   };
-  const auto text_of = [&](const char* name) {
-    const auto found = values.find(name);
-    return found != values.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-
   if (kind == "solver") {
-    for (const SolverConflict& conflict : solver_conflicts(values, is_written)) {
+    for (const OptionConflict& conflict : solver_conflicts(values, is_written)) {
       report(conflict.options, conflict.message, conflict.help);
     }
   }
+  if (kind == "objective" && is_written("weights_names") && !is_written("weights")) {
+    report({"weights_names"},
+           "\"weights_names\" maps the names of a file that \"weights\" does not give",
+           "add \"weights\", or leave \"weights_names\" out");
+  }
   if (kind == "objective") {
-    const auto milestones = values.find("milestones");
-    const auto factors = values.find("factors");
-    if (milestones == values.end() || factors == values.end()) return;
-    if (!milestones->is_array() || !factors->is_array()) return;
-    if (factors->size() != 1 && factors->size() != milestones->size()) {
-      report({"factors", "milestones"},
-             "factors has " + std::to_string(factors->size()) + " entries and milestones has " +
-                 std::to_string(milestones->size()),
-             "give one factor for all milestones or one for each");
-    }
-    if (text_of("schedule") == "step" && milestones->empty()) {
-      report({"schedule"},
-             "schedule \"step\" needs \"milestones\"",
-             "the epochs (counted from 0) at whose start the learning rate changes");
-    }
-    const auto list = milestones->get<std::vector<std::int64_t>>();
-    if (std::adjacent_find(list.begin(), list.end(), std::greater_equal<>()) != list.end()) {
-      report({"milestones"}, "milestones must increase", "");
+    for (const OptionConflict& conflict : training_conflicts(values, is_written)) {
+      report(conflict.options, conflict.message, conflict.help);
     }
   }
 }

@@ -125,15 +125,38 @@ std::vector<ParamSpec> training_options() {
           .by_default(100)
           .at_least(1)
           .unit("samples"),
-      choice("optimizer", {"sgd"}, "stochastic gradient descent with momentum").by_default("sgd"),
-      real("learning_rate", "initial learning rate").by_default(0.1).above(0),
-      real("momentum", "momentum of SGD").by_default(0.9).at_least(0).below(1),
-      real("weight_decay", "L2 penalty added to the gradient").by_default(0.0).at_least(0),
+      choice("optimizer",
+             {"sgd", "adam", "adamw"},
+             "sgd: stochastic gradient descent with momentum; adam; adamw: Adam with decoupled "
+             "weight decay")
+          .by_default("sgd"),
+      real("learning_rate", "learning rate of the schedule's start; one_cycle: its peak")
+          .by_default(0.1)
+          .above(0),
+      real("momentum", "sgd: momentum").by_default(0.9).at_least(0).below(1),
+      boolean("nesterov", "sgd: Nesterov's momentum").by_default(false),
+      real_list("betas", "adam, adamw: decay rates of the two moments")
+          .by_default(std::vector<double>{0.9, 0.999})
+          .at_least(0)
+          .below(1)
+          .length(2, 2),
+      real("adam_epsilon", "adam, adamw: added to the root of the second moment")
+          .by_default(1e-8)
+          .above(0),
+      real("weight_decay",
+           "sgd, adam: L2 penalty added to the gradient; adamw: share of the weights, times the "
+           "learning rate, taken off at every step")
+          .by_default(0.0)
+          .at_least(0),
+      real("clip_norm",
+           "largest Euclidean norm of the whole gradient; longer ones are scaled; 0: none")
+          .by_default(0.0)
+          .at_least(0),
       choice("schedule",
-             {"constant", "step", "cosine"},
+             {"constant", "step", "cosine", "one_cycle"},
              "constant; step: multiply by the matching factor at every milestone; cosine: to zero "
-             "over all "
-             "training steps")
+             "over all training steps; one_cycle: up to the peak and down again, both by half a "
+             "cosine")
           .by_default("constant"),
       integer_list("milestones",
                    "schedule step: epochs (counted from 0) at whose start the rate changes")
@@ -142,19 +165,98 @@ std::vector<ParamSpec> training_options() {
       real_list("factors", "schedule step: factor at each milestone, or one for all")
           .by_default(std::vector<double>{0.1})
           .above(0),
+      real("cycle_rise", "schedule one_cycle: share of the training steps that rise")
+          .by_default(0.3)
+          .above(0)
+          .below(1),
+      real("cycle_start_divisor", "schedule one_cycle: the first rate is the peak divided by this")
+          .by_default(25.0)
+          .at_least(1),
+      real("cycle_final_divisor",
+           "schedule one_cycle: the last rate is the first one divided by this")
+          .by_default(1e4)
+          .at_least(1),
+      integer("warmup_epochs",
+              "epochs over which the rate grows linearly from zero to the schedule's")
+          .by_default(0)
+          .at_least(0)
+          .unit("epochs"),
+      choice("averaging",
+             {"none", "ema", "swa"},
+             "weights of the checkpoint: those of the last step; ema: their exponential moving "
+             "average over the steps; swa: their mean over the ends of epochs")
+          .by_default("none"),
+      real("averaging_decay", "averaging ema: weight of the average so far")
+          .by_default(0.999)
+          .above(0)
+          .below(1),
+      integer("averaging_start", "averaging: first epoch (counted from 0) that takes part")
+          .by_default(0)
+          .at_least(0),
+      integer("validation",
+              "hold the last n training samples out and judge every epoch by them; 0: none")
+          .by_default(0)
+          .at_least(0)
+          .unit("samples"),
+      choice("keep",
+             {"last", "best"},
+             "which network becomes the checkpoint: that of the last epoch, or that of the highest "
+             "validation accuracy (of several, the earliest)")
+          .by_default("last"),
+      integer("patience",
+              "stop after this many epochs in a row without a higher validation accuracy; 0: never")
+          .by_default(0)
+          .at_least(0)
+          .unit("epochs"),
+      choice("precision",
+             {"full", "mixed"},
+             "mixed, on CUDA devices only: matrix products and convolutions of training in "
+             "bfloat16, weights and ODE states in float32")
+          .by_default("full"),
       integer("crop_padding", "augmentation: pad by this and crop at random; 0: none")
           .by_default(0)
           .at_least(0)
           .at_most(64)
           .unit("pixels"),
       boolean("horizontal_flip", "augmentation: mirror half of the images").by_default(false),
+      file("weights",
+           "safetensors file with the weights that the network starts from; left out: its random "
+           "initialisation")
+          .optional(),
+      file("weights_names",
+           "JSON file that maps the names in \"weights\" to those of the model; left out: they are "
+           "the same")
+          .optional(),
   };
 }
 
 std::vector<ParamSpec> dataset_options() {
+  // Rules and their order: docs/datasets.md.
   return {
-      integer("train_limit", "use the first n training samples; 0: all").by_default(0).at_least(0),
-      integer("test_limit", "use the first n test samples; 0: all").by_default(0).at_least(0),
+      integer_list("classes",
+                   "keep the samples of these classes, relabelled 0, 1, ... in the given order; "
+                   "left empty: all")
+          .by_default(std::vector<std::int64_t>{})
+          .at_least(0),
+      integer("train_limit",
+              "use the first n training samples of the classes that are kept; 0: all")
+          .by_default(0)
+          .at_least(0),
+      integer("test_limit", "use the first n test samples of the classes that are kept; 0: all")
+          .by_default(0)
+          .at_least(0),
+      integer("channels",
+              "0: as they are; 1: grey from colour (luma of Rec. 601); 3: grey three times")
+          .by_default(0)
+          .at_least(0)
+          .at_most(3),
+      integer("resize",
+              "height and width that images are resized to, by area average or linearly; 0: as "
+              "they are")
+          .by_default(0)
+          .at_least(0)
+          .at_most(1024)
+          .unit("pixels"),
   };
 }
 

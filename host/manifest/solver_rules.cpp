@@ -15,7 +15,7 @@ class SolverRules {
               const std::function<bool(const std::string&)>& is_written)
       : values_(values), is_written_(is_written) {}
 
-  std::vector<SolverConflict> check() {
+  std::vector<OptionConflict> check() {
     check_gradient();
     if (values_.contains("preset")) check_adaptive();
     return std::move(conflicts_);
@@ -148,12 +148,12 @@ class SolverRules {
 
   const nlohmann::json& values_;
   const std::function<bool(const std::string&)>& is_written_;
-  std::vector<SolverConflict> conflicts_;
+  std::vector<OptionConflict> conflicts_;
 };
 
 }  // namespace
 
-std::vector<SolverConflict> solver_conflicts(
+std::vector<OptionConflict> solver_conflicts(
     const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written) {
   return SolverRules(values, is_written).check();
 }

@@ -9,17 +9,13 @@
 
 #include <nlohmann/json.hpp>
 
-namespace unmask::manifest {
+#include "manifest/option_conflict.hpp"
 
-struct SolverConflict {
-  std::vector<std::string> options;  ///< reported at the first of them that is written
-  std::string message;
-  std::string help;
-};
+namespace unmask::manifest {
 
 /// @param values      resolved parameters, defaults filled
 /// @param is_written  whether the definition (or one that it extends) states an option
-std::vector<SolverConflict> solver_conflicts(
+std::vector<OptionConflict> solver_conflicts(
     const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written);
 
 }  // namespace unmask::manifest

@@ -30,10 +30,10 @@ struct CellLabels {
 
 struct Cell {
   CellKind kind = CellKind::kTrain;
-  std::string key;      ///< SHA-256 of spec.dump(): 64 hexadecimal digits
-  nlohmann::json spec;  ///< resolved, canonical: all that the result depends on
-  nlohmann::json
-      locals;  ///< what an executor needs and the result does not depend on (data folders)
+  std::string key;        ///< SHA-256 of spec.dump(): 64 hexadecimal digits
+  nlohmann::json spec;    ///< resolved, canonical: all that the result depends on
+  nlohmann::json locals;  ///< part of the spec -> parameter -> where its file or folder is: what an
+                          ///< executor needs and the result does not depend on
   CellLabels labels;
   std::optional<std::size_t>
       needs;  ///< index in the plan of the train cell whose checkpoint it uses

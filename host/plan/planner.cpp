@@ -20,42 +20,70 @@ class SpecMaker {
       : catalog_(catalog), facts_(facts) {}
 
   // What a definition contributes to a key: plugin, fingerprint of its sources, parameters without
-  // paths.
-  json spec(const char* kind, const Definition& definition) const {
-    const loader::PluginRecord* plugin = catalog_.find(kind, definition.plugin);
-    UNMASK_CHECK(plugin != nullptr,
-                 std::string(kind) + " " + definition.plugin + " is not in the catalog");
+  // paths and with the content of files in place of their names.
+  json spec(const char* kind, const Definition& definition) {
+    const loader::PluginRecord& plugin = record(kind, definition);
     json params = definition.params;
-    for (const std::string& name : path_params(*plugin)) params.erase(name);
-    return {
-        {"plugin", definition.plugin}, {"fingerprint", plugin->fingerprint}, {"params", params}};
+    for (const ParamSpec& param : local_params(plugin)) {
+      const auto found = params.find(param.name);
+      if (found == params.end()) continue;
+      if (param.type == ParamType::kFile) {
+        *found = file_identity(found->get<std::string>());
+      } else {
+        params.erase(found);
+      }
+    }
+    return {{"plugin", definition.plugin}, {"fingerprint", plugin.fingerprint}, {"params", params}};
   }
 
-  json dataset_spec(const Definition& definition) const {
+  json dataset_spec(const Definition& definition) {
     json result = spec("dataset", definition);
     result["content"] = facts_.at(dataset_id(definition)).content_hash;
     return result;
   }
 
-  json locals(const Definition& dataset) const {
+  // Where the files and folders of a definition are, under the name of its part of the
+  // specification.
+  void add_locals(const char* part, const char* kind, const Definition& definition, json& locals) {
     json paths = json::object();
-    for (const std::string& name : path_params(*catalog_.find("dataset", dataset.plugin))) {
-      if (dataset.params.contains(name)) paths[name] = dataset.params.at(name);
+    for (const ParamSpec& param : local_params(record(kind, definition))) {
+      const auto found = definition.params.find(param.name);
+      if (found != definition.params.end()) paths[param.name] = *found;
     }
-    return {{"dataset", paths}};
+    if (!paths.empty()) locals[part] = std::move(paths);
   }
 
  private:
-  static std::vector<std::string> path_params(const loader::PluginRecord& plugin) {
-    std::vector<std::string> names;
-    for (const ParamSpec& param : plugin.params) {
-      if (param.type == ParamType::kPath) names.push_back(param.name);
+  const loader::PluginRecord& record(const std::string& kind, const Definition& definition) const {
+    const loader::PluginRecord* plugin = catalog_.find(kind, definition.plugin);
+    UNMASK_CHECK(plugin != nullptr, kind + " " + definition.plugin + " is not in the catalog");
+    return *plugin;
+  }
+
+  // The parameters that name something on this machine, the host's own options among them.
+  const std::vector<ParamSpec>& local_params(const loader::PluginRecord& plugin) {
+    const auto [found, is_new] = local_params_.try_emplace(&plugin);
+    if (is_new) {
+      for (ParamSpec& param : manifest::full_table(plugin)) {
+        if (param.type == ParamType::kPath || param.type == ParamType::kFile) {
+          found->second.push_back(std::move(param));
+        }
+      }
     }
-    return names;
+    return found->second;
+  }
+
+  // Every file is read once, however many cells name it.
+  const std::string& file_identity(const std::string& file) {
+    const auto [found, is_new] = file_identities_.try_emplace(file);
+    if (is_new) found->second = identity_of_file(file);
+    return found->second;
   }
 
   const loader::Catalog& catalog_;
   const std::map<std::string, DatasetFacts>& facts_;
+  std::map<const loader::PluginRecord*, std::vector<ParamSpec>> local_params_;
+  std::map<std::string, std::string> file_identities_;
 };
 
 json frame(CellKind kind, const manifest::Study& study) {
@@ -65,9 +93,7 @@ json frame(CellKind kind, const manifest::Study& study) {
           {"dtype", study.dtype}};
 }
 
-Cell train_cell(const manifest::Study& study,
-                const manifest::TrainRow& row,
-                const SpecMaker& make) {
+Cell train_cell(const manifest::Study& study, const manifest::TrainRow& row, SpecMaker& make) {
   Cell cell;
   cell.kind = CellKind::kTrain;
   cell.spec = frame(cell.kind, study);
@@ -79,7 +105,11 @@ Cell train_cell(const manifest::Study& study,
   cell.spec["solver"] = make.spec("solver", row.solver);
   cell.spec["seed"] = row.seed;
   cell.key = key_of(cell.spec);
-  cell.locals = make.locals(row.dataset);
+  cell.locals = json::object();
+  make.add_locals("dataset", "dataset", row.dataset, cell.locals);
+  make.add_locals("model", "model", row.model, cell.locals);
+  make.add_locals("objective", "objective", row.objective, cell.locals);
+  make.add_locals("solver", "solver", row.solver, cell.locals);
   cell.labels.dataset = row.dataset.name;
   cell.labels.model = row.model.name;
   cell.labels.objective = row.objective.name;
@@ -92,7 +122,7 @@ Cell evaluate_cell(const manifest::Study& study,
                    const manifest::EvaluateRow& row,
                    const Cell& training,
                    std::size_t training_index,
-                   const SpecMaker& make) {
+                   SpecMaker& make) {
   const manifest::TrainRow& trained = study.train[row.checkpoint];
   Cell cell;
   cell.kind = row.kind == "probe" ? CellKind::kProbe : CellKind::kAttack;
@@ -108,7 +138,12 @@ Cell evaluate_cell(const manifest::Study& study,
   cell.spec["samples"] = study.eval_samples;
   cell.spec["batch_size"] = study.eval_batch_size;
   cell.key = key_of(cell.spec);
-  cell.locals = training.locals;
+  cell.locals = json::object();
+  make.add_locals("dataset", "dataset", trained.dataset, cell.locals);
+  make.add_locals("model", "model", trained.model, cell.locals);
+  make.add_locals("solver", "solver", row.solver, cell.locals);
+  if (row.gradient) make.add_locals("gradient", "solver", *row.gradient, cell.locals);
+  make.add_locals(row.kind.c_str(), row.kind.c_str(), row.method, cell.locals);
   cell.labels = training.labels;
   cell.labels.solver = row.solver.name;
   cell.labels.gradient = row.gradient ? row.gradient->name : "";
@@ -124,6 +159,10 @@ Cell evaluate_cell(const manifest::Study& study,
 
 std::string key_of(const json& spec) {
   return sha256_hex(spec.dump());
+}
+
+std::string identity_of_file(const std::filesystem::path& file) {
+  return "sha256:" + sha256_file(file);
 }
 
 std::string dataset_id(const Definition& dataset) {
@@ -145,7 +184,7 @@ Plan make_plan(const manifest::Study& study,
     const DatasetFacts& known = facts.at(id);
     if (!known.problem.empty()) plan.dataset_problems.emplace(definition.name, known.problem);
   }
-  const SpecMaker make(catalog, facts);
+  SpecMaker make(catalog, facts);
 
   // Definitions of different names may resolve to the same computation: such rows are one cell.
   std::map<std::string, std::size_t> index_of_key;

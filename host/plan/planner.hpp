@@ -1,6 +1,7 @@
 #pragma once
 // From a study to cells: what must be computed, in which order, under which keys.
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ struct Plan {
 Plan make_plan(const manifest::Study& study,
                const loader::Catalog& catalog,
                const std::map<std::string, DatasetFacts>& facts);
+
+/// "sha256:<hex>", what stands in a specification for a file parameter: the content of the file,
+/// not its name. @throws DataError when it cannot be read
+std::string identity_of_file(const std::filesystem::path& file);
 
 /// SHA-256 of the canonical text of a specification: keys sorted, no white space, numbers in
 /// shortest form that reads back to the same double.

@@ -44,9 +44,10 @@ struct Series {
 
 /// Statistics of all solves with one name in one phase of a cell.
 struct SolveStats {
-  std::string
-      phase;  ///< "train", "evaluate" (verdicts), "attack" (answers inside the attack), "gradient",
-              ///< "backward" (evaluations of a backward pass), "record" (steps to be replayed)
+  /// "train", "inner_attack", "validation", "statistics" (running ones, of an average), "evaluate"
+  /// (verdicts), "attack" (answers inside the attack), "gradient", "backward" (evaluations of a
+  /// backward pass), "record" (steps to be replayed)
+  std::string phase;
   std::string solve;  ///< "conv1", "layer2.0", ...
   std::int64_t solves = 0;
   std::int64_t nfe_min = 0, nfe_median = 0, nfe_max = 0, nfe_total = 0;

@@ -1,0 +1,21 @@
+#pragma once
+// Rules between the training options of one objective: what contradicts, what needs something else,
+// and what has no effect. An option that would be ignored is an error: whoever wrote it meant
+// something.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "manifest/option_conflict.hpp"
+
+namespace unmask::manifest {
+
+/// @param values      resolved parameters, defaults filled
+/// @param is_written  whether the definition (or one that it extends) states an option
+std::vector<OptionConflict> training_conflicts(
+    const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written);
+
+}  // namespace unmask::manifest

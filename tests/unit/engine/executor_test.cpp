@@ -1,0 +1,113 @@
+// Files that a cell names: found through its locals, and the ones that its key was made with.
+
+#include "engine/executor.hpp"
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "engine/checkpoint.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::engine {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+// A training of no epochs on a few strokes: the linear model with the weights of a file.
+class ExecutorFiles : public ::testing::Test {
+ protected:
+  ExecutorFiles() {
+    torch::manual_seed(1);
+    weights_ = {{"linear.weight", at::randn({10, 400})}, {"linear.bias", at::randn({10})}};
+    write_safetensors(file(), weights_);
+    const json params = {{"train_count", 10}, {"test_count", 4}};
+    const plan::DatasetFacts facts = dataset_facts(registry_, "strokes", params);
+    spec_ = {
+        {"kind", "train"},
+        {"dtype", "float32"},
+        {"dataset", {{"plugin", "strokes"}, {"params", params}, {"content", facts.content_hash}}},
+        {"model", {{"plugin", "linear"}, {"params", json::object()}}},
+        {"objective",
+         {{"plugin", "cross_entropy"},
+          {"params", {{"epochs", 0}, {"weights", plan::identity_of_file(file())}}}}},
+        {"solver", {{"plugin", "euler"}, {"params", json::object()}}},
+        {"seed", 0}};
+    locals_ = {{"objective", {{"weights", file().string()}}}};
+  }
+
+  std::filesystem::path file() const { return folder_.path() / "net.safetensors"; }
+
+  plan::CellResult execute() {
+    Executor executor(registry_, "cpu", folder_.path() / "checkpoints");
+    return executor.execute(plan::key_of(spec_),
+                            spec_,
+                            locals_,
+                            std::nullopt,
+                            [](std::int64_t, std::int64_t, const std::string&) {});
+  }
+
+  base::TempFolder folder_;
+  loader::Registry registry_{{std::string(UNMASK_BINARY_DIR) + "/lib/unmask/plugins"}};
+  std::vector<NamedTensor> weights_;
+  json spec_;
+  json locals_;
+};
+
+TEST_F(ExecutorFiles, WeightsBecomeTheCheckpointOfATrainingWithoutEpochs) {
+  const plan::CellResult result = execute();
+
+  const TensorFile checkpoint =
+      load_checkpoint(folder_.path() / "checkpoints", result.checkpoint.value());
+  for (const NamedTensor& item : weights_) {
+    const Tensor* const stored = checkpoint.find(item.name);
+    ASSERT_NE(stored, nullptr) << item.name;
+    EXPECT_TRUE(at::equal(*stored, item.tensor)) << item.name;
+  }
+}
+
+TEST_F(ExecutorFiles, WeightsAreWhereATrainingBegins) {
+  spec_["objective"]["params"]["epochs"] = 1;
+  spec_["objective"]["params"]["learning_rate"] = 1e-30;  // too small to move a float32 weight
+
+  const plan::CellResult result = execute();
+
+  const TensorFile checkpoint =
+      load_checkpoint(folder_.path() / "checkpoints", result.checkpoint.value());
+  EXPECT_TRUE(at::equal(*checkpoint.find("linear.weight"), weights_[0].tensor));
+}
+
+TEST_F(ExecutorFiles, AFileThatChangedSinceThePlanIsRefused) {
+  weights_[0].tensor.add_(1);
+  write_safetensors(file(), weights_);
+
+  try {
+    execute();
+    FAIL() << "the cell ran with another file than its key says";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has changed since the run was planned"));
+    EXPECT_THAT(error.what(), HasSubstr(file().string()));
+    EXPECT_THAT(error.what(), HasSubstr("\"weights\""));
+  }
+}
+
+TEST_F(ExecutorFiles, AFileThatVanishedIsRefused) {
+  std::filesystem::remove(file());
+
+  EXPECT_THROW(execute(), DataError);
+}
+
+TEST_F(ExecutorFiles, TheOutputsOfATrainingAreDescribed) {
+  const plan::CellResult result = execute();
+
+  std::vector<std::string> names;
+  for (const plan::Metric& metric : result.metrics) names.push_back(metric.name);
+  EXPECT_THAT(names, testing::IsSupersetOf({"output_min", "output_max", "output_is_probability"}));
+}
+
+}  // namespace
+}  // namespace unmask::engine

@@ -29,7 +29,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <ATen/record_function.h>
 #include <torch/autograd.h>
 #include <torch/types.h>
@@ -37,6 +36,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/safetensors.hpp"
+#include "engine/worker.hpp"
 #include "manifest/host_options.hpp"
 #include "ode/session.hpp"
 #include "support/plugins.hpp"
@@ -499,8 +499,7 @@ Arguments parse(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
-  at::set_num_threads(arguments.threads);
-  at::set_num_interop_threads(1);
+  engine::configure_libtorch(arguments.threads);  // as a worker does
   Report report(arguments);
   for (const auto& [name, function] : kCases) {
     if (arguments.cases.empty() || arguments.cases.contains(name)) function(arguments, report);

@@ -28,7 +28,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -37,6 +36,7 @@
 #include "engine/model_state.hpp"
 #include "engine/safetensors.hpp"
 #include "engine/training.hpp"
+#include "engine/worker.hpp"
 #include "manifest/host_options.hpp"
 #include "support/plugins.hpp"
 
@@ -233,8 +233,7 @@ Arguments parse(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
-  at::set_num_threads(arguments.threads);
-  at::set_num_interop_threads(1);
+  engine::configure_libtorch(arguments.threads);  // as a worker does
   for (const auto& [name, network] : networks()) {
     if (!arguments.cases.empty() && !arguments.cases.contains(name)) continue;
     if (!arguments.export_folder.empty()) {

@@ -1,5 +1,7 @@
 #include "engine/worker.hpp"
 
+#include <malloc.h>
+
 #include <chrono>
 #include <new>
 
@@ -61,9 +63,20 @@ void execute(int fd, Executor& executor, const run::Execute& order) {
   }
 }
 
+// Tensors of tens of megabytes come and go in every pass. By default glibc gets each of them from
+// the kernel anew, which fills its pages with zeros first: up to a seventh of a training
+// step (bench/RESULTS.md).
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
 }  // namespace
 
 void configure_libtorch(int threads) {
+  keep_freed_memory();
   at::set_num_threads(threads);
   at::set_num_interop_threads(1);
   at::globalContext().setDeterministicCuDNN(true);

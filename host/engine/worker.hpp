@@ -21,8 +21,8 @@ struct WorkerOptions {
 /// Execute cells until the host says stop or goes away. Exit code.
 int worker_main(const WorkerOptions& options);
 
-/// Set LibTorch's threads and its switches for bit-exact results on the CPU. Called once, before
-/// any tensor exists.
+/// Set LibTorch's threads and its switches for bit-exact results on the CPU, and let the process
+/// keep the memory that it frees. Called once, before any tensor exists.
 void configure_libtorch(int threads);
 
 /// The failure class of an exception that ended a cell: "invalid", "oom", "device_fault" or

@@ -20,6 +20,7 @@ const std::vector<std::string> kAxes = {"kind",
                                         "train_seed",
                                         "solver",
                                         "gradient",
+                                        "source",
                                         "attack",
                                         "probe",
                                         "epsilon",
@@ -40,6 +41,7 @@ std::optional<std::string> value_of(const plan::Cell& cell, const std::string& a
   if (!evaluates) return std::nullopt;
   if (axis == "solver") return l.solver;
   if (axis == "gradient") return l.gradient.empty() ? "@eval" : l.gradient;
+  if (axis == "source") return l.source.empty() ? "@self" : l.source;
   if (axis == "attack" && cell.kind == plan::CellKind::kAttack) return l.method;
   if (axis == "probe" && cell.kind == plan::CellKind::kProbe) return l.method;
   if (axis == "epsilon") return l.epsilon_text;
@@ -90,7 +92,7 @@ std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
       if (!matches(cells[i], conditions)) continue;
       found = true;
       is_chosen[i] = true;
-      if (cells[i].needs) is_chosen[*cells[i].needs] = true;
+      for (const std::size_t needs : cells[i].all_needs()) is_chosen[needs] = true;
     }
     if (!found)
       throw UsageError("--only \"" + filter +
@@ -102,7 +104,9 @@ std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
     if (!is_chosen[i]) continue;
     new_index[i] = chosen.size();
     chosen.push_back(cells[i]);
-    if (chosen.back().needs) chosen.back().needs = new_index.at(*chosen.back().needs);
+    for (auto* needs : {&chosen.back().needs, &chosen.back().needs_source}) {
+      if (*needs) *needs = new_index.at(**needs);
+    }
   }
   return chosen;
 }

@@ -48,18 +48,18 @@ int command_exec(const Arguments& arguments) {
                             {"device", line.get<std::string>("device")},
                             {"threads", line.get<int>("threads")},
                             {"checkpoints", checkpoints.string()}};
-  if (cell->needs) {
-    const plan::Cell& training = planned.plan.cells[*cell->needs];
+  const auto checkpoint_of = [&](std::size_t index) {
+    const plan::Cell& training = planned.plan.cells[index];
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));
     const auto found = stored.find(training.key);
     if (found == stored.end() || !found->second) {
       throw StoreError("the cell needs a checkpoint that is not stored yet: " +
                        plan::title(training));
     }
-    request["checkpoint"] = {{"sha256", found->second->sha256},
-                             {"bytes", found->second->bytes},
-                             {"path", found->second->path}};
-  }
+    return *found->second;
+  };
+  if (cell->needs) request["checkpoint"] = checkpoint_of(*cell->needs);
+  if (cell->needs_source) request["source"] = checkpoint_of(*cell->needs_source);
   constexpr double kADay = 86400;
   std::cout << host.ask_engine("execute", request, kADay).dump(2) << "\n";
   return 0;

@@ -51,6 +51,12 @@ class StoreRecorder final : public run::Recorder {
   std::int64_t run_;
 };
 
+// "" when the file is what it was when it was written.
+std::string problem_of(const fs::path& file, const plan::ResultFile& written) {
+  if (!fs::exists(file)) return "is missing";
+  return sha256_file(file) == written.sha256 ? "" : "is damaged (its hash differs)";
+}
+
 // A stored training is only as good as its file: trainings whose checkpoint is missing or damaged
 // count as not done, and are trained again.
 void discard_lost_checkpoints(store::Store& store,
@@ -59,15 +65,33 @@ void discard_lost_checkpoints(store::Store& store,
   for (const auto& [key, checkpoint] : store.lookup(cells)) {
     if (!checkpoint) continue;
     const fs::path file = folder / checkpoint->path;
-    std::string problem;
-    if (!fs::exists(file))
-      problem = "is missing";
-    else if (sha256_file(file) != checkpoint->sha256)
-      problem = "is damaged (its hash differs)";
+    const std::string problem = problem_of(file, *checkpoint);
     if (problem.empty()) continue;
     std::cerr << "note: checkpoint " << file.string() << " " << problem
               << "; it will be trained again\n";
     store.discard_result(key, "checkpoint file " + problem);
+  }
+}
+
+// Likewise for cells whose images are to be kept: those without the file are attacked again, with
+// the same numbers.
+void discard_cells_without_images(store::Store& store,
+                                  const std::vector<plan::Cell>& cells,
+                                  const fs::path& folder) {
+  const auto kept = store.adversarials(cells);
+  std::size_t count = 0;
+  for (const plan::Cell& cell : cells) {
+    if (!cell.keeps_adversarials) continue;
+    const auto found = kept.find(cell.key);
+    const std::string problem = found == kept.end()
+                                    ? "were not kept"
+                                    : problem_of(folder / found->second.path, found->second);
+    if (problem.empty()) continue;
+    if (store.discard_result(cell.key, "its adversarial images: file " + problem)) ++count;
+  }
+  if (count > 0) {
+    std::cerr << "note: " << count
+              << " stored attacks have no file of adversarial images; they will run again\n";
   }
 }
 
@@ -172,6 +196,7 @@ int command_run(const Arguments& arguments) {
   const fs::path checkpoints = folder / "checkpoints";
   store::Store store = store::Store::open_writer(database);
   discard_lost_checkpoints(store, cells, checkpoints);
+  discard_cells_without_images(store, cells, folder / "adversarials");
 
   store::RunInfo info;
   info.argv = arguments;

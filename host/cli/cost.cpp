@@ -18,8 +18,18 @@ using nlohmann::json;
 std::string class_of(const json& spec) {
   json parts = {spec.at("kind")};
   for (const char* name : {"model", "solver", "gradient", "objective", "attack", "probe"}) {
-    if (const auto part = spec.find(name); part != spec.end() && part->is_object()) {
+    const auto part = spec.find(name);
+    if (part == spec.end() || !part->is_object()) continue;
+    if (part->contains("plugin")) {
       parts.push_back({name, part->at("plugin"), part->at("params")});
+      continue;
+    }
+    // Several in one: the members of an ensemble, the solvers of a mean.
+    for (const auto& [list, members] : part->items()) {
+      if (list == "names") continue;
+      for (const json& member : members) {
+        parts.push_back({name, member.at("plugin"), member.at("params")});
+      }
     }
   }
   parts.push_back(spec.at("dataset").at("params"));

@@ -98,11 +98,16 @@ Preparation HostContext::prepare(const manifest::Study& study) const {
 void HostContext::expect_constructible(const manifest::Study& study) const {
   std::map<std::string, json> definitions;  // each once, in a fixed order
   const auto add = [&](const std::string& kind, const manifest::Definition& definition) {
-    definitions.emplace(kind + " " + definition.name + definition.params.dump(),
-                        json{{"kind", kind},
-                             {"name", definition.name},
-                             {"plugin", definition.plugin},
-                             {"params", definition.params}});
+    json request = {{"kind", kind}, {"name", definition.name}};
+    if (definition.members.empty()) {
+      request["plugin"] = definition.plugin;
+      request["params"] = definition.params;
+    }
+    for (const manifest::Definition& member : definition.members) {
+      request["members"].push_back({{"plugin", member.plugin}, {"params", member.params}});
+      request["names"].push_back(member.name);
+    }
+    definitions.emplace(request.dump(), std::move(request));
   };
   for (const manifest::TrainRow& row : study.train) {
     add("solver", row.solver);
@@ -110,7 +115,10 @@ void HostContext::expect_constructible(const manifest::Study& study) const {
   }
   for (const manifest::EvaluateRow& row : study.evaluate) {
     add("solver", row.solver);
-    if (row.gradient) add("solver", *row.gradient);
+    if (row.gradient) {
+      for (const manifest::Definition& solver : row.gradient->solvers) add("solver", solver);
+    }
+    if (row.source) add("solver", row.source->solver);
     add(row.kind, row.method);
   }
   json request = {{"definitions", json::array()}};

@@ -36,6 +36,9 @@ constexpr Command kCommands[] = {
      unmask::cli::command_import,
      "make a safetensors file from elsewhere fit a model, and check that it does"},
     {"query", unmask::cli::command_query, "ask the database: a named query or SQL"},
+    {"samples",
+     unmask::cli::command_samples,
+     "show what an attack did to each sample, as a table and a picture"},
     {"plugins", unmask::cli::command_plugins, "list, show and check plugins"},
     {"doctor", unmask::cli::command_doctor, "show LibTorch, BLAS, devices, SQLite, plugin folders"},
 };

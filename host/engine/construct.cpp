@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "engine/ensemble.hpp"
 #include "engine/weights.hpp"
 #include "loader/params_json.hpp"
 #include "manifest/host_options.hpp"
@@ -32,14 +33,40 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   return setup;
 }
 
+std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& definition) {
+  const auto list = definition.find("members");
+  if (list == definition.end()) {
+    return registry.create_attack(definition.at("plugin").get<std::string>(),
+                                  definition.at("params"));
+  }
+  std::vector<Ensemble::Member> members;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    members.push_back({definition.at("names").at(i).get<std::string>(),
+                       make_attack(registry, list->at(i))});
+  }
+  return std::make_unique<Ensemble>(std::move(members));
+}
+
+std::int64_t wanted_batch(loader::Registry& registry,
+                          const std::string& kind,
+                          const json& definition) {
+  const auto members = definition.find("members");
+  const json& one = members == definition.end() ? definition : members->at(0);
+  return host_params(registry.record(kind, one.at("plugin").get<std::string>()), one.at("params"))
+      .get_integer("batch_size");
+}
+
 std::optional<std::string> construction_refusal(loader::Registry& registry,
                                                 const json& definition) {
   const auto kind = definition.at("kind").get<std::string>();
-  const auto id = definition.at("plugin").get<std::string>();
-  const json& params = definition.at("params");
   try {
     if (kind == "solver") make_solver(registry, definition);
-    if (kind == "attack") registry.create_attack(id, params);
+    if (kind == "attack") {
+      make_attack(registry, definition);
+      return std::nullopt;
+    }
+    const auto id = definition.at("plugin").get<std::string>();
+    const json& params = definition.at("params");
     if (kind == "objective") {
       registry.create_objective(id, params);
       const Params options = host_params(registry.record(kind, id), params);

@@ -1,6 +1,8 @@
 #pragma once
 // Plugins from their definitions, as specifications hold them.
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,10 +20,20 @@ Params host_params(const loader::PluginRecord& plugin, const nlohmann::json& par
 /// @param definition  {"plugin", "params"}
 SolverSetup make_solver(loader::Registry& registry, const nlohmann::json& definition);
 
+/// @param definition  {"plugin", "params"}, or {"members": [such], "names": [text]} of an ensemble
+/// @throws ParamError when parameters are wrong, or the members of an ensemble do not fit together
+std::unique_ptr<Attack> make_attack(loader::Registry& registry, const nlohmann::json& definition);
+
+/// The batch that an attack or a probe wants to be handed; 0: the canonical one. Members of an
+/// ensemble all want the same.
+std::int64_t wanted_batch(loader::Registry& registry,
+                          const std::string& kind,
+                          const nlohmann::json& definition);
+
 /// Why a plugin refuses its parameters when it is constructed, which the declarations alone do not
 /// tell (a Butcher tableau that is not of its order, weights that are no safetensors file);
 /// nullopt: it does not. Data sets and models need more than parameters and are not constructed.
-/// @param definition  {"kind", "plugin", "params"}
+/// @param definition  {"kind", "plugin", "params"}; of an ensemble "members" and "names"
 std::optional<std::string> construction_refusal(loader::Registry& registry,
                                                 const nlohmann::json& definition);
 

@@ -24,6 +24,7 @@
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/import.hpp"
+#include "engine/picture.hpp"
 #include "engine/worker.hpp"
 #include "loader/listing.hpp"
 #include "unmask/errors.hpp"
@@ -141,6 +142,15 @@ json import_file(const json& request) {
           {"unused_rules", report.unused_rules}};
 }
 
+// {"file", "samples": [...], "columns", "output"} -> {}
+json draw(const json& request) {
+  draw_adversarials(request.at("file").get<std::string>(),
+                    request.at("samples").get<std::vector<std::int64_t>>(),
+                    request.at("columns").get<std::int64_t>(),
+                    request.at("output").get<std::string>());
+  return json::object();
+}
+
 json describe_libtorch() {
   configure_libtorch(1);
   json devices = json::array();
@@ -163,11 +173,12 @@ json execute_cell(const json& request) {
   Executor executor(registry,
                     request.at("device").get<std::string>(),
                     request.at("checkpoints").get<std::string>());
-  std::optional<plan::CheckpointFile> checkpoint;
-  if (const auto c = request.find("checkpoint"); c != request.end() && !c->is_null()) {
-    checkpoint = plan::CheckpointFile{c->at("sha256").get<std::string>(),
-                                      c->at("bytes").get<std::int64_t>(),
-                                      c->at("path").get<std::string>()};
+  CellFiles files;
+  if (const auto c = request.find("checkpoint"); c != request.end()) {
+    files.checkpoint = c->get<plan::CheckpointFile>();
+  }
+  if (const auto s = request.find("source"); s != request.end()) {
+    files.source = s->get<plan::CheckpointFile>();
   }
   const auto show = [](std::int64_t done, std::int64_t total, const std::string& note) {
     if (done == total || done % 100 == 0) {
@@ -178,11 +189,8 @@ json execute_cell(const json& request) {
                    note.c_str());
     }
   };
-  return executor.execute(request.at("key").get<std::string>(),
-                          request.at("spec"),
-                          request.at("locals"),
-                          checkpoint,
-                          show);
+  return executor.execute(
+      request.at("key").get<std::string>(), request.at("spec"), request.at("locals"), files, show);
 }
 
 WorkerOptions worker_options(const json& request) {
@@ -217,6 +225,10 @@ int dispatch(const std::vector<std::string>& arguments) {
   }
   if (command == "import") {
     answer(out, import_file(request));
+    return 0;
+  }
+  if (command == "draw") {
+    answer(out, draw(request));
     return 0;
   }
   if (command == "prepare") {

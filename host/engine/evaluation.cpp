@@ -6,7 +6,9 @@
 
 #include <torch/types.h>
 
+#include "engine/checks.hpp"
 #include "engine/target.hpp"
+#include "engine/threat_check.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
@@ -29,19 +31,29 @@ class Evaluation {
         is_coupled_(is_coupled(input)),
         judge_(input.model,
                input.solver,
-               std::nullopt,
+               {},
                is_coupled_,
                input.num_classes,
                log_,
                {"evaluate", "evaluate"}),
-        target_(input.model, input.solver, input.gradient, is_coupled_, input.num_classes, log_) {
+        target_(input.source ? input.source->model : input.model,
+                input.source ? input.source->solver : input.solver,
+                input.gradients,
+                is_coupled_ || input.source.has_value(),
+                input.num_classes,
+                log_) {
     if (!input.graphs) return;
     judge_.record_passes(input.graphs);
     target_.record_passes(input.graphs);
   }
 
   std::int64_t size() const { return input_.data.size(); }
+  // Whether samples depend on their batch-mates where they are attacked.
   bool is_coupled() const { return is_coupled_; }
+  // Whether they do so where they are attacked or judged.
+  bool is_coupled_anywhere() const {
+    return is_coupled_ || (input_.source && couples(input_, input_.model, input_.solver));
+  }
   const Tensor& images() const { return images_; }
   const Tensor& labels() const { return labels_; }
   NetworkTarget& target() { return target_; }
@@ -57,20 +69,48 @@ class Evaluation {
     return at::cat(parts);
   }
 
+  // The checks of the judged network. They come last: a network that draws random numbers gives the
+  // same verdict with them as without.
+  void check(plan::CellResult& result) {
+    NetworkTarget checked(input_.model,
+                          input_.solver,
+                          {},
+                          is_coupled_,
+                          input_.num_classes,
+                          log_,
+                          {"check", "check"});
+    const Tensor batch = images_.narrow(0, 0, std::min(input_.batch_size, size()));
+    checked.begin_batch(batch);
+    check_answers(checked, batch, result);
+    add(checked.counters(), result.counters);
+  }
+
   void finish(plan::CellResult& result) {
     result.solve_stats = log_.rows();
-    for (const plan::Counters* c : {&judge_.counters(), &target_.counters()}) {
-      result.counters.forwards += c->forwards;
-      result.counters.backwards += c->backwards;
-      result.counters.nfe += c->nfe;
-    }
+    add(judge_.counters(), result.counters);
+    add(target_.counters(), result.counters);
   }
 
  private:
+  static void add(const plan::Counters& part, plan::Counters& sum) {
+    sum.forwards += part.forwards;
+    sum.backwards += part.backwards;
+    sum.nfe += part.nfe;
+  }
+
+  static bool couples(const EvaluationInput& input, Model& model, const SolverSetup& solver) {
+    return is_batch_coupled(
+        model, solver, gather_images(input.data, {0}, input.dtype).to(input.device));
+  }
+
   static bool is_coupled(const EvaluationInput& input) {
-    const Tensor sample = gather_images(input.data, {0}, input.dtype).to(input.device);
-    return is_batch_coupled(input.model, input.solver, sample) ||
-           (input.gradient && is_batch_coupled(input.model, *input.gradient, sample));
+    Model& model = input.source ? input.source->model : input.model;
+    const SolverSetup& solver = input.source ? input.source->solver : input.solver;
+    return couples(input, model, solver) ||
+           std::any_of(
+               input.gradients.begin(), input.gradients.end(), [&](const SolverSetup& gradient) {
+                 return couples(input, model, gradient);
+               });
   }
 
   const EvaluationInput& input_;
@@ -87,44 +127,22 @@ std::vector<std::int64_t> to_vector(const Tensor& values) {
   return {on_cpu.data_ptr<std::int64_t>(), on_cpu.data_ptr<std::int64_t>() + on_cpu.numel()};
 }
 
+std::vector<bool> to_flags(const Tensor& values) {
+  const std::vector<std::int64_t> numbers = to_vector(values);
+  return {numbers.begin(), numbers.end()};
+}
+
 std::vector<double> to_doubles(const Tensor& values) {
   const Tensor on_cpu = values.to(at::kCPU, at::kDouble).contiguous();
   return {on_cpu.data_ptr<double>(), on_cpu.data_ptr<double>() + on_cpu.numel()};
 }
 
-// [N] bool: x_adv is finite, in the ball and in the box. The ball has the allowance of the host's
-// contract with attacks, for rounding in float32; the box has none.
-Tensor within_threat(const Tensor& x_adv, const Tensor& x, const Threat& threat) {
-  const Tensor flat = x_adv.flatten(1);
-  const Tensor in_box = flat.amin(1).ge(threat.lower).logical_and(flat.amax(1).le(threat.upper));
-  const Tensor in_ball = distance(x_adv.to(at::kDouble), x.to(at::kDouble), threat.norm)
-                             .le(threat.epsilon * (1 + 1e-6) + 1e-7);
-  return flat.isfinite().all(1).logical_and(in_box).logical_and(in_ball);
-}
-
-// What an attack says about its samples.
-void record_notes(const std::vector<AttackNote>& notes,
-                  const std::vector<std::int64_t>& samples,
-                  plan::CellResult& result) {
-  for (const AttackNote& note : notes) {
-    const std::vector<double> values = to_doubles(note.values);
-    TORCH_CHECK(values.size() == samples.size(),
-                "the attack's note ",
-                note.name,
-                " must have one value per sample, got ",
-                note.values.sizes());
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      result.sample_metrics.push_back({samples[i], note.name, values[i]});
-    }
-  }
-}
-
 }  // namespace
 
-void evaluate_attack(const EvaluationInput& input,
-                     Attack& attack,
-                     plan::CellResult& result,
-                     const ProgressCallback& progress) {
+Tensor evaluate_attack(const EvaluationInput& input,
+                       Attack& attack,
+                       plan::CellResult& result,
+                       const ProgressCallback& progress) {
   Evaluation evaluation(input);
   const Tensor& x = evaluation.images();
   const Tensor& y = evaluation.labels();
@@ -136,6 +154,8 @@ void evaluate_attack(const EvaluationInput& input,
 
   Tensor x_adv = x.clone();
   std::vector<std::int64_t> queries(static_cast<std::size_t>(n), 0);
+  NoteBook notes;
+  GradientShares gradients;
   for (std::int64_t first = 0; first < n; first += input.method_batch) {
     const std::int64_t last = std::min(n, first + input.method_batch);
     // A batch-coupled target is a function of whole batches: all rows go in. Otherwise only the
@@ -149,20 +169,14 @@ void evaluate_attack(const EvaluationInput& input,
     const Tensor batch = x.index_select(0, index);
     AttackContext context{SampleRandom(derive_seed(input.seed, "attack"), samples)};
     evaluation.target().begin_batch(batch);
+    evaluation.target().gradient_check().begin(batch);
     const Tensor candidate =
         attack.perturb(evaluation.target(), batch, y.index_select(0, index), threat, context)
             .detach();
-    record_notes(context.notes, samples, result);
-    TORCH_CHECK(
-        candidate.sizes() == batch.sizes() && candidate.scalar_type() == batch.scalar_type(),
-        "the attack returned ",
-        candidate.sizes(),
-        " ",
-        candidate.scalar_type(),
-        " for a batch ",
-        batch.sizes(),
-        " ",
-        batch.scalar_type());
+    const Tensor is_attacked = is_correct.index_select(0, index);
+    notes.add(context.notes, samples, to_flags(is_attacked), result);
+    gradients.add(evaluation.target().gradient_check(), is_attacked);
+    expect_same_kind(candidate, batch);
     x_adv.index_copy_(0, index, candidate);
     for (std::size_t i = 0; i < samples.size(); ++i) {
       queries[static_cast<std::size_t>(samples[i])] = evaluation.target().queries()[i];
@@ -200,8 +214,15 @@ void evaluate_attack(const EvaluationInput& input,
   result.metrics.push_back({"robust_accuracy", share(robust), n});
   result.metrics.push_back(
       {"threat_violations", static_cast<double>(n - is_allowed.sum().item<std::int64_t>()), n});
-  result.metrics.push_back({"batch_coupled", evaluation.is_coupled() ? 1.0 : 0.0, std::nullopt});
+  result.metrics.push_back(
+      {"batch_coupled", evaluation.is_coupled_anywhere() ? 1.0 : 0.0, std::nullopt});
+  if (input.has_checks) {
+    evaluation.check(result);
+    gradients.finish(result);
+  }
+  notes.finish(result);
   evaluation.finish(result);
+  return x_adv;
 }
 
 void evaluate_probe(const EvaluationInput& input,
@@ -262,7 +283,8 @@ void evaluate_probe(const EvaluationInput& input,
     result.metrics.push_back(
         {name + ".not_finite", static_cast<double>(n - count) / static_cast<double>(n), n});
   }
-  result.metrics.push_back({"batch_coupled", evaluation.is_coupled() ? 1.0 : 0.0, std::nullopt});
+  result.metrics.push_back(
+      {"batch_coupled", evaluation.is_coupled_anywhere() ? 1.0 : 0.0, std::nullopt});
   evaluation.finish(result);
 }
 

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "engine/adversarials.hpp"
 #include "engine/checkpoint.hpp"
 #include "engine/construct.hpp"
 #include "engine/evaluation.hpp"
@@ -42,8 +43,8 @@ std::int64_t peak_resident_bytes() {
 
 // A part of a specification as plugins and host read it: with the paths that keys leave out. A file
 // must still be the one that the key was made with.
-json with_locals(const json& spec, const json& locals, const std::string& part) {
-  json definition = spec.at(part);
+// @param part  its name in `locals`
+json with_locals(json definition, const json& locals, const std::string& part) {
   const auto paths = locals.find(part);
   if (paths == locals.end()) return definition;
   json& params = definition.at("params");
@@ -52,11 +53,21 @@ json with_locals(const json& spec, const json& locals, const std::string& part) 
     if (planned != params.end() &&
         *planned != plan::identity_of_file(path.get_ref<const std::string&>())) {
       throw DataError("the file " + path.get<std::string>() + ", parameter \"" + name +
-                      "\" of the " + (part == "gradient" ? "gradient solver" : part) + " \"" +
-                      definition.at("plugin").get<std::string>() +
+                      "\" of the " + part + " \"" + definition.at("plugin").get<std::string>() +
                       "\", has changed since the run was planned; run again");
     }
     params[name] = path;
+  }
+  return definition;
+}
+
+json part_of(const json& spec, const json& locals, const std::string& part) {
+  json definition = spec.at(part);
+  const auto members = definition.find("members");
+  if (members == definition.end()) return with_locals(std::move(definition), locals, part);
+  for (std::size_t i = 0; i < members->size(); ++i) {
+    json& member = members->at(i);
+    member = with_locals(std::move(member), locals, part + "." + std::to_string(i));
   }
   return definition;
 }
@@ -103,7 +114,11 @@ struct Executor::NetworkCache {
 Executor::Executor(loader::Registry& registry,
                    std::string device,
                    std::filesystem::path checkpoints)
-    : registry_(registry), device_(std::move(device)), checkpoints_(std::move(checkpoints)) {}
+    : registry_(registry),
+      device_(std::move(device)),
+      checkpoints_(std::move(checkpoints)),
+      network_(std::make_unique<NetworkCache>()),
+      source_network_(std::make_unique<NetworkCache>()) {}
 
 Executor::~Executor() = default;
 
@@ -115,7 +130,7 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   auto cache = std::make_unique<DataCache>();
   cache->id = id;
   const auto plugin = definition.at("plugin").get<std::string>();
-  const json params = with_locals(spec, locals, "dataset").at("params");
+  const json params = part_of(spec, locals, "dataset").at("params");
   cache->dataset = registry_.create_dataset(plugin, params);
   if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
     throw DataError("the data set \"" + plugin +
@@ -127,28 +142,38 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   return *data_;
 }
 
-Model& Executor::network_for(const json& spec,
-                             const json& locals,
+// @param definition  of the model, with its paths
+Model& Executor::network_for(NetworkCache& cache,
+                             const json& definition,
+                             const json& spec,
                              const DataCache& data,
                              const plan::CheckpointFile& checkpoint) {
-  const std::string id = spec.at("model").dump() + spec.at("dtype").dump();
-  if (network_ && network_->checkpoint_sha256 == checkpoint.sha256 && network_->id == id) {
-    return *network_->model;
+  const std::string id = definition.dump() + spec.at("dtype").dump();
+  if (cache.model && cache.checkpoint_sha256 == checkpoint.sha256 && cache.id == id) {
+    return *cache.model;
   }
-  network_.reset();
-  auto cache = std::make_unique<NetworkCache>();
-  cache->checkpoint_sha256 = checkpoint.sha256;
-  cache->id = id;
-  const json definition = with_locals(spec, locals, "model");
+  cache = {};  // free the old one before loading the new one
   const TensorFile file = load_checkpoint(checkpoints_, checkpoint);
-  cache->model = registry_.create_model(
+  auto model = registry_.create_model(
       definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
-  cache->model->to(device_, dtype_of(spec));
-  load_model_state(*cache->model, file.tensors, (checkpoints_ / checkpoint.path).string());
-  cache->model->set_training(false);
-  set_trainable(*cache->model, false);
-  network_ = std::move(cache);
-  return *network_->model;
+  model->to(device_, dtype_of(spec));
+  load_model_state(*model, file.tensors, (checkpoints_ / checkpoint.path).string());
+  model->set_training(false);
+  set_trainable(*model, false);
+  cache = {checkpoint.sha256, id, std::move(model)};
+  return *cache.model;
+}
+
+std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& locals) {
+  const json& gradient = spec.at("gradient");
+  if (gradient.is_null()) return {};
+  const json parts = gradient.contains("mean") ? gradient.at("mean") : json::array({gradient});
+  std::vector<SolverSetup> result;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string name = plan::part_name("gradient", i, parts.size());
+    result.push_back(make_solver(registry_, with_locals(parts[i], locals, name)));
+  }
+  return result;
 }
 
 void Executor::execute_train(const std::string& key,
@@ -158,14 +183,14 @@ void Executor::execute_train(const std::string& key,
                              plan::CellResult& result,
                              const ProgressCallback& progress) {
   const std::uint64_t seed = seed_of(key);
-  const json definition = with_locals(spec, locals, "model");
+  const json definition = part_of(spec, locals, "model");
   const std::uint64_t init_seed = derive_seed(seed, "init");
   torch::manual_seed(init_seed);
   auto model = registry_.create_model(
       definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
   model->to(device_, dtype_of(spec));
 
-  const json objective_definition = with_locals(spec, locals, "objective");
+  const json objective_definition = part_of(spec, locals, "objective");
   const auto objective_id = objective_definition.at("plugin").get<std::string>();
   const auto objective =
       registry_.create_objective(objective_id, objective_definition.at("params"));
@@ -177,7 +202,7 @@ void Executor::execute_train(const std::string& key,
                      "\" has no weights to train; use it with \"epochs\": 0");
   }
   if (host.has("weights")) load_weights(*model, weights_of(host));
-  const SolverSetup solver = make_solver(registry_, with_locals(spec, locals, "solver"));
+  const SolverSetup solver = make_solver(registry_, part_of(spec, locals, "solver"));
   const StopNotice notice;
   SnapshotPlace place = snapshot_place(checkpoints_, key);
   place.is_stopping = StopNotice::is_raised;
@@ -207,10 +232,11 @@ void Executor::execute_evaluation(const std::string& key,
                                   const json& spec,
                                   const json& locals,
                                   DataCache& data,
-                                  const plan::CheckpointFile& checkpoint,
+                                  const CellFiles& files,
                                   plan::CellResult& result,
                                   const ProgressCallback& progress) {
-  Model& model = network_for(spec, locals, data, checkpoint);
+  Model& model =
+      network_for(*network_, part_of(spec, locals, "model"), spec, data, *files.checkpoint);
   LoadedSplit samples = data.split(Split::kTest);
   if (const auto limit = spec.at("samples").get<std::int64_t>(); limit > 0) {
     const std::int64_t count = std::min(limit, samples.size());
@@ -218,21 +244,28 @@ void Executor::execute_evaluation(const std::string& key,
   }
   if (samples.size() == 0) throw DataError("the test split is empty");
 
-  const SolverSetup solver = make_solver(registry_, with_locals(spec, locals, "solver"));
-  std::optional<SolverSetup> gradient;
-  if (!spec.at("gradient").is_null()) {
-    gradient = make_solver(registry_, with_locals(spec, locals, "gradient"));
+  const SolverSetup solver = make_solver(registry_, part_of(spec, locals, "solver"));
+  const std::vector<SolverSetup> gradients = gradients_for(spec, locals);
+  std::optional<SolverSetup> source_solver;
+  std::optional<AttackSource> source;
+  if (const auto from = spec.find("source"); from != spec.end()) {
+    source_solver =
+        make_solver(registry_, with_locals(from->at("solver"), locals, "source.solver"));
+    const json definition = with_locals(from->at("model"), locals, "source.model");
+    // The same weights under another solver are the network itself.
+    Model& network =
+        files.source ? network_for(*source_network_, definition, spec, data, *files.source) : model;
+    source.emplace(network, *source_solver);
   }
 
   const auto kind = spec.at("kind").get<std::string>();
-  const json definition = with_locals(spec, locals, kind);
-  const auto id = definition.at("plugin").get<std::string>();
+  const json definition = part_of(spec, locals, kind);
   const std::int64_t canonical = spec.at("batch_size").get<std::int64_t>();
-  const std::int64_t wanted =
-      host_params(registry_.record(kind, id), definition.at("params")).get_integer("batch_size");
+  const std::int64_t wanted = wanted_batch(registry_, kind, definition);
+  const bool is_clean = definition.contains("plugin") && definition.at("plugin") == "none";
   const EvaluationInput input{model,
                               solver,
-                              gradient,
+                              gradients,
                               samples,
                               data.info.num_classes,
                               canonical,
@@ -241,19 +274,28 @@ void Executor::execute_evaluation(const std::string& key,
                               device_,
                               dtype_of(spec),
                               seed_of(key),
-                              graphs_};
+                              graphs_,
+                              source,
+                              /*has_checks=*/!is_clean};
   result.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
   if (kind == "attack") {
-    evaluate_attack(input, *registry_.create_attack(id, definition.at("params")), result, progress);
+    const auto attack = make_attack(registry_, definition);
+    const Tensor adversarial = evaluate_attack(input, *attack, result, progress);
+    if (files.keeps_adversarials) {
+      result.adversarials = save_adversarials(
+          checkpoints_.parent_path() / "adversarials", key, samples, adversarial, result.outcomes);
+    }
   } else {
-    evaluate_probe(input, *registry_.create_probe(id, definition.at("params")), result, progress);
+    const auto probe = registry_.create_probe(definition.at("plugin").get<std::string>(),
+                                              definition.at("params"));
+    evaluate_probe(input, *probe, result, progress);
   }
 }
 
 plan::CellResult Executor::execute(const std::string& key,
                                    const json& spec,
                                    const json& locals,
-                                   const std::optional<plan::CheckpointFile>& checkpoint,
+                                   const CellFiles& files,
                                    const ProgressCallback& progress) {
   UNMASK_CHECK(plan::key_of(spec) == key, "a specification does not have the key it came with");
   const auto start = std::chrono::steady_clock::now();
@@ -262,8 +304,8 @@ plan::CellResult Executor::execute(const std::string& key,
   if (spec.at("kind") == "train") {
     execute_train(key, spec, locals, data, result, progress);
   } else {
-    UNMASK_CHECK(checkpoint.has_value(), "an evaluation cell came without its checkpoint");
-    execute_evaluation(key, spec, locals, data, *checkpoint, result, progress);
+    UNMASK_CHECK(files.checkpoint.has_value(), "an evaluation cell came without its checkpoint");
+    execute_evaluation(key, spec, locals, data, files, result, progress);
   }
   if (device_ != "cpu") torch::cuda::synchronize();
   result.device = device_;

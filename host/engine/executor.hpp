@@ -7,16 +7,26 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/device_graph.hpp"
+#include "engine/network.hpp"
 #include "engine/training.hpp"
 #include "loader/registry.hpp"
 #include "plan/planner.hpp"
 #include "plan/result.hpp"
 
 namespace unmask::engine {
+
+/// What a cell needs and yields besides numbers.
+struct CellFiles {
+  std::optional<plan::CheckpointFile> checkpoint = {};  ///< the attacked or probed network
+  std::optional<plan::CheckpointFile> source =
+      {};                           ///< the network that images are made on, if another
+  bool keeps_adversarials = false;  ///< write the images of an attack to a file
+};
 
 class Executor {
  public:
@@ -31,12 +41,12 @@ class Executor {
   /// Execute one cell.
   /// @param spec        resolved specification (plan/planner.cpp builds it)
   /// @param locals      where the files and folders of its parts are, outside of the key
-  /// @param checkpoint  of the train cell, for attack and probe cells
+  /// @param files       of the trainings, for attack and probe cells
   /// @throws Error of any kind; std::exception from plugins and LibTorch
   plan::CellResult execute(const std::string& key,
                            const nlohmann::json& spec,
                            const nlohmann::json& locals,
-                           const std::optional<plan::CheckpointFile>& checkpoint,
+                           const CellFiles& files,
                            const ProgressCallback& progress);
 
  private:
@@ -44,10 +54,12 @@ class Executor {
   struct NetworkCache;
 
   DataCache& data_for(const nlohmann::json& spec, const nlohmann::json& locals);
-  Model& network_for(const nlohmann::json& spec,
-                     const nlohmann::json& locals,
+  Model& network_for(NetworkCache& cache,
+                     const nlohmann::json& definition,
+                     const nlohmann::json& spec,
                      const DataCache& data,
                      const plan::CheckpointFile& checkpoint);
+  std::vector<SolverSetup> gradients_for(const nlohmann::json& spec, const nlohmann::json& locals);
   void execute_train(const std::string& key,
                      const nlohmann::json& spec,
                      const nlohmann::json& locals,
@@ -58,7 +70,7 @@ class Executor {
                           const nlohmann::json& spec,
                           const nlohmann::json& locals,
                           DataCache& data,
-                          const plan::CheckpointFile& checkpoint,
+                          const CellFiles& files,
                           plan::CellResult& result,
                           const ProgressCallback& progress);
 
@@ -68,6 +80,7 @@ class Executor {
   DeviceGraphMaker graphs_;
   std::unique_ptr<DataCache> data_;
   std::unique_ptr<NetworkCache> network_;
+  std::unique_ptr<NetworkCache> source_network_;
 };
 
 /// What the data set plugin says of a definition; problems become text, not exceptions.

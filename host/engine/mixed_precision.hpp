@@ -34,6 +34,8 @@ class FullPrecisionStates final : public OdeContext {
                   double t0,
                   double t1) override;
 
+  Bpda bpda() const override { return solver_.bpda(); }
+
  private:
   OdeContext& solver_;
 };

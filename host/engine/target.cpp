@@ -58,35 +58,43 @@ Tensor input_gradient(const Tensor& losses, const Tensor& input, bool keep_graph
 
 NetworkTarget::NetworkTarget(Model& model,
                              const SolverSetup& evaluation,
-                             const std::optional<SolverSetup>& gradient,
+                             const std::vector<SolverSetup>& gradients,
                              bool is_coupled,
                              std::int64_t num_classes,
                              SolveLog& log,
                              TargetPhases phases)
     : model_(model),
       evaluation_(evaluation.method, evaluation.options),
-      gradient_(gradient ? gradient->method : evaluation.method,
-                gradient ? gradient->options : evaluation.options),
-      same_forward_(!gradient || computes_same_map(*gradient, evaluation)),
       is_coupled_(is_coupled),
       num_classes_(num_classes),
       log_(log),
       phases_(std::move(phases)) {
+  for (const SolverSetup& solver : gradients) {
+    gradients_.push_back(
+        std::make_unique<Differentiated>(solver, computes_same_map(solver, evaluation)));
+  }
+  if (gradients_.empty()) {
+    gradients_.push_back(std::make_unique<Differentiated>(evaluation, /*answers=*/true));
+  }
   model_.set_training(false);
   set_trainable(model_, false);
 }
 
 void NetworkTarget::record_passes(const DeviceGraphMaker& make) {
   if (evaluation_.can_be_recorded()) evaluation_passes_.use(make);
-  if (gradient_.can_be_recorded()) gradient_passes_.use(make);
+  for (const auto& by : gradients_) {
+    if (by->session.can_be_recorded()) by->passes.use(make);
+  }
 }
 
 void NetworkTarget::begin_batch(const Tensor& clean) {
   queries_.assign(static_cast<std::size_t>(clean.size(0)), 0);
   if (evaluation_.is_replaying()) evaluation_passes_.clear();
-  if (gradient_.is_replaying()) gradient_passes_.clear();
   evaluation_book_ = record_schedules(clean, evaluation_);
-  gradient_book_ = record_schedules(clean, gradient_);
+  for (const auto& by : gradients_) {
+    if (by->session.is_replaying()) by->passes.clear();
+    by->book = record_schedules(clean, by->session);
+  }
 }
 
 ode::ScheduleBook NetworkTarget::record_schedules(const Tensor& clean, ode::Session& session) {
@@ -155,15 +163,13 @@ void NetworkTarget::settle_backward() {
   counters_.nfe += log_.nfe() - before;
 }
 
-LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
-                                                 const LossFunction& loss,
-                                                 const Tensor& rows) {
-  count_queries(x, rows);
-  follow_schedules(evaluation_book_, rows, evaluation_);
-  follow_schedules(gradient_book_, rows, gradient_);
+// Logits, losses and gradient under one solver.
+LossGradient NetworkTarget::differentiate(const Tensor& x,
+                                          const LossFunction& loss,
+                                          Differentiated& by) {
   const torch::AutoGradMode with_grad(true);
-  const auto run = [this](const Tensor& batch) { return model_.forward(batch, gradient_); };
-  RecordedPass* recorded = gradient_passes_.find(x, /*has_gradient=*/true, run, gradient_);
+  const auto run = [&](const Tensor& batch) { return model_.forward(batch, by.session); };
+  RecordedPass* recorded = by.passes.find(x, /*has_gradient=*/true, run, by.session);
   // A recorded network is a graph of its own, that ends at the logits.
   Tensor input;
   Tensor logits;
@@ -172,7 +178,7 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
     logits = input = recorded->forward(x).requires_grad_(true);
   } else {
     input = x.detach().requires_grad_(true);
-    logits = forward(input, gradient_, phases_.gradient);
+    logits = forward(input, by.session, phases_.gradient);
   }
   const Tensor losses = loss(logits);
   require_losses(losses, x);
@@ -182,7 +188,7 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
     return recorded != nullptr ? recorded->backward(gradient) : gradient;
   };
 
-  LossGradient result;
+  LossGradient result{logits.detach(), losses.detach(), {}};
   if (losses.dim() == 1) {
     result.gradient = gradient_of(losses, /*keep_graph=*/false);
   } else {
@@ -193,15 +199,34 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
     result.gradient = at::stack(gradients);
   }
   settle_backward();
-  if (same_forward_) {
-    result.logits = logits.detach();
-    result.loss = losses.detach();
-  } else {
+  return result;
+}
+
+LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
+                                                 const LossFunction& loss,
+                                                 const Tensor& rows) {
+  count_queries(x, rows);
+  follow_schedules(evaluation_book_, rows, evaluation_);
+  LossGradient result;
+  for (const auto& by : gradients_) {
+    follow_schedules(by->book, rows, by->session);
+    const LossGradient here = differentiate(x, loss, *by);
+    result.gradient = result.gradient.defined() ? result.gradient + here.gradient : here.gradient;
+    if (by->answers && !result.logits.defined()) {
+      result.logits = here.logits;
+      result.loss = here.loss;
+    }
+  }
+  if (gradients_.size() > 1) {
+    result.gradient = result.gradient / static_cast<double>(gradients_.size());
+  }
+  if (!result.logits.defined()) {
     const torch::NoGradGuard no_grad;
     result.logits = answer(x);
     result.loss = loss(result.logits);
   }
   require_finite(result.logits, "logits");
+  gradient_check_.take(result, rows);
   return result;
 }
 

@@ -2,9 +2,10 @@
 // The attacked classifier: answers under the evaluation solver, gradients under the gradient
 // solver, everything counted.
 
-#include <optional>
+#include <memory>
 #include <vector>
 
+#include "engine/gradient_check.hpp"
 #include "engine/network.hpp"
 #include "engine/recorded_pass.hpp"
 #include "unmask/attack.hpp"
@@ -20,14 +21,14 @@ struct TargetPhases {
 /// Target over a frozen model in evaluation mode. The model must outlive it.
 class NetworkTarget final : public Target {
  public:
-  /// @param gradient  another solver to differentiate through; nullopt: the evaluation solver. With
-  /// one,
-  ///   losses and logits still come from the evaluation solver (one more forward pass), unless the
-  ///   two differ only in what they differentiate, in which case one pass gives both.
+  /// @param gradients  other solvers to differentiate through; empty: the evaluation solver. Of
+  ///   several the gradient is the mean, the expectation over a solver drawn at random. Losses and
+  ///   logits still come from the evaluation solver (one more forward pass), unless one of them
+  ///   differs from it only in what it differentiates, in which case its pass gives both.
   /// @param is_coupled  whether a sample's logits depend on its batch-mates, see is_batch_coupled
   NetworkTarget(Model& model,
                 const SolverSetup& evaluation,
-                const std::optional<SolverSetup>& gradient,
+                const std::vector<SolverSetup>& gradients,
                 bool is_coupled,
                 std::int64_t num_classes,
                 SolveLog& log,
@@ -49,11 +50,26 @@ class NetworkTarget final : public Target {
 
   const plan::Counters& counters() const { return counters_; }
 
+  /// Watches the gradients of the batches that it is told of.
+  GradientCheck& gradient_check() { return gradient_check_; }
+
  private:
   Tensor do_logits(const Tensor& x, const Tensor& rows) override;
   LossGradient do_loss_and_gradient(const Tensor& x,
                                     const LossFunction& loss,
                                     const Tensor& rows) override;
+  // A solver that is differentiated through.
+  struct Differentiated {
+    Differentiated(const SolverSetup& solver, bool is_same_map)
+        : session(solver.method, solver.options), answers(is_same_map) {}
+
+    ode::Session session;
+    ode::ScheduleBook book = {};  ///< of the whole batch
+    RecordedPasses passes = {};
+    bool answers;  ///< computes the same map as the evaluation solver
+  };
+
+  LossGradient differentiate(const Tensor& x, const LossFunction& loss, Differentiated& by);
   void count_queries(const Tensor& x, const Tensor& rows);
   void settle_backward();
   ode::ScheduleBook record_schedules(const Tensor& clean, ode::Session& session);
@@ -65,17 +81,15 @@ class NetworkTarget final : public Target {
 
   Model& model_;
   ode::Session evaluation_;
-  ode::Session gradient_;
   ode::ScheduleBook evaluation_book_;  ///< of the whole batch
-  ode::ScheduleBook gradient_book_;
   RecordedPasses evaluation_passes_;
-  RecordedPasses gradient_passes_;
-  bool same_forward_ = true;  ///< both solvers compute the same map
+  std::vector<std::unique_ptr<Differentiated>> gradients_;
   bool is_coupled_;
   std::int64_t num_classes_;
   SolveLog& log_;
   TargetPhases phases_;
   plan::Counters counters_;
+  GradientCheck gradient_check_;
   std::vector<std::int64_t> queries_;
 };
 

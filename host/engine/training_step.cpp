@@ -59,7 +59,7 @@ Target& NetworkStep::target() {
   settle_target();
   target_.emplace(model_,
                   solver_,
-                  std::nullopt,
+                  std::vector<SolverSetup>{},
                   solver_.couples_batch(),
                   num_classes_,
                   log_,

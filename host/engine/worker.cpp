@@ -44,7 +44,7 @@ void execute(int fd, Executor& executor, const run::Execute& order) {
         executor.execute(order.key,
                          order.spec,
                          order.locals,
-                         order.checkpoint,
+                         {order.checkpoint, order.source, order.keep_adversarials},
                          [&](std::int64_t done, std::int64_t total, const std::string& note) {
                            progress(done, total, note);
                          });

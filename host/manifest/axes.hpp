@@ -15,15 +15,16 @@
 namespace unmask::manifest::matrix {
 
 /// Values of an axis are numbers: the index of a definition, a seed, the index of an epsilon, the
-/// index of a train row.
+/// index of a train row, the index of a source. A gradient is the index of a solver, or the number
+/// of solvers plus the index of a mean.
 using Value = std::int64_t;
 inline constexpr Value kNone = -2;   ///< the row has no such axis
-inline constexpr Value kToken = -1;  ///< "@train" of solver, "@eval" of gradient
+inline constexpr Value kToken = -1;  ///< "@train" of solver, "@eval" of gradient, "@self" of source
 
 /// 2^53 - 1: SQLite, JavaScript and jq agree.
 inline constexpr std::int64_t kLargestSeed = 9007199254740991;
 
-enum class AxisType { kName, kSeed, kEpsilon, kCheckpoint };
+enum class AxisType { kName, kSeed, kEpsilon, kCheckpoint, kGradient, kSource };
 
 struct Axis {
   const char* name;
@@ -34,7 +35,9 @@ struct Axis {
 
   bool has_token() const { return *token != '\0'; }
   /// True when values are written as words, which may be globs and take a "!".
-  bool is_worded() const { return type == AxisType::kName || type == AxisType::kCheckpoint; }
+  bool is_worded() const { return type != AxisType::kSeed && type != AxisType::kEpsilon; }
+  /// True when values are names of definitions, perhaps among others.
+  bool is_named() const { return type == AxisType::kName || type == AxisType::kGradient; }
 };
 
 inline constexpr std::array<Axis, 5> kTrainAxes = {{{"dataset", AxisType::kName, "dataset", ""},
@@ -45,13 +48,14 @@ inline constexpr std::array<Axis, 5> kTrainAxes = {{{"dataset", AxisType::kName,
 enum TrainAxis : std::size_t { kDataset, kModel, kObjective, kTrainSolver, kTrainSeed };
 
 // The matrix lists its probes under "probes".
-inline constexpr std::array<Axis, 7> kEvaluateAxes = {
+inline constexpr std::array<Axis, 8> kEvaluateAxes = {
     {{"checkpoint", AxisType::kCheckpoint, "", ""},
      {"solver", AxisType::kName, "solver", "@train"},
      {"attack", AxisType::kName, "attack", ""},
      {"epsilon", AxisType::kEpsilon, "", ""},
      {"seed", AxisType::kSeed, "", ""},
-     {"gradient", AxisType::kName, "solver", "@eval"},
+     {"gradient", AxisType::kGradient, "solver", "@eval"},
+     {"source", AxisType::kSource, "", "@self"},
      {"probe", AxisType::kName, "probe", "", false}}};
 enum EvaluateAxis : std::size_t {
   kCheckpoint,
@@ -60,6 +64,7 @@ enum EvaluateAxis : std::size_t {
   kEpsilon,
   kSeed,
   kGradient,
+  kSource,
   kProbe
 };
 

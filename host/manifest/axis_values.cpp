@@ -1,5 +1,6 @@
 #include "manifest/axis_values.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "manifest/suggest.hpp"
@@ -12,6 +13,32 @@ std::vector<Value> first_values(std::size_t count) {
   std::vector<Value> out;
   for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<Value>(i));
   return out;
+}
+
+constexpr std::string_view kMean = "mean(";
+
+// The parts of a list, blanks around them taken away.
+std::vector<std::string> split(const std::string& list, char separator) {
+  std::vector<std::string> out;
+  std::size_t first = 0;
+  while (first <= list.size()) {
+    const std::size_t last = std::min(list.find(separator, first), list.size());
+    const std::size_t begin = std::min(list.find_first_not_of(' ', first), last);
+    std::size_t end = last;
+    while (end > begin && list[end - 1] == ' ') --end;
+    out.push_back(list.substr(begin, end - begin));
+    first = last + 1;
+  }
+  return out;
+}
+
+// Where a value stands in the list of those that were read; put at its end when it is new.
+template <class T>
+Value index_in(std::vector<T>& known, const T& value) {
+  const auto found = std::find(known.begin(), known.end(), value);
+  const auto index = static_cast<Value>(found - known.begin());
+  if (found == known.end()) known.push_back(value);
+  return index;
 }
 
 }  // namespace
@@ -165,11 +192,59 @@ std::vector<Value> AxisValues::read_name(const Axis& axis,
   return {};
 }
 
+// "mean(rk4, dopri5)": the gradient averaged over solvers.
+std::vector<Value> AxisValues::read_mean(const Node& node, const std::string& word) {
+  const Axis& axis = kEvaluateAxes[kGradient];
+  const auto wrong = [&](const std::string& message) {
+    context_.taint();
+    context_.reporter.at_value(
+        code::kWrongValue,
+        node,
+        message,
+        "write \"mean(a, b)\"; its entries are solvers and \"@eval\", at least two");
+    return std::vector<Value>{};
+  };
+  if (word.back() != ')') return wrong("the mean " + in_quotes(word) + " has no \")\" at its end");
+  std::vector<Value> parts;
+  const std::string list = word.substr(kMean.size(), word.size() - kMean.size() - 1);
+  for (const std::string& part : split(list, ',')) {
+    if (part.empty()) return wrong("the mean " + in_quotes(word) + " has an empty entry");
+    const std::vector<Value> found = read_word(axis, node, part);
+    if (found.empty()) return {};
+    parts.insert(parts.end(), found.begin(), found.end());
+  }
+  if (std::unordered_set<Value>(parts.begin(), parts.end()).size() < parts.size()) {
+    return wrong("the mean " + in_quotes(word) + " names a solver twice");
+  }
+  if (parts.size() < 2) return wrong("the mean " + in_quotes(word) + " has a single solver");
+  return {static_cast<Value>(context_.definitions.names(axis.kind).size()) +
+          index_in(means_, parts)};
+}
+
+// "PATTERN", "PATTERN:SOLVER", "@self:SOLVER".
+std::vector<Value> AxisValues::read_source(const Node& node, const std::string& word) {
+  const std::size_t colon = word.find(':');
+  const std::string pattern = word.substr(0, colon);
+  std::vector<Value> checkpoints{kToken};
+  if (pattern != kEvaluateAxes[kSource].token) checkpoints = read_checkpoint(node, pattern);
+  std::vector<Value> solvers{kToken};
+  if (colon != std::string::npos) {
+    solvers = read_word(kEvaluateAxes[kSolver], node, word.substr(colon + 1));
+  }
+  std::vector<Value> out;
+  for (const Value checkpoint : checkpoints) {
+    for (const Value solver : solvers) out.push_back(value_of({checkpoint, solver}));
+  }
+  return out;
+}
+
 std::vector<Value> AxisValues::read_word(const Axis& axis,
                                          const Node& node,
                                          const std::string& word) {
   if (axis.type == AxisType::kCheckpoint) return read_checkpoint(node, word);
   if (axis.has_token() && word == axis.token) return {kToken};
+  if (axis.type == AxisType::kSource) return read_source(node, word);
+  if (axis.type == AxisType::kGradient && word.rfind(kMean, 0) == 0) return read_mean(node, word);
   return is_glob(word) ? read_glob(axis, node, word) : read_name(axis, node, word);
 }
 
@@ -228,9 +303,11 @@ std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
     if (is_negated) {
       // A list that begins with "!" begins with everything.
       if (is_first) {
-        out = first_values(a.type == AxisType::kCheckpoint
-                               ? checkpoints_.size()
-                               : context_.definitions.names(a.kind).size());
+        out = first_values(a.is_named() ? context_.definitions.names(a.kind).size()
+                                        : checkpoints_.size());
+        if (a.type == AxisType::kSource) {
+          for (Value& value : out) value = value_of({.checkpoint = value});
+        }
       }
       is_good = take_away(a, *item, out) && is_good;
     } else {
@@ -238,7 +315,8 @@ std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
       is_good = is_good && !found.empty();
       // What is written twice counts twice (and collapses later); what a glob adds counts once.
       const bool is_set =
-          a.is_worded() && (is_glob(item->string) || a.type == AxisType::kCheckpoint);
+          a.is_worded() &&
+          (is_glob(item->string) || a.type == AxisType::kCheckpoint || a.type == AxisType::kSource);
       std::unordered_set<Value> present;
       if (is_set) present.insert(out.begin(), out.end());
       for (const Value value : found) {
@@ -263,12 +341,35 @@ void AxisValues::add_implied_name(std::string_view kind, const std::string& name
   implied_names_.emplace(kind, name);
 }
 
-std::vector<std::string> AxisValues::names(std::string_view kind) const {
-  std::vector<std::string> out = context_.definitions.names(kind);
-  if (const auto implied = implied_names_.find(kind); implied != implied_names_.end()) {
+std::vector<std::string> AxisValues::names(const Axis& a) const {
+  std::vector<std::string> out;
+  if (a.type == AxisType::kSource) {
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      out.push_back(text(kSource, static_cast<Value>(i)));
+    }
+    return out;
+  }
+  out = context_.definitions.names(a.kind);
+  if (const auto implied = implied_names_.find(a.kind); implied != implied_names_.end()) {
     out.push_back(implied->second);
   }
+  if (a.type == AxisType::kGradient) {
+    for (std::size_t i = 0; i < means_.size(); ++i) {
+      out.push_back(
+          text(kGradient, static_cast<Value>(context_.definitions.names(a.kind).size() + i)));
+    }
+  }
   return out;
+}
+
+std::vector<Value> AxisValues::gradient_parts(Value value) const {
+  const auto solvers = static_cast<Value>(context_.definitions.names("solver").size());
+  if (value < solvers) return {value};
+  return means_[static_cast<std::size_t>(value - solvers)];
+}
+
+Value AxisValues::value_of(const SourceValue& source) {
+  return index_in(sources_, source);
 }
 
 // --- texts ---
@@ -276,9 +377,25 @@ std::vector<std::string> AxisValues::names(std::string_view kind) const {
 std::string AxisValues::text(std::size_t axis, Value value) const {
   const Axis& a = context_.axes[axis];
   if (value == kNone) return "";
+  if (value == kToken) return a.token;
   switch (a.type) {
+    case AxisType::kGradient: {
+      const std::vector<Value> parts = gradient_parts(value);
+      if (parts.size() == 1) return text(kSolver, value);
+      std::string out(kMean);
+      for (const Value part : parts) {
+        if (out.back() != '(') out += ",";
+        out += part == kToken ? a.token : text(kSolver, part);
+      }
+      return out + ")";
+    }
+    case AxisType::kSource: {
+      const SourceValue& from = source(value);
+      std::string out = from.checkpoint == kToken ? a.token : checkpoints_.text(from.checkpoint);
+      if (from.solver != kToken) out += ":" + text(kSolver, from.solver);
+      return out;
+    }
     case AxisType::kName: {
-      if (value == kToken) return a.token;
       const std::vector<std::string>& defined = context_.definitions.names(a.kind);
       const auto index = static_cast<std::size_t>(value);
       return index < defined.size() ? defined[index] : implied_names_.find(a.kind)->second;

@@ -1,6 +1,6 @@
 #pragma once
-// Reads the values of axes (names, globs, "!" negations, seeds, epsilons, checkpoint patterns) from
-// a manifest and writes them back as text.
+// Reads the values of axes (names, globs, "!" negations, seeds, epsilons, checkpoint patterns,
+// means of gradients, sources) from a manifest and writes them back as text.
 //
 //   AxisValues values(context, checkpoints);
 //   for (const Value value : values.read(kSolver, node)) use(values.text(kSolver, value));
@@ -25,6 +25,14 @@ std::vector<const Node*> items_of(const Node& node);
 struct EpsilonValue {
   double value = 0;
   std::string text;  ///< as written, blanks taken away
+};
+
+/// Where adversarial images are made: a checkpoint under a solver.
+struct SourceValue {
+  Value checkpoint = kToken;  ///< kToken: the attacked one
+  Value solver = kToken;      ///< kToken: that of the checkpoint's training
+
+  auto operator<=>(const SourceValue&) const = default;
 };
 
 /// Everything that is wrong is reported; it also taints the stage, except where noted.
@@ -61,14 +69,21 @@ class AxisValues {
     return epsilons_[static_cast<std::size_t>(value)];
   }
 
+  /// The solvers that a gradient stands for: one, or those of a mean; kToken is "@eval".
+  std::vector<Value> gradient_parts(Value value) const;
+
+  const SourceValue& source(Value value) const { return sources_[static_cast<std::size_t>(value)]; }
+  Value value_of(const SourceValue& source);
+
   // --- names ---
 
   /// Give `kind` a name that is not defined: rules and texts know it, the matrix does not. Its
   /// value is the number of definitions of that kind.
   void add_implied_name(std::string_view kind, const std::string& name);
 
-  /// Names of a kind as rules may write them: definitions, then the implied name.
-  std::vector<std::string> names(std::string_view kind) const;
+  /// The values of a worded axis as rules may write them, by value: definitions and the implied
+  /// name, then means; sources. Not for checkpoints, which have patterns of their own.
+  std::vector<std::string> names(const Axis& axis) const;
 
   // --- texts ---
 
@@ -85,6 +100,8 @@ class AxisValues {
   std::vector<Value> read_checkpoint(const Node& node, const std::string& word);
   std::vector<Value> read_glob(const Axis& axis, const Node& node, const std::string& glob);
   std::vector<Value> read_name(const Axis& axis, const Node& node, const std::string& name);
+  std::vector<Value> read_mean(const Node& node, const std::string& word);
+  std::vector<Value> read_source(const Node& node, const std::string& word);
   std::optional<Value> read_epsilon_of_axis(const Node& node);
   bool take_away(const Axis& axis, const Node& node, std::vector<Value>& values);
 
@@ -93,6 +110,8 @@ class AxisValues {
   std::map<std::string, std::string, std::less<>> implied_names_;  // by kind
   std::vector<EpsilonValue> epsilons_;
   std::map<double, Value> epsilon_index_;
+  std::vector<std::vector<Value>> means_;  // of gradients, the solvers of each
+  std::vector<SourceValue> sources_;
 };
 
 }  // namespace unmask::manifest::matrix

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <system_error>
@@ -35,12 +34,6 @@ std::string declared(const ParamSpec& spec) {
   if (const std::string range = spec.range_text(); !range.empty()) out += ", " + range;
   if (spec.default_value) out += ", default " + unmask::to_text(*spec.default_value);
   return out + " - " + spec.doc;
-}
-
-std::string joined(const std::vector<std::string>& chain) {
-  std::string out;
-  for (const std::string& name : chain) out += (out.empty() ? "" : " -> ") + name;
-  return out;
 }
 
 // "${epsilon}", "${epsilon}*k", "${epsilon}/k"; nullopt for anything else.
@@ -88,108 +81,6 @@ std::optional<std::int64_t> as_integer(const Node& node) {
 
 }  // namespace
 
-// --- paths
-// ----------------------------------------------------------------------------------------
-
-Paths::Paths(const Node* paths,
-             std::map<const Source*, std::filesystem::path> folders,
-             Reporter& reporter)
-    : folders_(std::move(folders)), reporter_(reporter) {
-  if (paths == nullptr || !expect(*paths, Node::Kind::kObject, "\"paths\"", reporter)) return;
-  for (const Member& member : paths->members) {
-    if (is_ignored_key(member.key)) continue;
-    if (!is_valid_name(member.key)) {
-      reporter.at_key(
-          code::kBadName,
-          member.value,
-          in_quotes(member.key) + " cannot be the name of a path",
-          "use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit");
-      continue;
-    }
-    if (!expect(member.value, Node::Kind::kString, "a path", reporter)) continue;
-    named_.emplace(member.key, &member.value);
-  }
-  for (const auto& [name, node] : named_) {
-    std::vector<std::string> chain{name};
-    substitute(*node, chain);
-  }
-}
-
-std::string Paths::substitute(const Node& value, std::vector<std::string>& chain) {
-  std::string out;
-  const std::string& text = value.string;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t open = text.find("${", at);
-    out += text.substr(at, open - at);
-    if (open == std::string::npos) break;
-    const std::size_t close = text.find('}', open);
-    const std::string whole =
-        close == std::string::npos ? text.substr(open) : text.substr(open, close + 1 - open);
-    const std::string word = close == std::string::npos ? "" : whole.substr(2, whole.size() - 3);
-    at = open + whole.size();
-    if (word.rfind("env:", 0) == 0 && word.size() > 4) {
-      // An empty variable is as useless as none, and "/cifar10" would be a surprising place to
-      // look.
-      const char* environment = std::getenv(word.c_str() + 4);
-      out += environment != nullptr && *environment != '\0' ? environment : whole;
-      continue;
-    }
-    if (word.rfind("paths.", 0) == 0) {
-      const std::string name = word.substr(6);
-      const auto found = named_.find(name);
-      if (found == named_.end()) {
-        std::vector<std::string> names;
-        for (const auto& [known, node] : named_) names.push_back(known);
-        const std::string help = help_for_unknown(name, names, "defined in \"paths\"");
-        reporter_.at_value(code::kUnknownName,
-                           value,
-                           "unknown path " + in_quotes(name),
-                           help.empty() ? "the manifest has no \"paths\"" : help,
-                           nearest(name, names));
-        continue;
-      }
-      if (std::find(chain.begin(), chain.end(), name) != chain.end()) {
-        chain.push_back(name);
-        if (!in_cycle_.contains(name)) {
-          reporter_.at_value(code::kCycle, value, "\"paths\" form a cycle: " + joined(chain));
-        }
-        in_cycle_.insert(chain.begin(), chain.end());
-        chain.pop_back();
-        continue;
-      }
-      chain.push_back(name);
-      out += substitute(*found->second, chain);
-      chain.pop_back();
-      continue;
-    }
-    reporter_.at_value(code::kPlaceholder,
-                       value,
-                       in_quotes(whole) + " is no placeholder of a path",
-                       "allowed here: ${paths.NAME} and ${env:NAME}");
-  }
-  return out;
-}
-
-std::string Paths::resolve(const Node& value) {
-  std::vector<std::string> chain;
-  const std::string text = substitute(value, chain);
-  const std::filesystem::path path = text;
-  if (text.empty() || path.is_absolute() || text.rfind("${", 0) == 0) return text;
-  // A relative path refers to the file in which it is written: the "paths" entry, if it begins
-  // there.
-  const Source* source = value.place.source;
-  if (value.string.rfind("${paths.", 0) == 0) {
-    const std::string name = value.string.substr(8, value.string.find('}') - 8);
-    if (const auto found = named_.find(name); found != named_.end()) {
-      source = found->second->place.source;
-    }
-  }
-  return (folders_.at(source) / path).lexically_normal().string();
-}
-
-// --- definitions
-// ----------------------------------------------------------------------------------
-
 const std::vector<ResolvedDefinition>& Definitions::of(std::string_view kind) const {
   static const std::vector<ResolvedDefinition> none;
   const auto found = kinds_.find(kind);
@@ -216,6 +107,11 @@ std::string Definitions::help(std::string_view kind,
   std::vector<std::string> legal = names(kind);
   legal.insert(legal.end(), tokens.begin(), tokens.end());
   std::string out = help_for_unknown(name, legal, "defined");
+  if (const auto table = kinds_.find(kind);
+      table != kinds_.end() && table->second.families.contains(name)) {
+    out = in_quotes(name) + " is swept and stands for several definitions: use " +
+          in_quotes(std::string(name) + ".*") + " or one of them\n" + out;
+  }
   if (out.empty()) out = "nothing is defined under define." + std::string(kind);
   for (const auto& [other, table] : kinds_) {
     if (other != kind && table.index.contains(name)) {
@@ -250,31 +146,53 @@ void Definitions::read(const Node* define) {
     const Node* object = define->find(kind);
     if (object == nullptr) continue;
     if (!expect(*object, Node::Kind::kObject, "define." + std::string(kind), reporter_)) continue;
-    Kind& table = kinds_[kind];
-    for (const Member& member : object->members) {
-      if (is_ignored_key(member.key)) continue;
-      if (!is_valid_name(member.key)) {
-        reporter_.at_key(code::kBadName,
-                         member.value,
-                         in_quotes(member.key) + " cannot be the name of a definition",
-                         "use letters, digits, '.', '_', '+' and '-', beginning with a letter or "
-                         "digit, at most 64 characters");
-      }
-      table.index.emplace(member.key, table.names.size());
-      table.names.push_back(member.key);
-      ResolvedDefinition definition;
-      definition.definition.name = member.key;
-      definition.place = member.value.place;
-      table.definitions.push_back(std::move(definition));
-    }
+    read_names(kind, *object);
   }
   for (const char* kind : loader::kKinds) {
-    if (kinds_.contains(kind)) read_kind(kind, *define->find(kind));
+    if (kinds_.contains(kind)) read_kind(kind);
+  }
+}
+
+void Definitions::read_names(const std::string& kind, const Node& object) {
+  Kind& table = kinds_[kind];
+  for (const Member& member : object.members) {
+    if (is_ignored_key(member.key)) continue;
+    if (!is_valid_name(member.key)) {
+      reporter_.at_key(code::kBadName,
+                       member.value,
+                       in_quotes(member.key) + " cannot be the name of a definition",
+                       "use letters, digits, '.', '_', '+' and '-', beginning with a letter or "
+                       "digit, at most 64 characters");
+    }
+    for (DefinitionText& text : expand_sweep(member, reporter_)) {
+      if (!text.family.empty()) table.families.insert(text.family);
+      const auto [known, is_new] = table.index.emplace(text.name, table.names.size());
+      if (!is_new) {
+        const std::string& other = table.texts[known->second].family;
+        reporter_.at_key(code::kBadName,
+                         member.value,
+                         text.family.empty()
+                             ? "the name " + in_quotes(text.name) + " is made by the sweep of " +
+                                   in_quotes(other) + " already"
+                             : "the sweep of " + in_quotes(text.family) + " makes the name " +
+                                   in_quotes(text.name) + ", which is defined already",
+                         "rename one of them");
+        continue;
+      }
+      table.names.push_back(text.name);
+      ResolvedDefinition definition;
+      definition.definition.name = text.name;
+      definition.place = member.value.place;
+      definition.written = member.key;
+      definition.swept = text.swept;
+      table.definitions.push_back(std::move(definition));
+      table.texts.push_back(std::move(text));
+    }
   }
 }
 
 // Lay every definition upon its parent. Iterative: a long chain must not use up the stack.
-void Definitions::read_kind(const std::string& kind, const Node& object) {
+void Definitions::read_kind(const std::string& kind) {
   Kind& table = kinds_.at(kind);
   enum class State { kNew, kOnChain, kDone };
   struct Entry {
@@ -285,10 +203,9 @@ void Definitions::read_kind(const std::string& kind, const Node& object) {
     State state = State::kNew;
   };
   std::vector<Entry> entries;
-  for (const Member& member : object.members) {
-    if (is_ignored_key(member.key)) continue;
+  for (const DefinitionText& text : table.texts) {
     Entry entry;
-    entry.node = &member.value;
+    entry.node = &text.node;
     entries.push_back(std::move(entry));
   }
 
@@ -303,7 +220,7 @@ void Definitions::read_kind(const std::string& kind, const Node& object) {
       base = kNowhere;
       if (!expect(*entry.node,
                   Node::Kind::kObject,
-                  "definition " + in_quotes(table.names[at]),
+                  "definition " + in_quotes(table.definitions[at].written),
                   reporter_)) {
         base_is_missing = true;
         break;
@@ -331,7 +248,8 @@ void Definitions::read_kind(const std::string& kind, const Node& object) {
           cycle.push_back(table.names[*step]);
         }
         cycle.push_back(table.names[*parent]);
-        reporter_.at_value(code::kCycle, *extends, "\"extends\" forms a cycle: " + joined(cycle));
+        reporter_.at_value(
+            code::kCycle, *extends, "\"extends\" forms a cycle: " + chain_text(cycle));
         base_is_missing = true;
         break;
       }
@@ -367,10 +285,20 @@ void Definitions::read_kind(const std::string& kind, const Node& object) {
       base = *at;
     }
   }
+  std::vector<bool> is_ensemble(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].node->is(Node::Kind::kObject)) {
+    if (!entries[i].node->is(Node::Kind::kObject)) continue;
+    is_ensemble[i] = entries[i].merged.find("members") != nullptr;
+    if (is_ensemble[i]) {
+      check_ensemble(kind, entries[i].merged);
+    } else {
       resolve(kind, entries[i].merged, entries[i].is_whole, table.definitions[i]);
     }
+  }
+  if (kind != "attack") return;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!is_ensemble[i]) continue;
+    read_members(*entries[i].merged.find("members"), is_ensemble, table, table.definitions[i]);
   }
 }
 
@@ -380,7 +308,7 @@ void Definitions::resolve(const std::string& kind,
                           ResolvedDefinition& out) {
   const Node* plugin = merged.find("plugin");
   const loader::PluginRecord* record = nullptr;
-  const std::string title = kind + " " + in_quotes(out.definition.name);
+  const std::string title = kind + " " + in_quotes(out.written);
   if (plugin == nullptr) {
     if (is_whole) {
       reporter_.error(code::kMissingKey,
@@ -458,12 +386,14 @@ void Definitions::read_params(const std::string& kind,
                  in_quotes(out.plugin->id) + " takes fixed steps\n" + help;
         }
       }
-      reporter_.at_key(code::kUnknownParameter,
-                       member.value,
-                       "the " + kind + " plugin " + in_quotes(out.plugin->id) +
-                           " has no parameter " + in_quotes(member.key),
-                       help,
-                       nearest(member.key, names));
+      const auto swept = out.swept.find(member.key);
+      reporter_.error(code::kUnknownParameter,
+                      swept == out.swept.end() ? member.value.place : swept->second,
+                      Reporter::Part::kKey,
+                      "the " + kind + " plugin " + in_quotes(out.plugin->id) +
+                          " has no parameter " + in_quotes(member.key),
+                      help,
+                      nearest(member.key, names));
     }
   }
   for (const ParamSpec& spec : table) {
@@ -479,7 +409,7 @@ void Definitions::read_params(const std::string& kind,
       reporter_.error(code::kMissingParameter,
                       out.place,
                       Reporter::Part::kKey,
-                      kind + " " + in_quotes(out.definition.name) + " needs the parameter " +
+                      kind + " " + in_quotes(out.written) + " needs the parameter " +
                           in_quotes(spec.name) + " of its plugin " + in_quotes(out.plugin->id),
                       declared(spec));
     }
@@ -674,6 +604,21 @@ void Definitions::check_together(const std::string& kind,
   }
 }
 
+bool ResolvedDefinition::uses_epsilon() const {
+  return !uses.empty() ||
+         std::any_of(members.begin(), members.end(), [](const ResolvedDefinition& member) {
+           return member.uses_epsilon();
+         });
+}
+
+bool ResolvedDefinition::is_gradient_free() const {
+  if (plugin != nullptr) return plugin->capabilities.contains("gradient_free");
+  return is_ensemble() &&
+         std::all_of(members.begin(), members.end(), [](const ResolvedDefinition& member) {
+           return member.is_gradient_free();
+         });
+}
+
 std::optional<Definition> at_epsilon(const ResolvedDefinition& definition,
                                      double epsilon,
                                      const std::string& epsilon_text,
@@ -692,6 +637,12 @@ std::optional<Definition> at_epsilon(const ResolvedDefinition& definition,
       good = false;
     }
     out.params[use.spec.name] = value;
+  }
+  out.members.clear();
+  for (const ResolvedDefinition& member : definition.members) {
+    auto resolved = at_epsilon(member, epsilon, epsilon_text, reporter);
+    good = good && resolved;
+    if (resolved) out.members.push_back(std::move(*resolved));
   }
   return good ? std::optional<Definition>(std::move(out)) : std::nullopt;
 }

@@ -1,7 +1,6 @@
 #pragma once
 // The "define" object: names -> plugins with complete, checked parameters.
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,32 +11,12 @@
 
 #include "loader/catalog.hpp"
 #include "manifest/diagnostics.hpp"
+#include "manifest/paths.hpp"
 #include "manifest/source.hpp"
 #include "manifest/study.hpp"
+#include "manifest/sweep.hpp"
 
 namespace unmask::manifest {
-
-/// Resolves the values of path parameters: ${paths.NAME}, ${env:NAME}, relative paths.
-class Paths {
- public:
-  /// @param folders  the folder of each file, to which its relative paths refer
-  Paths(const Node* paths,
-        std::map<const Source*, std::filesystem::path> folders,
-        Reporter& reporter);
-
-  /// The path that a string value stands for. A placeholder whose environment variable is not set
-  /// stays as written: a manifest can be checked without its data, and running reports the literal
-  /// text. An empty text stays empty.
-  std::string resolve(const Node& value);
-
- private:
-  std::string substitute(const Node& value, std::vector<std::string>& chain);
-
-  std::map<std::string, const Node*> named_;
-  std::map<const Source*, std::filesystem::path> folders_;
-  std::set<std::string> in_cycle_;  // reported once
-  Reporter& reporter_;
-};
 
 /// A parameter written as "${epsilon}*k" or "${epsilon}/k".
 struct EpsilonUse {
@@ -50,9 +29,19 @@ struct EpsilonUse {
 
 struct ResolvedDefinition {
   Definition definition;
-  const loader::PluginRecord* plugin = nullptr;  ///< nullptr: the definition has errors
+  const loader::PluginRecord* plugin = nullptr;  ///< nullptr: an ensemble, or there are errors
+  std::vector<ResolvedDefinition> members;       ///< of an ensemble
   Place place;
   std::vector<EpsilonUse> uses;
+  std::string written;                 ///< its name, or that of the swept definition it comes from
+  std::map<std::string, Place> swept;  ///< swept parameter -> where its values are written
+
+  bool is_valid() const { return plugin != nullptr || is_ensemble(); }
+  bool is_ensemble() const { return !members.empty(); }
+  /// True when some parameter, of a member too, is a formula in epsilon.
+  bool uses_epsilon() const;
+  /// True when it asks for no gradient: an ensemble when none of its members does.
+  bool is_gradient_free() const;
 };
 
 class Definitions {
@@ -85,9 +74,23 @@ class Definitions {
     std::vector<ResolvedDefinition> definitions;
     std::vector<std::string> names;
     std::map<std::string, std::size_t, std::less<>> index;
+    std::vector<DefinitionText> texts;
+    std::set<std::string, std::less<>> families;  ///< names of swept definitions
   };
 
-  void read_kind(const std::string& kind, const Node& object);
+  void read_names(const std::string& kind, const Node& object);
+  void read_kind(const std::string& kind);
+  // Ensembles: keys, then, when all attacks are known, the members. See ensembles.cpp.
+  void check_ensemble(const std::string& kind, const Node& merged);
+  void read_members(const Node& members,
+                    const std::vector<bool>& is_ensemble,
+                    const Kind& table,
+                    ResolvedDefinition& out);
+  std::vector<std::size_t> find_members(const Node& item,
+                                        const std::string& word,
+                                        const std::vector<bool>& is_ensemble,
+                                        const Kind& table,
+                                        const ResolvedDefinition& ensemble);
   void resolve(const std::string& kind, const Node& merged, bool is_whole, ResolvedDefinition& out);
   void read_params(const std::string& kind,
                    const Node* params,

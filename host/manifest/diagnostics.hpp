@@ -39,7 +39,6 @@ inline constexpr const char* kParametersConflict = "M020";
 inline constexpr const char* kRuleNeverMatches = "M021";
 inline constexpr const char* kZip = "M022";
 inline constexpr const char* kPlaceholder = "M023";
-inline constexpr const char* kNotAvailable = "M024";
 inline constexpr const char* kVersion = "M025";
 inline constexpr const char* kMatrixTooLarge = "M026";
 inline constexpr const char* kNoCells = "M027";

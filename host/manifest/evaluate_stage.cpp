@@ -34,6 +34,7 @@ void EvaluateStage::read(const Node& evaluate, Study& study) {
   if (!expect(evaluate, Node::Kind::kObject, "\"evaluate\"", reporter)) return;
   check_keys(evaluate, Scope::kEvaluate, reporter);
   read_numbers(evaluate, study);
+  read_save(evaluate, study);
   const Node* matrix = evaluate.find("matrix");
   if (matrix == nullptr && evaluate.find("add") == nullptr) {
     reporter.at_key(code::kMissingKey, evaluate, "\"evaluate\" needs \"matrix\" or \"add\"");
@@ -46,8 +47,9 @@ void EvaluateStage::read(const Node& evaluate, Study& study) {
   add_cells(evaluate, Scope::kEvaluateAdd, row_with_seed(kSeed), is_complete, values_, grid_);
 
   const auto find_axis = [this](std::string_view key) { return rule_axis(key); };
+  const std::vector<Row> rows = without_foreign_sources(grid_.rows(), study);
   const std::vector<Row> kept =
-      apply_rules(evaluate, Scope::kEvaluateRule, grid_.rows(), find_axis, values_, study);
+      apply_rules(evaluate, Scope::kEvaluateRule, rows, find_axis, values_, study);
   study.evaluate_duplicates = grid_.duplicates();
   write_axes(kept, study);
   if (kept.empty() && !context_.is_tainted()) {
@@ -74,6 +76,24 @@ void EvaluateStage::read_numbers(const Node& evaluate, Study& study) {
   integer("batch_size", 1, study.eval_batch_size);
 }
 
+// "save": "adversarials", or a list of such words.
+void EvaluateStage::read_save(const Node& evaluate, Study& study) {
+  Reporter& reporter = context_.reporter;
+  const Node* save = evaluate.find("save");
+  if (save == nullptr) return;
+  for (const Node* item : items_of(*save)) {
+    if (!expect(*item, Node::Kind::kString, "a value of \"save\"", reporter)) continue;
+    if (item->string == "adversarials") {
+      study.keeps_adversarials = true;
+    } else {
+      reporter.at_value(code::kWrongValue,
+                        *item,
+                        "\"save\" cannot keep " + in_quotes(item->string),
+                        "it keeps: \"adversarials\"");
+    }
+  }
+}
+
 // --- the matrix ---
 
 void EvaluateStage::read_matrix(const Node& matrix) {
@@ -83,7 +103,6 @@ void EvaluateStage::read_matrix(const Node& matrix) {
   check_keys(matrix, Scope::kEvaluateMatrix, context_.reporter);
   const std::vector<Dimension> dimensions =
       read_matrix_dimensions(matrix, Scope::kEvaluateZip, values_);
-  if (const Node* source = matrix.find("source")) check_source(*source);
   const Node* clean = matrix.find("clean");
   std::optional<Value> clean_attack;
   if (clean != nullptr) clean_attack = methods_.read_clean(*clean);
@@ -115,8 +134,10 @@ void EvaluateStage::check_matrix(const Node& matrix, const std::vector<Value>& p
     missing(matrix,
             "evaluate.matrix has \"epsilon\", but neither \"attack\" nor a probe that uses it");
   }
-  if (!has_attack && mentions(matrix, "gradient")) {
-    missing(matrix, "evaluate.matrix has \"gradient\", but no \"attack\" that follows it");
+  for (const char* axis : {"gradient", "source"}) {
+    if (has_attack || !mentions(matrix, axis)) continue;
+    missing(matrix,
+            "evaluate.matrix has \"" + std::string(axis) + "\", but no \"attack\" that uses it");
   }
   if (!has_attack && !has_epsilon && matrix.find("clean") == nullptr &&
       matrix.find("probes") == nullptr) {
@@ -135,6 +156,7 @@ void EvaluateStage::add_attacks(const Node& matrix, const std::vector<Dimension>
   if (!has_axis(dimensions, kAttack) || !has_axis(dimensions, kEpsilon)) return;
   Row row = matrix_defaults();
   row[kGradient] = kToken;
+  row[kSource] = kToken;
   // Not projected: values that are written twice are counted as duplicates.
   add_product(matrix, dimensions, row, matrix);
 }
@@ -180,32 +202,11 @@ void EvaluateStage::add_product(const Node& matrix,
   grid_.add_product(dimensions, defaults, where);
 }
 
-// Attacking one network with the examples of another is not available yet; say so, whatever is
-// asked.
-void EvaluateStage::check_source(const Node& node) {
-  Reporter& reporter = context_.reporter;
-  if (node.is(Node::Kind::kArray) && node.items.empty()) {
-    reporter.at_value(code::kWrongValue, node, "\"source\" is an empty list");
-    return;
-  }
-  for (const Node* item : items_of(node)) {
-    if (!expect(*item, Node::Kind::kString, "a value of \"source\"", reporter)) continue;
-    if (item->string == "@self") continue;
-    if (!values_.read_word(kEvaluateAxes[kCheckpoint], *item, item->string).empty()) {
-      reporter.at_value(code::kNotAvailable,
-                        *item,
-                        "transfer from another checkpoint is not yet available",
-                        "leave \"source\" out, or write [\"@self\"]");
-    }
-  }
-}
-
 // --- added cells ---
 
 bool EvaluateStage::check_cell(const Node& cell,
                                const std::vector<Dimension>& dimensions,
                                Row& row) {
-  if (const Node* source = cell.find("source")) check_source(*source);
   const bool is_placed =
       require_keys(cell, {"checkpoint", "solver"}, "an added evaluate cell", context_);
   const bool has_attack = cell.find("attack") != nullptr;
@@ -221,15 +222,18 @@ bool EvaluateStage::check_cell(const Node& cell,
   }
   if (has_probe) return check_probe_cell(cell, dimensions) && is_placed;
   row[kGradient] = kToken;
+  row[kSource] = kToken;
   return require_keys(cell, {"epsilon"}, "an added attack cell", context_) && is_placed;
 }
 
 bool EvaluateStage::check_probe_cell(const Node& cell, const std::vector<Dimension>& dimensions) {
   Reporter& reporter = context_.reporter;
   bool is_good = true;
-  if (const Node* gradient = cell.find("gradient")) {
+  for (const char* axis : {"gradient", "source"}) {
+    const Node* node = cell.find(axis);
+    if (node == nullptr) continue;
     context_.taint();
-    reporter.at_key(code::kWrongValue, *gradient, "a probe has no \"gradient\"");
+    reporter.at_key(code::kWrongValue, *node, "a probe has no \"" + std::string(axis) + "\"");
     is_good = false;
   }
   bool some_use_epsilon = false;
@@ -256,22 +260,60 @@ bool EvaluateStage::check_probe_cell(const Node& cell, const std::vector<Dimensi
 
 // --- rows ---
 
+const Row& EvaluateStage::train_row(Value checkpoint) const {
+  return train_.rows()[static_cast<std::size_t>(checkpoint)];
+}
+
 const Row& EvaluateStage::train_row(const Row& row) const {
-  return train_.rows()[static_cast<std::size_t>(row[kCheckpoint])];
+  return train_row(row[kCheckpoint]);
 }
 
 // The meaning of a row: tokens resolved, and what makes no difference taken away.
-Row EvaluateStage::normalized(Row row) const {
+Row EvaluateStage::normalized(Row row) {
   if (row[kSolver] == kToken) row[kSolver] = train_row(row)[kTrainSolver];
-  if (row[kGradient] == kToken || row[kGradient] == row[kSolver]) row[kGradient] = kNone;
-  if (row[kAttack] != kNone) {
-    const loader::PluginRecord* plugin = methods_.attack(row[kAttack]).plugin;
-    if (plugin != nullptr && plugin->capabilities.contains("gradient_free")) {
-      row[kGradient] = kNone;
-    }
+  row[kSource] = normalized_source(row);
+  if (row[kGradient] == kToken || row[kGradient] == answering_solver(row)) row[kGradient] = kNone;
+  if (row[kAttack] != kNone && methods_.attack(row[kAttack]).is_gradient_free()) {
+    row[kGradient] = kNone;
   }
   if (row[kProbe] != kNone && !methods_.probe_uses_epsilon(row[kProbe])) row[kEpsilon] = kNone;
   return row;
+}
+
+// The source in its shortest form; kNone when it is the attacked network under its own solver.
+Value EvaluateStage::normalized_source(const Row& row) {
+  if (row[kSource] == kNone || row[kSource] == kToken) return kNone;
+  SourceValue source = values_.source(row[kSource]);
+  const bool is_self = source.checkpoint == kToken || source.checkpoint == row[kCheckpoint];
+  const Value checkpoint = is_self ? row[kCheckpoint] : source.checkpoint;
+  const Value trained_under = train_row(checkpoint)[kTrainSolver];
+  const Value solver = source.solver == kToken ? trained_under : source.solver;
+  if (is_self && solver == row[kSolver]) return kNone;
+  if (is_self) return values_.value_of({.checkpoint = kToken, .solver = solver});
+  return values_.value_of({checkpoint, solver == trained_under ? kToken : solver});
+}
+
+// The solver of the network that the attack talks to.
+Value EvaluateStage::answering_solver(const Row& row) const {
+  if (row[kSource] == kNone) return row[kSolver];
+  const SourceValue& source = values_.source(row[kSource]);
+  return source.solver == kToken ? train_row(source.checkpoint)[kTrainSolver] : source.solver;
+}
+
+// Images of one data set mean nothing to a network that was trained on another.
+std::vector<Row> EvaluateStage::without_foreign_sources(const std::vector<Row>& rows,
+                                                        Study& study) const {
+  std::vector<Row> out;
+  for (const Row& row : rows) {
+    const Value from = row[kSource] == kNone ? kToken : values_.source(row[kSource]).checkpoint;
+    if (from == kToken || train_row(from)[kDataset] == train_row(row)[kDataset]) {
+      out.push_back(row);
+    } else {
+      study.excluded.push_back(
+          {context_.name, values_.texts(row), "the source was trained on another data set"});
+    }
+  }
+  return out;
 }
 
 std::optional<RuleAxis> EvaluateStage::rule_axis(std::string_view key) const {
@@ -285,8 +327,8 @@ std::optional<RuleAxis> EvaluateStage::rule_axis(std::string_view key) const {
   if (*axis == kSolver) {
     out.is_token = [this](const Row& row) { return row[kSolver] == train_row(row)[kTrainSolver]; };
   }
-  if (*axis == kGradient) {
-    out.is_token = [](const Row& row) { return row[kAttack] != kNone && row[kGradient] == kNone; };
+  if (*axis == kGradient || *axis == kSource) {
+    out.is_token = [axis](const Row& row) { return row[kAttack] != kNone && row[*axis] == kNone; };
   }
   return out;
 }
@@ -311,16 +353,38 @@ std::optional<RuleAxis> EvaluateStage::rule_axis_of_train(std::string_view key) 
 
 void EvaluateStage::write_axes(const std::vector<Row>& kept, Study& study) const {
   study.evaluate_axes = values_.texts(kept);
-  const auto gradients = study.evaluate_axes.find("gradient");
-  if (gradients == study.evaluate_axes.end()) return;
-  const bool some_plain = std::any_of(kept.begin(), kept.end(), [](const Row& row) {
-    return row[kAttack] != kNone && row[kGradient] == kNone;
-  });
-  if (some_plain) gradients->second.insert(gradients->second.begin(), "@eval");
+  for (const std::size_t axis : {kGradient, kSource}) {
+    const auto values = study.evaluate_axes.find(kEvaluateAxes[axis].name);
+    if (values == study.evaluate_axes.end()) continue;
+    const bool some_plain = std::any_of(kept.begin(), kept.end(), [&](const Row& row) {
+      return row[kAttack] != kNone && row[axis] == kNone;
+    });
+    if (some_plain) values->second.insert(values->second.begin(), kEvaluateAxes[axis].token);
+  }
+}
+
+GradientChoice EvaluateStage::gradient_of(const Row& row) const {
+  GradientChoice out;
+  out.name = values_.text(kGradient, row[kGradient]);
+  for (const Value part : values_.gradient_parts(row[kGradient])) {
+    out.solvers.push_back(solver(part == kToken ? answering_solver(row) : part));
+  }
+  return out;
+}
+
+SourceChoice EvaluateStage::source_of(const Row& row) const {
+  const SourceValue& from = values_.source(row[kSource]);
+  const Value checkpoint = from.checkpoint == kToken ? row[kCheckpoint] : from.checkpoint;
+  return {values_.text(kSource, row[kSource]),
+          static_cast<std::size_t>(checkpoint),
+          solver(answering_solver(row))};
+}
+
+const Definition& EvaluateStage::solver(Value value) const {
+  return context_.definitions.of("solver")[static_cast<std::size_t>(value)].definition;
 }
 
 void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
-  const auto& solvers = context_.definitions.of("solver");
   study.evaluate.reserve(kept.size());
   for (const Row& row : kept) {
     const std::optional<Definition>& method = methods_.definition_for(row);
@@ -329,10 +393,9 @@ void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
     out.checkpoint = static_cast<std::size_t>(row[kCheckpoint]);
     out.kind = row[kProbe] != kNone ? "probe" : "attack";
     out.method = *method;
-    out.solver = solvers[static_cast<std::size_t>(row[kSolver])].definition;
-    if (row[kGradient] != kNone) {
-      out.gradient = solvers[static_cast<std::size_t>(row[kGradient])].definition;
-    }
+    out.solver = solver(row[kSolver]);
+    if (row[kGradient] != kNone) out.gradient = gradient_of(row);
+    if (row[kSource] != kNone) out.source = source_of(row);
     if (row[kEpsilon] != kNone) {
       const EpsilonValue& epsilon = values_.epsilon(row[kEpsilon]);
       out.epsilon = epsilon.value;

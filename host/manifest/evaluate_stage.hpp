@@ -30,6 +30,7 @@ class EvaluateStage {
 
  private:
   void read_numbers(const Node& evaluate, Study& study);
+  void read_save(const Node& evaluate, Study& study);
 
   // The matrix stands for up to three products: clean cells, attacks and probes.
   void read_matrix(const Node& matrix);
@@ -44,13 +45,19 @@ class EvaluateStage {
                    const Row& defaults,
                    const Node& where);
   void missing(const Node& matrix, const std::string& message);
-  void check_source(const Node& node);
 
   bool check_cell(const Node& cell, const std::vector<Dimension>& dimensions, Row& row);
   bool check_probe_cell(const Node& cell, const std::vector<Dimension>& dimensions);
 
-  Row normalized(Row row) const;
+  Row normalized(Row row);
+  Value normalized_source(const Row& row);
+  std::vector<Row> without_foreign_sources(const std::vector<Row>& rows, Study& study) const;
+  const Row& train_row(Value checkpoint) const;
   const Row& train_row(const Row& row) const;
+  Value answering_solver(const Row& row) const;
+  const Definition& solver(Value value) const;
+  GradientChoice gradient_of(const Row& row) const;
+  SourceChoice source_of(const Row& row) const;
   std::optional<RuleAxis> rule_axis(std::string_view key) const;
   std::optional<RuleAxis> rule_axis_of_train(std::string_view key) const;
 

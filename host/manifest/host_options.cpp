@@ -25,6 +25,12 @@ std::vector<ParamSpec> gradient_options() {
           .above(0)
           .unit("seconds")
           .optional(),
+      choice("bpda",
+             {"identity", "smooth"},
+             "derivative of a network's parts that have no useful one (a quantiser): identity: of "
+             "the identity; smooth: of the smooth function that the model names; left out: their "
+             "own")
+          .optional(),
   };
 }
 

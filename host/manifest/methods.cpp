@@ -14,13 +14,13 @@ std::optional<Value> Methods::read_clean(const Node& node) {
   if (!node.boolean) return std::nullopt;
   if (const auto index = definitions.index("attack", "clean")) {
     const ResolvedDefinition& own = definitions.of("attack")[*index];
-    if (own.plugin != nullptr && own.plugin->id != "none") {
+    if (own.is_valid() && (own.is_ensemble() || own.plugin->id != "none")) {
       context_.taint();
       reporter.at_key(code::kBadName,
                       node,
-                      "\"clean\": true needs the attack name \"clean\", which is defined with the "
-                      "plugin " +
-                          in_quotes(own.plugin->id),
+                      "\"clean\": true needs the attack name \"clean\", which is defined " +
+                          (own.is_ensemble() ? std::string("as an ensemble")
+                                             : "with the plugin " + in_quotes(own.plugin->id)),
                       "rename that attack");
       return std::nullopt;
     }
@@ -53,7 +53,7 @@ const std::optional<Definition>& Methods::definition_for(const Row& row) {
   const Value which = is_probe ? row[kProbe] : row[kAttack];
   const ResolvedDefinition& method = is_probe ? probe(which) : attack(which);
   // Only methods that use epsilon differ between epsilons.
-  const Value epsilon = method.uses.empty() ? kNone : row[kEpsilon];
+  const Value epsilon = method.uses_epsilon() ? row[kEpsilon] : kNone;
   auto& known = is_probe ? probes_ : attacks_;
   const auto [found, is_new] = known.try_emplace({which, epsilon});
   if (is_new) found->second = define(method, epsilon);
@@ -61,8 +61,8 @@ const std::optional<Definition>& Methods::definition_for(const Row& row) {
 }
 
 std::optional<Definition> Methods::define(const ResolvedDefinition& method, Value epsilon) {
-  if (method.plugin == nullptr) return std::nullopt;
-  if (method.uses.empty()) return method.definition;
+  if (!method.is_valid()) return std::nullopt;
+  if (!method.uses_epsilon()) return method.definition;
   // A clean cell whose attack the user defined himself has no epsilon.
   if (epsilon == kNone) return at_epsilon(method, 0, "0", context_.reporter);
   const EpsilonValue& e = values_.epsilon(epsilon);

@@ -26,7 +26,7 @@ class Methods {
 
   const ResolvedDefinition& attack(Value value) const;
   const ResolvedDefinition& probe(Value value) const;
-  bool probe_uses_epsilon(Value value) const { return !probe(value).uses.empty(); }
+  bool probe_uses_epsilon(Value value) const { return probe(value).uses_epsilon(); }
 
   /// The attack or the probe of a row with its epsilon put in; nullopt when it is wrong (reported
   /// once).

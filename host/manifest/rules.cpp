@@ -171,7 +171,7 @@ void RuleReader::read_word(const Node& item, bool is_first, Rule& rule, Conditio
     found = values_.checkpoints().matching(word);
     all = values_.checkpoints().size();
   } else {
-    const std::vector<std::string> names = values_.names(axis.kind);
+    const std::vector<std::string> names = values_.names(axis);
     all = names.size();
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (is_glob(word) ? glob_matches(word, names[i]) : word == names[i]) {
@@ -182,7 +182,7 @@ void RuleReader::read_word(const Node& item, bool is_first, Rule& rule, Conditio
   if (is_negated && is_first) {
     for (std::size_t i = 0; i < all; ++i) condition.values.insert(static_cast<Value>(i));
   }
-  if (found.empty() && (axis.type == AxisType::kName || !context_.is_tainted())) {
+  if (found.empty() && (axis.is_named() || !context_.is_tainted())) {
     rule.is_broken = true;
     never_matches(rule, condition, item, items_of(*condition.node).size() == 1);
   }
@@ -224,8 +224,8 @@ void RuleReader::never_matches(const Rule& rule,
   const Axis& axis = *condition.axis.axis;
   std::vector<std::string> words = used(condition.axis);
   const char* label = "used";
-  if (words.empty() && axis.type == AxisType::kName) {
-    words = values_.names(axis.kind);
+  if (words.empty() && axis.is_named()) {
+    words = values_.names(axis);
     label = "defined";
   }
   // A number that no cell has is rarely a misspelt one.
@@ -233,8 +233,7 @@ void RuleReader::never_matches(const Rule& rule,
   std::string help = word.empty() ? "" : help_for_unknown(word, words, label);
   const std::string list = words.empty() ? "" : std::string(label) + ": " + listing(words);
   if (help.empty()) help = list;
-  if (axis.type == AxisType::kName && !is_glob(word) &&
-      context_.definitions.index(axis.kind, word)) {
+  if (axis.is_named() && !is_glob(word) && context_.definitions.index(axis.kind, word)) {
     help = in_quotes(word) + " is defined, but no cell of " + context_.name + " uses it there\n" +
            list;
   }

@@ -22,6 +22,10 @@ struct Definition {
   /// as declared (a real is always a JSON float). May contain the placeholder strings
   /// "${epsilon}*k" of attacks and probes; rows hold them resolved.
   nlohmann::json params;
+
+  /// Of an ensemble: its attacks, in the order in which they take turns. `plugin` and `params` are
+  /// empty then.
+  std::vector<Definition> members = {};
 };
 
 /// One trained network: a cell of train.matrix.
@@ -30,13 +34,27 @@ struct TrainRow {
   std::int64_t seed = 0;
 };
 
+/// What an attack differentiates through: one solver, or the mean over several.
+struct GradientChoice {
+  std::string name;  ///< as the manifest writes it
+  std::vector<Definition> solvers;
+};
+
+/// The network on which adversarial images are made when it is not the one that they are for.
+struct SourceChoice {
+  std::string name;            ///< as the manifest writes it
+  std::size_t checkpoint = 0;  ///< index into Study::train
+  Definition solver;           ///< answers the attack
+};
+
 /// One cell of evaluate.matrix: an attack (kind "attack", "none" is clean accuracy) or a probe.
 struct EvaluateRow {
-  std::size_t checkpoint = 0;          ///< index into Study::train
-  std::string kind;                    ///< "attack" or "probe"
-  Definition method;                   ///< the attack or the probe, placeholders resolved
-  Definition solver;                   ///< answers (the evaluation solver)
-  std::optional<Definition> gradient;  ///< differentiated by the attack; nullopt: the solver itself
+  std::size_t checkpoint = 0;              ///< index into Study::train
+  std::string kind;                        ///< "attack" or "probe"
+  Definition method;                       ///< the attack or the probe, placeholders resolved
+  Definition solver;                       ///< answers (the evaluation solver)
+  std::optional<GradientChoice> gradient;  ///< nullopt: the solver that answers the attack
+  std::optional<SourceChoice> source;      ///< nullopt: the attacked network itself
   double epsilon = 0;        ///< radius in the attack's norm, pixel range [0, 1]; 0 for clean cells
   std::string epsilon_text;  ///< as written, e.g. "8/255"
   std::int64_t seed = 0;
@@ -68,6 +86,7 @@ struct Study {
   std::int64_t eval_samples = 0;  ///< first n samples of the evaluation split; 0: all
   std::int64_t eval_batch_size =
       100;  ///< the canonical batch: predictions and verdicts are taken at it
+  bool keeps_adversarials = false;  ///< write the images of attack cells to files
   std::vector<TrainRow> train;
   std::vector<EvaluateRow> evaluate;
   std::vector<ExcludedRow> excluded;

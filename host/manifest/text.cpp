@@ -34,7 +34,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "paths",
          "dtype"}}},
       {Scope::kDefine, {"define", {"dataset", "model", "objective", "solver", "attack", "probe"}}},
-      {Scope::kDefinition, {"a definition", {"plugin", "params", "extends", "description"}}},
+      {Scope::kDefinition, {"a definition", {"plugin", "params", "extends", "description", "sweep", "members"}}},
       {Scope::kTrain, {"train", {"matrix", "add", "exclude", "only"}}},
       {Scope::kTrainMatrix,
        {"train.matrix", {"dataset", "model", "objective", "solver", "seed", "zip"}}},
@@ -43,7 +43,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
       {Scope::kTrainRule,
        {"a rule of train", {"dataset", "model", "objective", "solver", "seed", "why"}}},
       {Scope::kEvaluate,
-       {"evaluate", {"matrix", "add", "exclude", "only", "samples", "batch_size"}}},
+       {"evaluate", {"matrix", "add", "exclude", "only", "samples", "batch_size", "save"}}},
       {Scope::kEvaluateMatrix,
        {"evaluate.matrix",
         {"checkpoint",
@@ -60,7 +60,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
        {"evaluate.add",
         {"checkpoint", "solver", "attack", "probe", "epsilon", "seed", "gradient", "source"}}},
       {Scope::kEvaluateZip,
-       {"zip", {"checkpoint", "solver", "attack", "epsilon", "seed", "gradient"}}},
+       {"zip", {"checkpoint", "solver", "attack", "epsilon", "seed", "gradient", "source"}}},
       {Scope::kEvaluateRule,
        {"a rule of evaluate",
         {"checkpoint",
@@ -70,6 +70,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "epsilon",
          "seed",
          "gradient",
+         "source",
          "model",
          "dataset",
          "objective",
@@ -228,6 +229,12 @@ std::string kind_text(const Node& node) {
     case Node::Kind::kObject: return "an object";
   }
   return "?";
+}
+
+std::string chain_text(const std::vector<std::string>& chain) {
+  std::string out;
+  for (const std::string& name : chain) out += (out.empty() ? "" : " -> ") + name;
+  return out;
 }
 
 std::string one_line(const Node& node) {

@@ -35,6 +35,9 @@ std::string number_text(double value);
 /// "a string", "an integer", ... for messages.
 std::string kind_text(const Node& node);
 
+/// "a -> b -> c".
+std::string chain_text(const std::vector<std::string>& chain);
+
 /// A value on one line, as JSON.
 std::string one_line(const Node& node);
 

@@ -176,6 +176,10 @@ DriverOptions DriverOptions::from(const Params& params, const MethodTraits& trai
                                           {"replay", GradientMode::kReplay}});
   o.seminorm = params.get_boolean("seminorm");
   o.time_limit = optional_real("time_limit");
+  if (params.has("bpda")) {
+    o.bpda = read_choice<Bpda>(
+        params, "bpda", {{"identity", Bpda::kIdentity}, {"smooth", Bpda::kSmooth}});
+  }
   if (!o.is_adaptive) {
     o.step_size = optional_real("step_size");
     check_options(o, traits);

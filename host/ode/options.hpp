@@ -12,6 +12,7 @@
 
 #include "unmask/params.hpp"
 #include "unmask/solver.hpp"
+#include "unmask/vector_field.hpp"
 
 namespace unmask::ode {
 
@@ -95,6 +96,7 @@ struct DriverOptions {
   std::optional<double> adjoint_rtol;  ///< nullopt: rtol
   std::optional<double> adjoint_atol;  ///< nullopt: atol
   std::optional<double> time_limit;    ///< seconds of one solve; nullopt: none
+  Bpda bpda = Bpda::kNone;             ///< derivative of a model's parts that have no useful one
 
   std::size_t norm_components = 0;  ///< leading components in the error norm; 0: all
   std::size_t log_limit = 512;      ///< attempts that the step log keeps

@@ -40,6 +40,8 @@ class Session final : public OdeContext {
                   double t0,
                   double t1) override;
 
+  Bpda bpda() const override { return options_.bpda; }
+
   /// Solves since the last clear(), failed ones included, in the order in which they ran.
   const std::vector<SolveRecord>& solves() const { return solves_; }
   void clear() { solves_.clear(); }

@@ -11,6 +11,17 @@ const char* to_string(CellKind kind) {
   return "?";
 }
 
+std::vector<std::size_t> Cell::all_needs() const {
+  std::vector<std::size_t> out;
+  if (needs) out.push_back(*needs);
+  if (needs_source) out.push_back(*needs_source);
+  return out;
+}
+
+std::string part_name(const std::string& part, std::size_t index, std::size_t count) {
+  return count == 1 ? part : part + "." + std::to_string(index);
+}
+
 std::string title(const Cell& cell) {
   const CellLabels& l = cell.labels;
   const std::string network = l.model + "/" + l.dataset + "/" + l.objective + "/" + l.train_solver +
@@ -22,6 +33,7 @@ std::string title(const Cell& cell) {
   text += " on " + network;
   if (l.solver != l.train_solver) text += " under " + l.solver;
   if (!l.gradient.empty()) text += " gradient " + l.gradient;
+  if (!l.source.empty()) text += " from " + l.source;
   return text;
 }
 

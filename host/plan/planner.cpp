@@ -1,6 +1,7 @@
 #include "plan/planner.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
@@ -20,8 +21,18 @@ class SpecMaker {
       : catalog_(catalog), facts_(facts) {}
 
   // What a definition contributes to a key: plugin, fingerprint of its sources, parameters without
-  // paths and with the content of files in place of their names.
+  // paths and with the content of files in place of their names. An ensemble: that of each member,
+  // and their names, since what is recorded about them is called after them.
   json spec(const char* kind, const Definition& definition) {
+    if (!definition.members.empty()) {
+      json members = json::array();
+      json names = json::array();
+      for (const Definition& member : definition.members) {
+        members.push_back(spec(kind, member));
+        names.push_back(member.name);
+      }
+      return {{"members", std::move(members)}, {"names", std::move(names)}};
+    }
     const loader::PluginRecord& plugin = record(kind, definition);
     json params = definition.params;
     for (const ParamSpec& param : local_params(plugin)) {
@@ -42,9 +53,25 @@ class SpecMaker {
     return result;
   }
 
+  // One solver as it is; several as a mean. Null: the solver that answers the attack.
+  json gradient_spec(const std::optional<manifest::GradientChoice>& gradient) {
+    if (!gradient) return json();
+    json parts = json::array();
+    for (const Definition& solver : gradient->solvers) parts.push_back(spec("solver", solver));
+    if (parts.size() == 1) return parts.front();
+    return {{"mean", std::move(parts)}};
+  }
+
   // Where the files and folders of a definition are, under the name of its part of the
   // specification.
-  void add_locals(const char* part, const char* kind, const Definition& definition, json& locals) {
+  void add_locals(const std::string& part,
+                  const char* kind,
+                  const Definition& definition,
+                  json& locals) {
+    for (std::size_t i = 0; i < definition.members.size(); ++i) {
+      add_locals(part + "." + std::to_string(i), kind, definition.members[i], locals);
+    }
+    if (!definition.members.empty()) return;
     json paths = json::object();
     for (const ParamSpec& param : local_params(record(kind, definition))) {
       const auto found = definition.params.find(param.name);
@@ -121,7 +148,7 @@ Cell train_cell(const manifest::Study& study, const manifest::TrainRow& row, Spe
 Cell evaluate_cell(const manifest::Study& study,
                    const manifest::EvaluateRow& row,
                    const Cell& training,
-                   std::size_t training_index,
+                   const Cell* source,
                    SpecMaker& make) {
   const manifest::TrainRow& trained = study.train[row.checkpoint];
   Cell cell;
@@ -131,27 +158,43 @@ Cell evaluate_cell(const manifest::Study& study,
   cell.spec["dataset"] = make.dataset_spec(trained.dataset);
   cell.spec["model"] = training.spec.at("model");
   cell.spec["solver"] = make.spec("solver", row.solver);
-  cell.spec["gradient"] = row.gradient ? make.spec("solver", *row.gradient) : json();
+  cell.spec["gradient"] = make.gradient_spec(row.gradient);
   cell.spec[row.kind] = make.spec(row.kind.c_str(), row.method);
   cell.spec["epsilon"] = row.epsilon;
   cell.spec["seed"] = row.seed;
   cell.spec["samples"] = study.eval_samples;
   cell.spec["batch_size"] = study.eval_batch_size;
+  // Absent where images are made on the network itself, so that such cells keep their keys.
+  if (source != nullptr) {
+    cell.spec["source"] = {{"checkpoint", source->key},
+                           {"model", source->spec.at("model")},
+                           {"solver", make.spec("solver", row.source->solver)}};
+  }
   cell.key = key_of(cell.spec);
   cell.locals = json::object();
   make.add_locals("dataset", "dataset", trained.dataset, cell.locals);
   make.add_locals("model", "model", trained.model, cell.locals);
   make.add_locals("solver", "solver", row.solver, cell.locals);
-  if (row.gradient) make.add_locals("gradient", "solver", *row.gradient, cell.locals);
+  if (row.gradient) {
+    const std::vector<Definition>& solvers = row.gradient->solvers;
+    for (std::size_t i = 0; i < solvers.size(); ++i) {
+      make.add_locals(part_name("gradient", i, solvers.size()), "solver", solvers[i], cell.locals);
+    }
+  }
+  if (source != nullptr) {
+    const manifest::TrainRow& from = study.train[row.source->checkpoint];
+    make.add_locals("source.model", "model", from.model, cell.locals);
+    make.add_locals("source.solver", "solver", row.source->solver, cell.locals);
+  }
   make.add_locals(row.kind.c_str(), row.kind.c_str(), row.method, cell.locals);
   cell.labels = training.labels;
   cell.labels.solver = row.solver.name;
   cell.labels.gradient = row.gradient ? row.gradient->name : "";
+  cell.labels.source = row.source ? row.source->name : "";
   cell.labels.method = row.method.name;
   cell.labels.epsilon = row.epsilon;
   cell.labels.epsilon_text = row.epsilon_text;
   cell.labels.seed = row.seed;
-  cell.needs = training_index;
   return cell;
 }
 
@@ -200,7 +243,14 @@ Plan make_plan(const manifest::Study& study,
   }
   for (const manifest::EvaluateRow& row : study.evaluate) {
     const std::size_t training = training_of_row.at(row.checkpoint);
-    add(evaluate_cell(study, row, plan.cells[training], training, make));
+    std::optional<std::size_t> source;
+    if (row.source) source = training_of_row.at(row.source->checkpoint);
+    Cell cell = evaluate_cell(
+        study, row, plan.cells[training], source ? &plan.cells[*source] : nullptr, make);
+    cell.needs = training;
+    if (source != training) cell.needs_source = source;
+    cell.keeps_adversarials = study.keeps_adversarials && cell.kind == CellKind::kAttack;
+    add(std::move(cell));
   }
   return plan;
 }

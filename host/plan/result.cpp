@@ -23,6 +23,16 @@ double number(const json& value) {
 
 }  // namespace
 
+void to_json(json& j, const ResultFile& file) {
+  j = {{"sha256", file.sha256}, {"bytes", file.bytes}, {"path", file.path}};
+}
+
+void from_json(const json& j, ResultFile& file) {
+  j.at("sha256").get_to(file.sha256);
+  j.at("bytes").get_to(file.bytes);
+  j.at("path").get_to(file.path);
+}
+
 // Outcomes are by far the most of it: they travel as rows, not as objects.
 void to_json(json& j, const CellResult& r) {
   j = json::object();
@@ -64,11 +74,8 @@ void to_json(json& j, const CellResult& r) {
   j["counters"] = {{"forwards", r.counters.forwards},
                    {"backwards", r.counters.backwards},
                    {"nfe", r.counters.nfe}};
-  if (r.checkpoint) {
-    j["checkpoint"] = {{"sha256", r.checkpoint->sha256},
-                       {"bytes", r.checkpoint->bytes},
-                       {"path", r.checkpoint->path}};
-  }
+  if (r.checkpoint) j["checkpoint"] = *r.checkpoint;
+  if (r.adversarials) j["adversarials"] = *r.adversarials;
   j["device"] = r.device;
   j["wall_s"] = r.wall_s;
   j["peak_bytes"] = r.peak_bytes;
@@ -121,10 +128,9 @@ void from_json(const json& j, CellResult& r) {
   counters.at("backwards").get_to(r.counters.backwards);
   counters.at("nfe").get_to(r.counters.nfe);
   if (const auto c = j.find("checkpoint"); c != j.end()) {
-    r.checkpoint = CheckpointFile{c->at("sha256").get<std::string>(),
-                                  c->at("bytes").get<std::int64_t>(),
-                                  c->at("path").get<std::string>()};
+    r.checkpoint = c->get<CheckpointFile>();
   }
+  if (const auto a = j.find("adversarials"); a != j.end()) r.adversarials = a->get<ResultFile>();
   j.at("device").get_to(r.device);
   j.at("wall_s").get_to(r.wall_s);
   j.at("peak_bytes").get_to(r.peak_bytes);

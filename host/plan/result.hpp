@@ -64,12 +64,15 @@ struct Counters {
   std::int64_t nfe = 0;        ///< vector-field evaluations, each on a batch
 };
 
-/// A trained network on disk.
-struct CheckpointFile {
+/// A file that a cell yields besides its numbers.
+struct ResultFile {
   std::string sha256;
   std::int64_t bytes = 0;
-  std::string path;  ///< relative to the checkpoint folder
+  std::string path;  ///< relative to the folder of its kind
 };
+
+/// A trained network.
+using CheckpointFile = ResultFile;
 
 struct CellResult {
   std::vector<Metric> metrics;
@@ -79,7 +82,8 @@ struct CellResult {
   std::vector<SolveStats> solve_stats;
   Counters counters;
   std::optional<CheckpointFile> checkpoint;
-  std::string device;  ///< "cpu", "cuda:0"
+  std::optional<ResultFile> adversarials;  ///< images that an attack cell was told to keep
+  std::string device;                      ///< "cpu", "cuda:0"
   double wall_s = 0;
   std::int64_t peak_bytes = 0;               ///< peak resident memory of the worker
   std::map<std::string, std::string> seeds;  ///< purpose -> derived seed
@@ -95,6 +99,8 @@ struct CellFailure {
   std::optional<int> exit_code;
 };
 
+void to_json(nlohmann::json& json, const ResultFile& file);
+void from_json(const nlohmann::json& json, ResultFile& file);
 void to_json(nlohmann::json& json, const CellResult& result);
 void from_json(const nlohmann::json& json, CellResult& result);
 

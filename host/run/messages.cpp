@@ -51,11 +51,9 @@ void to_json(json& j, const Execute& m) {
        {"kind", plan::to_string(m.kind)},
        {"spec", m.spec},
        {"locals", m.locals}};
-  if (m.checkpoint) {
-    j["checkpoint"] = {{"sha256", m.checkpoint->sha256},
-                       {"bytes", m.checkpoint->bytes},
-                       {"path", m.checkpoint->path}};
-  }
+  if (m.checkpoint) j["checkpoint"] = *m.checkpoint;
+  if (m.source) j["source"] = *m.source;
+  if (m.keep_adversarials) j["keep_adversarials"] = true;
 }
 
 void to_json(json& j, const Stop&) {
@@ -91,10 +89,10 @@ HostMessage parse_host_message(const json& j) {
     m.spec = j.at("spec");
     m.locals = j.at("locals");
     if (const auto c = j.find("checkpoint"); c != j.end()) {
-      m.checkpoint = plan::CheckpointFile{c->at("sha256").get<std::string>(),
-                                          c->at("bytes").get<std::int64_t>(),
-                                          c->at("path").get<std::string>()};
+      m.checkpoint = c->get<plan::CheckpointFile>();
     }
+    if (const auto s = j.find("source"); s != j.end()) m.source = s->get<plan::CheckpointFile>();
+    m.keep_adversarials = j.value("keep_adversarials", false);
     return m;
   });
 }

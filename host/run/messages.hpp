@@ -21,7 +21,11 @@ struct Execute {
   plan::CellKind kind = plan::CellKind::kTrain;
   nlohmann::json spec;
   nlohmann::json locals;
-  std::optional<plan::CheckpointFile> checkpoint;  ///< of the train cell that this one needs
+  /// Of the train cell that this one needs.
+  std::optional<plan::CheckpointFile> checkpoint = std::nullopt;
+  /// Of the network that images are made on, when it is another one.
+  std::optional<plan::CheckpointFile> source = std::nullopt;
+  bool keep_adversarials = false;  ///< write the images of an attack to a file
 };
 
 /// Exit with code 0. So does the end of the stream.

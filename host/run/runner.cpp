@@ -152,6 +152,8 @@ class Runner {
         progress_(progress),
         ready_(plan),
         dependants_(plan.size()),
+        waits_for_(plan.size(), 0),
+        is_skipped_(plan.size(), false),
         checkpoints_(plan.size()),
         attempts_(plan.size(), 0) {
     UNMASK_CHECK(options.workers >= 1, "a run needs at least one worker");
@@ -202,17 +204,16 @@ class Runner {
     for (std::size_t i = 0; i < plan_.size(); ++i) {
       if (is_done[i]) continue;
       ++outline_.to_run.at(static_cast<std::size_t>(plan_[i].kind));
-      if (const auto needs = plan_[i].needs) {
-        UNMASK_CHECK(*needs < plan_.size() && plan_[*needs].kind == CellKind::kTrain,
+      for (const std::size_t needs : plan_[i].all_needs()) {
+        UNMASK_CHECK(needs < plan_.size() && plan_[needs].kind == CellKind::kTrain,
                      "cell " + plan_[i].key + " needs something else than a training");
-        if (!is_done[*needs]) {
-          dependants_[*needs].push_back(i);
-          continue;
-        }
-        UNMASK_CHECK(checkpoints_[*needs].has_value(),
-                     "the training " + plan_[*needs].key + " is done but has no checkpoint");
+        UNMASK_CHECK(!is_done[needs] || checkpoints_[needs].has_value(),
+                     "the training " + plan_[needs].key + " is done but has no checkpoint");
+        if (is_done[needs]) continue;
+        dependants_[needs].push_back(i);
+        ++waits_for_[i];
       }
-      ready_.add(i, Ready::Wish::kAny);
+      if (waits_for_[i] == 0) ready_.add(i, Ready::Wish::kAny);
     }
   }
 
@@ -230,8 +231,10 @@ class Runner {
     if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
     slot.log->begin(cell.key + " " + plan::title(cell));
 
-    Execute message{cell.key, cell.kind, cell.spec, cell.locals, std::nullopt};
+    Execute message{cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
     if (cell.needs) message.checkpoint = checkpoints_[*cell.needs];
+    if (cell.needs_source) message.source = checkpoints_[*cell.needs_source];
+    message.keep_adversarials = cell.keeps_adversarials;
     slot.process->send(message);
     progress_.cell_started(number_of(slot), cell, ++attempts_[index]);
   }
@@ -246,7 +249,9 @@ class Runner {
     progress_.cell_done(number_of(slot), cell, result);
     checkpoints_[index] = result.checkpoint;
     for (const std::size_t dependant : dependants_[index]) {
-      ready_.add(dependant, Ready::Wish::kAny);
+      if (--waits_for_[dependant] == 0 && !is_skipped_[dependant]) {
+        ready_.add(dependant, Ready::Wish::kAny);
+      }
     }
   }
 
@@ -288,8 +293,11 @@ class Runner {
 
   void skip_dependants(std::size_t index, const CellFailure& failure) {
     for (const std::size_t dependant : dependants_[index]) {
+      if (is_skipped_[dependant]) continue;  // another training that it needs failed before
+      is_skipped_[dependant] = true;
       const std::string reason =
-          "its training failed (" + failure.failure_class + "): " + failure.message;
+          (plan_[dependant].needs == index ? "its training failed (" : "its source failed (") +
+          failure.failure_class + "): " + failure.message;
       recorder_.cell_skipped(plan_[dependant], reason);
       progress_.cell_skipped(plan_[dependant], reason);
       ++summary_.skipped;
@@ -678,6 +686,8 @@ class Runner {
 
   Ready ready_;
   std::vector<std::vector<std::size_t>> dependants_;  // of train cells: who waits for them
+  std::vector<std::size_t> waits_for_;  // of other cells: how many trainings are missing
+  std::vector<bool> is_skipped_;
   std::vector<std::optional<plan::CheckpointFile>> checkpoints_;
   std::vector<int> attempts_;
   std::map<std::pair<std::size_t, std::string>, int> retries_;  // cell and failure class -> used

@@ -17,12 +17,12 @@ constexpr NamedQuery kQueries[] = {
      "ORDER BY study, kind = 'train' DESC, kind"},
     {"accuracy",
      "accuracy per model, solver and attack, with the 95 % interval",
-     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, attack, "
+     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, source, attack, "
      "epsilon_text, seed, n,\n"
      "  clean_accuracy, robust_accuracy, lower, upper\n"
      "FROM accuracy\n"
      "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
-     "attack, gradient, seed"},
+     "attack, gradient, source, seed"},
     {"robustness",
      "the table to begin with: accuracy in percent per network and attack, and against all attacks "
      "at once",
@@ -31,8 +31,9 @@ constexpr NamedQuery kQueries[] = {
      "  gradient, epsilon_text AS epsilon, n, accuracy_percent, interval_percent\n"
      "FROM (SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
      "seed,\n"
-     "        epsilon > 0 AS rank, attack, iif(gradient = '@eval', '', gradient) AS gradient, "
-     "epsilon_text, n,\n"
+     "        epsilon > 0 AS rank, attack || iif(source = '@self', '', ' from ' || source) AS "
+     "attack,\n"
+     "        iif(gradient = '@eval', '', gradient) AS gradient, epsilon_text, n,\n"
      "        round(100 * robust_accuracy, 1) AS accuracy_percent,\n"
      "        format('%.0f - %.0f', 100 * lower, 100 * upper) AS interval_percent\n"
      "      FROM accuracy\n"
@@ -69,21 +70,75 @@ constexpr NamedQuery kQueries[] = {
     {"gradient-matrix",
      "the same attack through other gradient solvers, and the gap to the own gradient",
      "SELECT study, dataset, model, train_solver, train_seed, attack, epsilon_text, seed, solver, "
-     "gradient, n,\n"
+     "gradient, source, n,\n"
      "  robust_accuracy, own_robust_accuracy, gap\n"
      "FROM gradient_matrix\n"
      "ORDER BY study, dataset, model, objective, train_solver, train_seed, attack, epsilon, seed, "
      "solver, gradient"},
+    {"elasticity",
+     "what more steps, queries or restarts change: attacks that differ in one of these alone",
+     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, source, "
+     "epsilon_text, "
+     "seed, attack,\n"
+     "  parameter, value, n, robust_accuracy, robust_accuracy_at_smallest - robust_accuracy AS "
+     "drop_to_smallest\n"
+     "FROM (SELECT *, count(*) OVER family AS members,\n"
+     "        first_value(robust_accuracy) OVER (family ORDER BY value) AS "
+     "robust_accuracy_at_smallest\n"
+     "      FROM (SELECT a.*, p.key AS parameter, p.value,\n"
+     "              json_remove(c.spec_json, '$.attack.params.' || p.key) AS others\n"
+     "            FROM accuracy a JOIN cell c ON c.id = a.cell_id,\n"
+     "              json_each(c.spec_json, '$.attack.params') p\n"
+     "            WHERE p.key IN ('steps', 'step_size', 'queries', 'restarts'))\n"
+     "      WINDOW family AS (PARTITION BY study, parameter, others))\n"
+     "WHERE members > 1\n"
+     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, gradient, "
+     "epsilon, seed,\n"
+     "  parameter, others, value"},
+    {"warnings",
+     "cells whose verdict is doubtful: random answers, no gradients, a black box that helps",
+     "WITH gradient_free(plugin) AS (VALUES ('square'), ('spsa'), ('nes'), ('boundary'), "
+     "('hop_skip_jump'),\n"
+     "  ('random_noise'), ('gaussian_noise')),\n"
+     "ensemble_member AS (\n"
+     "  SELECT c.id AS cell_id, m.key AS turn, json_extract(m.value, '$.plugin') AS plugin,\n"
+     "    json_extract(c.spec_json, '$.attack.names[' || m.key || ']') AS name\n"
+     "  FROM cell c, json_each(c.spec_json, '$.attack.members') m\n"
+     "  WHERE c.kind = 'attack'),\n"
+     "watched(cell_id, name, threshold) AS (\n"
+     "  SELECT c.id, w.column1, w.column2\n"
+     "  FROM cell c, (VALUES ('check.randomised', 1e-4), ('check.softmax_output', 0.0),\n"
+     "    ('check.batch_dependence', 1e-4), ('check.zero_gradient', 0.0),\n"
+     "    ('check.gradient_not_finite', 0.0)) w\n"
+     "  UNION ALL\n"
+     "  SELECT cell_id, 'fooled_first_by.' || name || '.mean', 0.002 FROM ensemble_member e\n"
+     "  WHERE plugin IN gradient_free AND EXISTS (SELECT 1 FROM ensemble_member b\n"
+     "    WHERE b.cell_id = e.cell_id AND b.turn < e.turn AND b.plugin NOT IN gradient_free)\n"
+     "  UNION ALL\n"
+     "  SELECT cell_id, name || '.fooled_first_by.square.mean', 0.002 FROM ensemble_member\n"
+     "  WHERE plugin = 'autoattack'\n"
+     "  UNION ALL\n"
+     "  SELECT id, 'fooled_first_by.square.mean', 0.002 FROM cell\n"
+     "  WHERE json_extract(spec_json, '$.attack.plugin') = 'autoattack')\n"
+     "SELECT m.study, m.dataset, m.model, m.train_solver, m.train_seed, m.solver, m.gradient, "
+     "m.source, m.method AS attack,\n"
+     "  m.epsilon_text, m.seed, m.name AS warning, m.value, w.threshold, m.n\n"
+     "FROM metrics m JOIN watched w ON w.cell_id = m.cell_id AND w.name = m.name\n"
+     "WHERE m.value > w.threshold\n"
+     "ORDER BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver, "
+     "m.epsilon, m.cell_id, m.name"},
     {"metrics",
-     "all numbers of all cells: training, probes",
-     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, method, "
+     "all numbers of all cells: training, attacks, probes",
+     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, source, "
+     "method, "
      "epsilon_text, seed,\n"
      "  name, value, flag, n\n"
      "FROM metrics\n"
      "ORDER BY study, kind = 'train' DESC, kind, cell_id, name"},
     {"solves",
      "vector-field evaluations and steps per solve",
-     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, method, epsilon_text, "
+     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, source, method, "
+     "epsilon_text, "
      "phase, solve,\n"
      "  solves, nfe_min, nfe_median, nfe_max, nfe_mean, accepted_mean, rejected_mean, failed, "
      "worst_status\n"
@@ -91,14 +146,16 @@ constexpr NamedQuery kQueries[] = {
      "ORDER BY study, kind = 'train' DESC, kind, cell_id, phase, solve"},
     {"cost",
      "time, memory and work of each cell",
-     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, method, epsilon_text, "
+     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, source, method, "
+     "epsilon_text, "
      "seed, device,\n"
      "  wall_s, peak_bytes, forwards, backwards, nfe, attempts, lost_s\n"
      "FROM cost\n"
      "ORDER BY wall_s DESC, cell_id"},
     {"failures",
      "what failed and why",
-     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, method, "
+     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, source, "
+     "method, "
      "epsilon_text, seed,\n"
      "  failure_class, message, signal, exit_code, attempt, blocks, substr(key, 1, 12) AS key\n"
      "FROM failures\n"

@@ -118,14 +118,17 @@ CREATE TABLE cell (
   key                TEXT NOT NULL UNIQUE CHECK (length(key) = 64),
   kind               TEXT NOT NULL CHECK (kind IN ('train', 'attack', 'probe')),
   checkpoint_cell_id INTEGER REFERENCES cell (id),   -- the train cell whose checkpoint it uses
+  source_cell_id     INTEGER REFERENCES cell (id),   -- likewise of the network that adversarial images are made
+                                                     -- on; NULL: that of checkpoint_cell_id
   spec_json          TEXT NOT NULL,
   norm               TEXT,   -- of the attack; NULL when it has no such parameter
   CHECK ((kind = 'train') = (checkpoint_cell_id IS NULL))
 ) STRICT;
 CREATE INDEX cell_checkpoint ON cell (checkpoint_cell_id);
+CREATE INDEX cell_source ON cell (source_cell_id);
 
 -- Which plugin plays which part in a cell: role 'dataset', 'model', 'objective', 'solver',
--- 'gradient', 'attack' or 'probe'.
+-- 'gradient', 'attack' or 'probe'; of several 'gradient.0', 'attack.1'; 'source.model', 'source.solver'.
 CREATE TABLE cell_plugin (
   cell_id   INTEGER NOT NULL REFERENCES cell (id),
   role      TEXT NOT NULL,
@@ -145,7 +148,8 @@ CREATE TABLE study_cell (
   train_solver TEXT NOT NULL,
   train_seed   INTEGER NOT NULL,
   solver       TEXT NOT NULL,      -- evaluation solver; '' for train cells
-  gradient     TEXT NOT NULL,      -- gradient solver; '' is the evaluation solver itself
+  gradient     TEXT NOT NULL,      -- gradient solver or their mean; '' is the one that answers the attack
+  source       TEXT NOT NULL,      -- where adversarial images are made; '' is the attacked network itself
   method       TEXT NOT NULL,      -- attack or probe; '' for train cells
   epsilon      REAL CHECK (epsilon >= 0),
   epsilon_text TEXT NOT NULL,      -- as written, e.g. '8/255'
@@ -186,6 +190,7 @@ CREATE TABLE attempt (
   nfe               INTEGER CHECK (nfe >= 0),          -- vector-field evaluations, each on a batch
   worker_pid        INTEGER NOT NULL,
   checkpoint_sha256 TEXT,                           -- of the weights that it used
+  source_sha256     TEXT,                           -- of the weights of the source, when it is another network
   UNIQUE (cell_id, n),
   CHECK ((state = 'failed') = (failure_class IS NOT NULL)),
   CHECK ((state = 'running') = (ended_at IS NULL))
@@ -197,6 +202,14 @@ CREATE INDEX attempt_run ON attempt (run_id);
 
 -- A trained network: file in the checkpoint folder.
 CREATE TABLE checkpoint (
+  cell_id INTEGER PRIMARY KEY REFERENCES cell (id),
+  sha256  TEXT NOT NULL CHECK (length(sha256) = 64),
+  bytes   INTEGER NOT NULL CHECK (bytes >= 0),
+  path    TEXT NOT NULL
+) STRICT;
+
+-- Adversarial images that were kept: file in the folder of adversarial images.
+CREATE TABLE adversarials (
   cell_id INTEGER PRIMARY KEY REFERENCES cell (id),
   sha256  TEXT NOT NULL CHECK (length(sha256) = 64),
   bytes   INTEGER NOT NULL CHECK (bytes >= 0),
@@ -291,6 +304,7 @@ CREATE VIEW labelled_cell AS
 SELECT cm.study, c.kind, s.dataset, s.model, s.objective, s.train_solver, s.train_seed,
   nullif(s.solver, '') AS solver,
   CASE WHEN c.kind = 'train' THEN NULL WHEN s.gradient = '' THEN '@eval' ELSE s.gradient END AS gradient,
+  CASE WHEN c.kind = 'train' THEN NULL WHEN s.source = '' THEN '@self' ELSE s.source END AS source,
   nullif(s.method, '') AS method,
   CASE WHEN c.kind = 'attack' THEN coalesce(c.norm, 'linf') END AS norm,
   s.epsilon,
@@ -325,7 +339,7 @@ GROUP BY cell_id;
 
 -- Accuracy of each attack cell, clean and under attack, with the 95 % Wilson interval of the latter.
 CREATE VIEW accuracy AS
-SELECT study, dataset, model, objective, train_solver, train_seed, solver, gradient, attack, norm, epsilon,
+SELECT study, dataset, model, objective, train_solver, train_seed, solver, gradient, source, attack, norm, epsilon,
   epsilon_text, seed, n, clean_correct, robust_correct,
   1.0 * clean_correct / n AS clean_accuracy, 1.0 * robust_correct / n AS robust_accuracy,
   )sql" UNMASK_WILSON_ENDS R"sql(, cell_id, checkpoint_cell_id
@@ -338,7 +352,8 @@ FROM (SELECT *, )sql" UNMASK_WILSON_CENTRE R"sql(
 CREATE VIEW worst_case_sample AS
 SELECT w.*,
   (SELECT group_concat(name, ', ')
-   FROM (SELECT l.method || CASE l.gradient WHEN '@eval' THEN '' ELSE ' via ' || l.gradient END AS name
+   FROM (SELECT l.method || CASE l.gradient WHEN '@eval' THEN '' ELSE ' via ' || l.gradient END
+           || CASE l.source WHEN '@self' THEN '' ELSE ' from ' || l.source END AS name
          FROM labelled_cell l JOIN sample_outcome o ON o.cell_id = l.cell_id AND o.sample = w.sample
          WHERE l.study = w.study AND l.checkpoint_cell_id = w.checkpoint_cell_id AND l.solver = w.solver
            AND l.norm = w.norm AND l.epsilon_text IS w.epsilon_text AND l.epsilon = w.epsilon
@@ -379,32 +394,32 @@ FROM (SELECT *, )sql" UNMASK_WILSON_CENTRE R"sql(
 -- Robust accuracy over training seeds and attack seeds. The variance is that of a sample (n - 1), in
 -- two passes; its root is left to the reader, since not every SQLite has sqrt().
 CREATE VIEW seed_summary AS
-SELECT study, dataset, model, objective, train_solver, solver, gradient, attack, norm, epsilon, epsilon_text,
+SELECT study, dataset, model, objective, train_solver, solver, gradient, source, attack, norm, epsilon, epsilon_text,
   count(*) AS n, count(DISTINCT train_seed) AS train_seeds, count(DISTINCT seed) AS attack_seeds,
   avg(clean_accuracy) AS clean_mean, min(robust_accuracy) AS min, max(robust_accuracy) AS max,
   min(centre) AS mean,
   sum((robust_accuracy - centre) * (robust_accuracy - centre)) / nullif(count(*) - 1, 0) AS variance
 FROM (SELECT *, avg(robust_accuracy) OVER
-        (PARTITION BY study, dataset, model, objective, train_solver, solver, gradient, attack, norm, epsilon,
+        (PARTITION BY study, dataset, model, objective, train_solver, solver, gradient, source, attack, norm, epsilon,
            epsilon_text) AS centre
       FROM accuracy)
-GROUP BY study, dataset, model, objective, train_solver, solver, gradient, attack, norm, epsilon, epsilon_text;
+GROUP BY study, dataset, model, objective, train_solver, solver, gradient, source, attack, norm, epsilon, epsilon_text;
 
 -- The same attack through different gradient solvers. gap > 0: the model looks more robust through
 -- its own gradient than it is.
 CREATE VIEW gradient_matrix AS
 SELECT study, dataset, model, objective, train_solver, train_seed, attack, norm, epsilon, epsilon_text, seed,
-  solver, gradient, n, robust_accuracy, lower, upper, own_robust_accuracy,
+  solver, gradient, source, n, robust_accuracy, lower, upper, own_robust_accuracy,
   own_robust_accuracy - robust_accuracy AS gap, cell_id, checkpoint_cell_id
 FROM (SELECT *, max(robust_accuracy) FILTER (WHERE gradient = '@eval') OVER
-        (PARTITION BY study, checkpoint_cell_id, solver, attack, norm, epsilon, epsilon_text, seed)
+        (PARTITION BY study, checkpoint_cell_id, solver, source, attack, norm, epsilon, epsilon_text, seed)
         AS own_robust_accuracy
       FROM accuracy)
 WHERE epsilon > 0;
 
 -- Cells without a result whose latest failure is known, and how many cells wait for them.
 CREATE VIEW failures AS
-SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient,
+SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient, l.source,
   l.method, l.norm, l.epsilon, l.epsilon_text, l.seed, a.failure_class, a.message, a.log_tail, a.signal, a.exit_code,
   a.n AS attempt, a.device, a.wall_s, a.ended_at,
   (SELECT count(*) FROM labelled_cell w
@@ -418,7 +433,7 @@ WHERE NOT EXISTS (SELECT 1 FROM attempt d WHERE d.cell_id = l.cell_id AND d.stat
 
 -- What each result cost.
 CREATE VIEW cost AS
-SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient,
+SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient, l.source,
   l.method, l.epsilon_text, l.seed, a.device, a.wall_s, a.peak_bytes, a.forwards, a.backwards, a.nfe,
   a.n AS attempts,
   (SELECT coalesce(sum(f.wall_s), 0.0) FROM attempt f WHERE f.cell_id = l.cell_id AND f.state <> 'done') AS lost_s,
@@ -427,7 +442,7 @@ FROM labelled_cell l JOIN attempt a ON a.cell_id = l.cell_id AND a.state = 'done
 
 -- Work of the solvers, per solve.
 CREATE VIEW evaluations_per_solve AS
-SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient,
+SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient, l.source,
   l.method, l.epsilon_text, l.seed, s.phase, s.solve, s.solves, s.nfe_min, s.nfe_median, s.nfe_max,
   1.0 * s.nfe_total / nullif(s.solves, 0) AS nfe_mean,
   1.0 * s.accepted / nullif(s.solves, 0) AS accepted_mean,
@@ -437,7 +452,7 @@ FROM labelled_cell l JOIN solve_stats s ON s.cell_id = l.cell_id;
 
 -- All numbers of all cells.
 CREATE VIEW metrics AS
-SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient,
+SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient, l.source,
   l.method, l.norm, l.epsilon, l.epsilon_text, l.seed, m.name, m.value, m.flag, m.n, l.cell_id
 FROM labelled_cell l JOIN metric m ON m.cell_id = l.cell_id;
 )sql";

@@ -43,12 +43,18 @@ std::optional<std::string> member_text(const json& object, const std::string& na
   return found->is_string() ? found->get<std::string>() : dump(*found);
 }
 
-// The norm of an attack, when it has such a parameter.
+// The norm of an attack, when it has such a parameter. All members of an ensemble work in one norm;
+// some may have no parameter for it.
 std::optional<std::string> norm_of(const json& spec) {
   const auto attack = spec.find("attack");
-  if (attack == spec.end() || !attack->is_object() || !attack->contains("params")) {
+  if (attack == spec.end() || !attack->is_object()) return std::nullopt;
+  if (const auto members = attack->find("members"); members != attack->end()) {
+    for (const json& member : *members) {
+      if (const auto norm = norm_of({{"attack", member}})) return norm;
+    }
     return std::nullopt;
   }
+  if (!attack->contains("params")) return std::nullopt;
   return member_text(attack->at("params"), "norm");
 }
 
@@ -143,8 +149,14 @@ std::int64_t only_integer(Statement& statement, const std::string& what) {
 }
 
 // Tables with the values of a result, for taking it back.
-constexpr const char* kValueTables[] = {
-    "checkpoint", "metric", "series", "solve_stats", "sample_outcome", "sample_metric", "seed"};
+constexpr const char* kValueTables[] = {"checkpoint",
+                                        "adversarials",
+                                        "metric",
+                                        "series",
+                                        "solve_stats",
+                                        "sample_outcome",
+                                        "sample_metric",
+                                        "seed"};
 
 void discard(Database& database, std::int64_t cell, const std::string& reason) {
   for (const char* table : kValueTables) {
@@ -181,6 +193,16 @@ void set_run_cell(Database& database,
 }
 
 void insert_values(Database& database, std::int64_t cell, const plan::CellResult& result) {
+  if (result.adversarials) {
+    database
+        .prepare("insert adversarials",
+                 "INSERT INTO adversarials(cell_id, sha256, bytes, path) VALUES (?, ?, ?, ?)")
+        .bind(cell)
+        .bind(result.adversarials->sha256)
+        .bind(result.adversarials->bytes)
+        .bind(result.adversarials->path)
+        .run();
+  }
   if (result.checkpoint) {
     database
         .prepare("insert checkpoint",
@@ -257,18 +279,40 @@ class PluginRegister {
                              "INSERT INTO cell_plugin(cell_id, role, plugin_id) VALUES (?, ?, ?) "
                              "ON CONFLICT (cell_id, role) DO NOTHING")) {}
 
-  // Every member of a specification with a plugin and a fingerprint is a plugin in a role.
+  // Every member of a specification with a plugin and a fingerprint is a plugin in a role; so are
+  // the entries of a list ("gradient.0") and what a source is made of ("source.model").
   void add(std::int64_t cell, bool is_new, const json& spec) {
     for (const auto& [role, part] : spec.items()) {
-      if (!part.is_object() || !part.contains("plugin") || !part.contains("fingerprint")) continue;
-      const std::int64_t plugin = plugin_id(role == "gradient" ? "solver" : role,
-                                            part.at("plugin").get<std::string>(),
-                                            part.at("fingerprint").get<std::string>());
-      if (is_new) insert_cell_plugin_.bind(cell).bind(role).bind(plugin).run();
+      if (!part.is_object()) continue;
+      const std::string kind = role == "gradient" ? "solver" : role;
+      if (role == "source") {
+        for (const char* name : {"model", "solver"}) {
+          add_part(cell, is_new, role + "." + name, name, part.at(name));
+        }
+      }
+      for (const char* list : {"mean", "members"}) {
+        const auto found = part.find(list);
+        if (found == part.end()) continue;
+        for (std::size_t i = 0; i < found->size(); ++i) {
+          add_part(cell, is_new, role + "." + std::to_string(i), kind, found->at(i));
+        }
+      }
+      add_part(cell, is_new, role, kind, part);
     }
   }
 
  private:
+  void add_part(std::int64_t cell,
+                bool is_new,
+                const std::string& role,
+                const std::string& kind,
+                const json& part) {
+    if (!part.contains("plugin") || !part.contains("fingerprint")) return;
+    const std::int64_t plugin = plugin_id(
+        kind, part.at("plugin").get<std::string>(), part.at("fingerprint").get<std::string>());
+    if (is_new) insert_cell_plugin_.bind(cell).bind(role).bind(plugin).run();
+  }
+
   std::int64_t plugin_id(const std::string& kind,
                          const std::string& name,
                          const std::string& fingerprint) {
@@ -464,6 +508,21 @@ DoneCells Store::lookup(std::span<const plan::Cell> cells) const {
   return lookup(std::span<const std::string>(keys));
 }
 
+std::map<std::string, plan::ResultFile> Store::adversarials(
+    std::span<const plan::Cell> cells) const {
+  std::map<std::string, plan::ResultFile> result;
+  Statement find = impl_->database.prepare("find adversarials",
+                                           "SELECT k.sha256, k.bytes, k.path FROM adversarials k "
+                                           "JOIN cell c ON c.id = k.cell_id WHERE c.key = ?");
+  for (const plan::Cell& cell : cells) {
+    find.bind(cell.key);
+    while (find.step()) {
+      result[cell.key] = {find.text(0), find.integer(1), find.text(2)};
+    }
+  }
+  return result;
+}
+
 DoneCells Store::stored() const {
   DoneCells result;
   Statement find = impl_->database.prepare("list done cells", kSelectDone);
@@ -551,14 +610,14 @@ void Store::register_cells(std::int64_t run,
   PluginRegister plugins(database, run, catalog);
   Statement insert =
       database.prepare("insert cell",
-                       "INSERT INTO cell(key, kind, checkpoint_cell_id, spec_json, norm) "
-                       "VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING");
+                       "INSERT INTO cell(key, kind, checkpoint_cell_id, source_cell_id, spec_json, "
+                       "norm) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING");
   Statement find = database.prepare("find cell", "SELECT id FROM cell WHERE key = ?");
   Statement name = database.prepare(
       "insert study_cell",
       "INSERT INTO study_cell(manifest_id, cell_id, dataset, model, objective, train_solver, "
-      "train_seed, solver, gradient, method, epsilon, epsilon_text, seed) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "train_seed, solver, gradient, source, method, epsilon, epsilon_text, seed) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (manifest_id, cell_id) DO NOTHING");
   Statement how = database.prepare(
       "insert run_cell",
@@ -566,14 +625,20 @@ void Store::register_cells(std::int64_t run,
       "attempt WHERE cell_id = ?2 AND state = 'done') THEN 'hit' ELSE 'planned' END "
       "WHERE true ON CONFLICT (run_id, cell_id) DO NOTHING");
   for (const plan::Cell& cell : cells) {
-    std::optional<std::int64_t> checkpoint;
-    if (cell.kind != plan::CellKind::kTrain) {
-      const std::string key = cell.spec.at("checkpoint").get<std::string>();
+    const auto training = [&](const json& part) {
+      const std::string key = part.at("checkpoint").get<std::string>();
       find.bind(key);
-      checkpoint = only_integer(find, "train cell " + key + ", which cell " + cell.key + " needs,");
+      return only_integer(find, "train cell " + key + ", which cell " + cell.key + " needs,");
+    };
+    std::optional<std::int64_t> checkpoint;
+    std::optional<std::int64_t> source;
+    if (cell.kind != plan::CellKind::kTrain) checkpoint = training(cell.spec);
+    if (const auto part = cell.spec.find("source"); part != cell.spec.end()) {
+      source = training(*part);
+      if (source == checkpoint) source.reset();
     }
-    insert.bind(cell.key).bind(plan::to_string(cell.kind)).bind(checkpoint).bind(dump(cell.spec));
-    insert.bind(norm_of(cell.spec)).run();
+    insert.bind(cell.key).bind(plan::to_string(cell.kind)).bind(checkpoint).bind(source);
+    insert.bind(dump(cell.spec)).bind(norm_of(cell.spec)).run();
     const bool is_new = database.changes() == 1;
     find.bind(cell.key);
     const std::int64_t id = only_integer(find, "cell " + cell.key);
@@ -581,7 +646,8 @@ void Store::register_cells(std::int64_t run,
 
     const plan::CellLabels& l = cell.labels;
     name.bind(manifest).bind(id).bind(l.dataset).bind(l.model).bind(l.objective);
-    name.bind(l.train_solver).bind(l.train_seed).bind(l.solver).bind(l.gradient).bind(l.method);
+    name.bind(l.train_solver).bind(l.train_seed).bind(l.solver).bind(l.gradient);
+    name.bind(l.source).bind(l.method);
     name.bind(l.epsilon).bind(l.epsilon_text).bind(l.seed).run();
     how.bind(run).bind(id).run();
   }
@@ -604,10 +670,12 @@ std::string Store::begin_attempt(std::int64_t run,
   database
       .prepare("insert attempt",
                "INSERT INTO attempt(id, cell_id, run_id, n, state, started_at, device, worker_pid, "
-               "checkpoint_sha256) SELECT ?1, ?2, ?3, "
+               "checkpoint_sha256, source_sha256) SELECT ?1, ?2, ?3, "
                "1 + (SELECT count(*) FROM attempt WHERE cell_id = ?2), 'running', " UNMASK_NOW
                ", ?4, ?5, (SELECT sha256 FROM checkpoint WHERE cell_id = "
-               "(SELECT checkpoint_cell_id FROM cell WHERE id = ?2))")
+               "(SELECT checkpoint_cell_id FROM cell WHERE id = ?2)), "
+               "(SELECT sha256 FROM checkpoint WHERE cell_id = "
+               "(SELECT source_cell_id FROM cell WHERE id = ?2))")
       .bind(id)
       .bind(cell)
       .bind(run)
@@ -643,7 +711,8 @@ std::size_t Store::commit_result(const std::string& attempt_id, const plan::Cell
     Statement find = database.prepare(
         "find results of other weights",
         "SELECT a.cell_id FROM attempt a JOIN cell c ON c.id = a.cell_id "
-        "WHERE c.checkpoint_cell_id = ? AND a.state = 'done' AND a.checkpoint_sha256 IS NOT ?");
+        "WHERE a.state = 'done' AND ((c.checkpoint_cell_id = ?1 AND a.checkpoint_sha256 IS NOT ?2) "
+        "OR (c.source_cell_id = ?1 AND a.source_sha256 IS NOT ?2))");
     find.bind(attempt.cell).bind(result.checkpoint->sha256);
     while (find.step()) stale.push_back(find.integer(0));
   }

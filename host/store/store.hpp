@@ -74,6 +74,9 @@ class Store {
   /// All cells whose result is stored.
   DoneCells stored() const;
 
+  /// The files of adversarial images that were kept, by key, of those of `cells` that have one.
+  std::map<std::string, plan::ResultFile> adversarials(std::span<const plan::Cell> cells) const;
+
   // --- Writing -------------------------------------------------------------------------------
 
   /// Record the manifest and the beginning of a run. @return the id of the run

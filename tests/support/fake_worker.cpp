@@ -62,6 +62,7 @@ plan::CellResult good_result(const run::Execute& cell) {
     result.metrics.push_back({"gradient_norm", std::nan(""), 2});
   }
   if (cell.checkpoint) result.seeds["checkpoint"] = cell.checkpoint->path;
+  if (cell.source) result.seeds["source"] = cell.source->path;
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <torch/nn.h>
 
+#include "../../common/input_levels.hpp"
+#include "../../common/param_tables.hpp"
 #include "../../common/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
 
@@ -14,19 +16,24 @@ class LinearImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "one linear layer on all pixels; no ODE",
             .source = "multinomial logistic regression",
-            .params = plugins::normalisation_params(),
+            .params =
+                plugins::joined({plugins::normalisation_params(), plugins::input_levels_params()}),
             .capabilities = {}};
   }
 
   LinearImpl(const Params& params, const ModelContext& context)
-      : normalise_(params, context),
+      : levels_(params),
+        normalise_(params, context),
         linear_(register_module("linear",
                                 torch::nn::Linear(context.channels * context.height * context.width,
                                                   context.num_classes))) {}
 
-  Tensor forward(const Tensor& x, OdeContext& /*ode*/) { return linear_(normalise_(x).flatten(1)); }
+  Tensor forward(const Tensor& x, OdeContext& ode) {
+    return linear_(normalise_(levels_(x, ode)).flatten(1));
+  }
 
  private:
+  plugins::InputLevels levels_;
   plugins::PixelNormalisation normalise_;
   torch::nn::Linear linear_;
 };

@@ -2,6 +2,7 @@
 
 #include <torch/nn.h>
 
+#include "../../common/input_levels.hpp"
 #include "../../common/param_tables.hpp"
 #include "../../common/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
@@ -20,11 +21,13 @@ class MlpImpl final : public torch::nn::Module {
                                             .at_least(1)
                                             .at_most(65536)
                                             .length(1, 16)},
-                                       plugins::normalisation_params()}),
+                                       plugins::normalisation_params(),
+                                       plugins::input_levels_params()}),
             .capabilities = {}};
   }
 
-  MlpImpl(const Params& params, const ModelContext& context) : normalise_(params, context) {
+  MlpImpl(const Params& params, const ModelContext& context)
+      : levels_(params), normalise_(params, context) {
     std::int64_t width = context.channels * context.height * context.width;
     torch::nn::ModuleList hidden;
     for (const std::int64_t next : params.get_integers("widths")) {
@@ -36,13 +39,14 @@ class MlpImpl final : public torch::nn::Module {
     linear_ = register_module("linear", torch::nn::Linear(width, context.num_classes));
   }
 
-  Tensor forward(const Tensor& x, OdeContext& /*ode*/) {
-    Tensor y = normalise_(x).flatten(1);
+  Tensor forward(const Tensor& x, OdeContext& ode) {
+    Tensor y = normalise_(levels_(x, ode)).flatten(1);
     for (torch::nn::Linear& layer : hidden_) y = layer(y).relu();
     return linear_(y);
   }
 
  private:
+  plugins::InputLevels levels_;
   plugins::PixelNormalisation normalise_;
   std::vector<torch::nn::Linear> hidden_;
   torch::nn::Linear linear_{nullptr};

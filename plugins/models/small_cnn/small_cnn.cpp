@@ -4,6 +4,7 @@
 
 #include <torch/nn.h>
 
+#include "../../common/input_levels.hpp"
 #include "../../common/param_tables.hpp"
 #include "../../common/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
@@ -27,11 +28,13 @@ class SmallCnnImpl final : public torch::nn::Module {
                   .by_default(200)
                   .at_least(1)
                   .at_most(65536)},
-             plugins::normalisation_params()}),
+             plugins::normalisation_params(),
+             plugins::input_levels_params()}),
         .capabilities = {}};
   }
 
-  SmallCnnImpl(const Params& params, const ModelContext& context) : normalise_(params, context) {
+  SmallCnnImpl(const Params& params, const ModelContext& context)
+      : levels_(params), normalise_(params, context) {
     if (std::min(context.height, context.width) < 4) {
       throw ParamError("images of " + std::to_string(context.height) + " x " +
                        std::to_string(context.width) +
@@ -49,8 +52,8 @@ class SmallCnnImpl final : public torch::nn::Module {
     linear_ = register_module("linear", torch::nn::Linear(hidden, context.num_classes));
   }
 
-  Tensor forward(const Tensor& x, OdeContext& /*ode*/) {
-    Tensor y = conv1_(normalise_(x)).relu_();
+  Tensor forward(const Tensor& x, OdeContext& ode) {
+    Tensor y = conv1_(normalise_(levels_(x, ode))).relu_();
     y = at::max_pool2d(conv2_(y).relu_(), 2);
     y = conv3_(y).relu_();
     y = at::max_pool2d(conv4_(y).relu_(), 2);
@@ -63,6 +66,7 @@ class SmallCnnImpl final : public torch::nn::Module {
     return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
   }
 
+  plugins::InputLevels levels_;
   plugins::PixelNormalisation normalise_;
   torch::nn::Conv2d conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr}, conv4_{nullptr};
   torch::nn::Linear fc1_{nullptr}, fc2_{nullptr}, linear_{nullptr};

@@ -17,7 +17,7 @@ plan::CellResult attack_with(const FunctionAttack::Function& function,
                              std::int64_t batch_size = 4) {
   LinearModel model(difference_weight(), is_coupled);
   const SolverSetup solver = make_setup(is_coupled);
-  const std::optional<SolverSetup> none;
+  const std::vector<SolverSetup> none;
   const LoadedSplit data = four_samples();
   const EvaluationInput input{
       model, solver, none, data, 2, batch_size, batch_size, epsilon, "cpu", at::kFloat, 1};
@@ -86,8 +86,8 @@ TEST(EvaluateAttack, HandsOverWholeBatchesOfACoupledTarget) {
   EXPECT_EQ(seen, 4);
 }
 
-// 1 - x turns every class over. It moves sample 3 (0.45, 0.55) by 0.1, which is allowed, and samples 0 and 2 by 0.4
-// and 0.6, which is not: they stay robust.
+// 1 - x turns every class over. It moves sample 3 (0.45, 0.55) by 0.1, which is allowed, and
+// samples 0 and 2 by 0.4 and 0.6, which is not: they stay robust.
 TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBall) {
   const auto result =
       attack_with([](Target&, const Tensor& x, const Tensor&, const Threat&) { return 1 - x; });
@@ -132,6 +132,66 @@ TEST(EvaluateAttack, DoesNotDependOnTheBatchSizeWithoutCoupling) {
   EXPECT_EQ(nlohmann::json(whole).at("outcomes"), nlohmann::json(single).at("outcomes"));
 }
 
+// The attack sees `source` in place of the network that judges.
+plan::CellResult transfer_with(const FunctionAttack::Function& function,
+                               const Tensor& source_weight,
+                               bool is_source_coupled = false) {
+  LinearModel model(difference_weight());
+  LinearModel source_model(source_weight, is_source_coupled);
+  const SolverSetup solver = make_setup(false);
+  const SolverSetup source_solver = make_setup(is_source_coupled);
+  const std::vector<SolverSetup> none;
+  const LoadedSplit data = four_samples();
+  EvaluationInput input{model, solver, none, data, 2, 4, 4, 0.1, "cpu", at::kFloat, 1};
+  input.source.emplace(source_model, source_solver);
+  FunctionAttack attack(function);
+  plan::CellResult result;
+  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
+  return result;
+}
+
+TEST(EvaluateTransfer, AttacksTheSourceAndJudgesByTheNetwork) {
+  // A source that answers alike gives the attack on the network itself; one whose classes are
+  // exchanged leads the other way.
+  const auto alike = transfer_with(sign_step, difference_weight());
+  const auto opposite = transfer_with(sign_step, difference_weight().flip(0));
+
+  EXPECT_EQ(metric(alike, "clean_accuracy"), 0.75);
+  EXPECT_EQ(metric(alike, "robust_accuracy"), 0.5);
+  EXPECT_EQ(metric(opposite, "clean_accuracy"), 0.75);
+  EXPECT_EQ(metric(opposite, "robust_accuracy"), 0.75);
+}
+
+// The source's own success is not what counts: attacks go on as in a batch that hangs together.
+TEST(EvaluateTransfer, TellsTheAttackNotToStopWhenTheSourceIsFooled) {
+  bool is_independent = true;
+  std::int64_t rows = 0;
+  const auto look = [&](Target& target, const Tensor& x, const Tensor&, const Threat&) {
+    is_independent = target.is_batch_independent();
+    rows = x.size(0);
+    return x.clone();
+  };
+
+  const auto result = transfer_with(look, difference_weight());
+
+  EXPECT_FALSE(is_independent);
+  EXPECT_EQ(rows, 3);  // sample 1 is wrong from the start
+  EXPECT_EQ(metric(result, "batch_coupled"), 0.0);
+}
+
+TEST(EvaluateTransfer, HandsWholeBatchesToACoupledSource) {
+  std::int64_t rows = 0;
+  const auto look = [&](Target&, const Tensor& x, const Tensor&, const Threat&) {
+    rows = x.size(0);
+    return x.clone();
+  };
+
+  const auto result = transfer_with(look, difference_weight(), /*is_source_coupled=*/true);
+
+  EXPECT_EQ(rows, 4);
+  EXPECT_EQ(metric(result, "batch_coupled"), 1.0);
+}
+
 class MeanProbe final : public Probe {
  public:
   std::vector<ProbeValue> measure(Target&,
@@ -149,7 +209,7 @@ class MeanProbe final : public Probe {
 TEST(EvaluateProbe, StoresValuesAndTheirSummary) {
   LinearModel model(difference_weight());
   const SolverSetup solver = make_setup(false);
-  const std::optional<SolverSetup> none;
+  const std::vector<SolverSetup> none;
   const LoadedSplit data = four_samples();
   const EvaluationInput input{model, solver, none, data, 2, 4, 3, 0, "cpu", at::kFloat, 1};
   MeanProbe probe;

@@ -47,7 +47,7 @@ class ExecutorFiles : public ::testing::Test {
     return executor.execute(plan::key_of(spec_),
                             spec_,
                             locals_,
-                            std::nullopt,
+                            {},
                             [](std::int64_t, std::int64_t, const std::string&) {});
   }
 

@@ -24,7 +24,7 @@ LinearModel linear(bool has_ode = false) {
 TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
   LinearModel model = linear();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -39,7 +39,7 @@ TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
 TEST(NetworkTarget, DifferentiatesSeveralLossesOfOnePass) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
 
   const LossGradient both =
       target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits; });
@@ -58,7 +58,7 @@ TEST(NetworkTarget, DifferentiatesSeveralLossesOfOnePass) {
 TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
   LinearModel model = linear();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
 
   EXPECT_THROW(target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits.sum(); }),
                c10::Error);
@@ -67,7 +67,7 @@ TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
 TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
   target.begin_batch(batch());
 
   target.logits(batch());
@@ -85,7 +85,7 @@ TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
 TEST(NetworkTarget, DifferentiatesThroughTheGradientSolverAndAnswersWithTheOther) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(true), make_setup(false), true, 2, log);
+  NetworkTarget target(model, make_setup(true), {make_setup(false)}, true, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -105,11 +105,47 @@ TEST(NetworkTarget, NeedsOnePassWhenOnlyTheStepGradientDiffers) {
   SolverSetup full = make_setup(true);
   full.options.step_gradient = ode::StepGradient::kFull;
   SolveLog log;
-  NetworkTarget target(model, full, frozen, true, 2, log);
+  NetworkTarget target(model, full, {frozen}, true, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
   EXPECT_EQ(target.counters().forwards, 4);
+  EXPECT_TRUE(torch::equal(result.logits, target.logits(batch())));
+}
+
+// Euler in one step has dy/dx = 1 + x; in two steps of 1/2 it is (1 + x/2)(1 + x/2 + x^2/8) (see
+// Growth: dy/dt = y^2 / 2).
+TEST(NetworkTarget, AveragesTheGradientOverSolvers) {
+  LinearModel model = linear(true);
+  SolverSetup two_steps = make_setup(false);
+  two_steps.options.step_size = 0.5;
+  SolveLog log;
+  NetworkTarget one(model, make_setup(true), {make_setup(false)}, true, 2, log);
+  NetworkTarget two(model, make_setup(true), {two_steps}, true, 2, log);
+  NetworkTarget mean(model, make_setup(true), {make_setup(false), two_steps}, true, 2, log);
+  const auto gradient = [](NetworkTarget& target) {
+    return target.loss_and_gradient(batch(), labels(), Loss::kMargin).gradient;
+  };
+  const Tensor expected = (gradient(one) + gradient(two)) / 2;
+
+  const LossGradient result = mean.loss_and_gradient(batch(), labels(), Loss::kMargin);
+
+  EXPECT_TRUE(torch::equal(result.gradient, expected));
+  EXPECT_FALSE(torch::equal(gradient(one), gradient(two)));
+  EXPECT_TRUE(torch::equal(result.logits, mean.logits(batch())));
+}
+
+// The answers of a mean with the evaluation solver among its parts come from that part's pass.
+TEST(NetworkTarget, NeedsNoPassForAnswersThatAPartOfAMeanGives) {
+  LinearModel model = linear(true);
+  SolveLog log;
+  NetworkTarget target(
+      model, make_setup(true), {make_setup(false), make_setup(true)}, true, 2, log);
+
+  const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
+
+  EXPECT_EQ(target.counters().forwards, 2 * batch().size(0));
+  EXPECT_EQ(target.counters().backwards, 2 * batch().size(0));
   EXPECT_TRUE(torch::equal(result.logits, target.logits(batch())));
 }
 
@@ -125,7 +161,7 @@ TEST(NetworkTarget, KnowsWhenBatchMatesMatter) {
 TEST(NetworkTarget, RefusesLogitsThatAreNotFinite) {
   LinearModel model(torch::full({2, 2}, std::numeric_limits<double>::infinity(), torch::kDouble));
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
 
   EXPECT_THROW(target.logits(batch()), NumericError);
 }
@@ -134,7 +170,7 @@ TEST(NetworkTarget, FreezesWeightsAndEvaluates) {
   LinearModel model = linear();
   model.is_training = true;
   SolveLog log;
-  const NetworkTarget target(model, make_setup(false), std::nullopt, false, 2, log);
+  const NetworkTarget target(model, make_setup(false), {}, false, 2, log);
 
   EXPECT_FALSE(model.is_training);
   EXPECT_FALSE(model.parameters()[0].tensor.requires_grad());

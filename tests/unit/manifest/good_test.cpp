@@ -233,6 +233,112 @@ TEST_F(GoodManifest, GradientFreeAttackCollapsesTheGradientAxis) {
   EXPECT_EQ(s.evaluate_duplicates, 2U);
 }
 
+// The two checkpoints are "ode" under rk4 (0) and under dopri5 (1).
+std::vector<std::string> sources(const Study& study) {
+  std::vector<std::string> out;
+  for (const EvaluateRow& row : study.evaluate) {
+    out.push_back(std::to_string(row.checkpoint) + " from " +
+                  (row.source ? row.source->name + " = " + std::to_string(row.source->checkpoint) +
+                                    " under " + row.source->solver.name
+                              : "itself"));
+  }
+  return out;
+}
+
+TEST_F(GoodManifest, SourceIsACheckpointUnderTheSolverOfItsTraining) {
+  const Study s = study(R"({ "matrix": { "checkpoint": "*/rk4/*", "attack": "pgd", "epsilon": 0.1,
+                                         "source": ["@self", "*/dopri5/*"] } })");
+
+  EXPECT_THAT(sources(s),
+              ElementsAre("0 from itself", "0 from ode/digits/std/dopri5/0 = 1 under dopri5"));
+  EXPECT_THAT(s.evaluate_axes.at("source"), ElementsAre("@self", "ode/digits/std/dopri5/0"));
+}
+
+TEST_F(GoodManifest, SourceMayHaveAnotherSolver) {
+  const Study s = study(R"({ "matrix": { "checkpoint": "*/rk4/*", "attack": "pgd", "epsilon": 0.1,
+                                         "source": ["@self:tight", "*/dopri5/*:t*"] } })");
+
+  EXPECT_THAT(sources(s),
+              ElementsAre("0 from @self:tight = 0 under tight",
+                          "0 from ode/digits/std/dopri5/0:tight = 1 under tight"));
+}
+
+TEST_F(GoodManifest, SourceThatIsTheNetworkItselfIsNoSource) {
+  const Study s = study(R"({ "matrix": { "attack": "pgd", "epsilon": 0.1,
+                                         "source": ["ode", "@self:@train", "@self"] } })");
+
+  EXPECT_THAT(sources(s),
+              ElementsAre("0 from itself",
+                          "0 from ode/digits/std/dopri5/0 = 1 under dopri5",
+                          "1 from ode/digits/std/rk4/0 = 0 under rk4",
+                          "1 from itself"));
+}
+
+// Under dopri5 the network that was trained under rk4 is attacked on itself under rk4.
+TEST_F(GoodManifest, SourceUnderItsTrainingSolverDiffersFromTheEvaluation) {
+  const Study s = study(R"({ "matrix": { "checkpoint": "*/rk4/*", "solver": "dopri5",
+                                         "attack": "pgd", "epsilon": 0.1, "source": "ode" } })");
+
+  EXPECT_THAT(sources(s),
+              ElementsAre("0 from @self:rk4 = 0 under rk4",
+                          "0 from ode/digits/std/dopri5/0 = 1 under dopri5"));
+}
+
+TEST_F(GoodManifest, GradientSolverOfASourceIsComparedWithTheSourcesOwn) {
+  const Study s = study(R"({ "matrix": { "checkpoint": "*/rk4/*", "attack": "pgd", "epsilon": 0.1,
+                                         "source": "*/dopri5/*",
+                                         "gradient": ["dopri5", "rk4"] } })");
+
+  EXPECT_THAT(lines(s), ElementsAre("rk4|rk4 attack pgd 0.1 - 0", "rk4|rk4 attack pgd 0.1 rk4 0"));
+}
+
+TEST_F(GoodManifest, SourceOfAnotherDataSetIsLeftOut) {
+  write("base.json", text(R"({ "matrix": { "attack": "pgd", "epsilon": 0.1, "source": "ode" } })"));
+  const Study s = read(write("study.json", R"({ "version": 1, "extends": ["base.json"],
+      "define": { "dataset": { "more": { "plugin": "digits" } } },
+      "train": { "matrix": { "dataset": ["digits", "more"], "solver": ["rk4"] } } })"));
+
+  EXPECT_THAT(sources(s), ElementsAre("0 from itself", "1 from itself"));
+  ASSERT_EQ(s.excluded.size(), 2U);
+  EXPECT_EQ(s.excluded[0].why, "the source was trained on another data set");
+}
+
+TEST_F(GoodManifest, RulesKnowSources) {
+  const Study s = study(R"({ "matrix": { "attack": "pgd", "epsilon": 0.1, "source": ["ode"] },
+                             "exclude": [ { "source": "@self" },
+                                          { "source": "*/rk4/*", "checkpoint": "*/dopri5/*" } ] })");
+
+  EXPECT_THAT(sources(s), ElementsAre("0 from ode/digits/std/dopri5/0 = 1 under dopri5"));
+}
+
+TEST_F(GoodManifest, GradientMayBeAMeanOfSolvers) {
+  const Study s = study(R"j({ "matrix": { "checkpoint": "*/rk4/*", "attack": "pgd", "epsilon": 0.1,
+                              "gradient": ["mean(@eval, tight)", "mean( t*,dop* )"] } })j");
+
+  EXPECT_THAT(lines(s),
+              ElementsAre("rk4|rk4 attack pgd 0.1 mean(@eval,tight) 0",
+                          "rk4|rk4 attack pgd 0.1 mean(tight,dopri5) 0"));
+  ASSERT_EQ(s.evaluate[0].gradient->solvers.size(), 2U);
+  EXPECT_EQ(s.evaluate[0].gradient->solvers[0].name, "rk4");
+  EXPECT_EQ(s.evaluate[0].gradient->solvers[1].name, "tight");
+}
+
+TEST_F(GoodManifest, RulesKnowMeans) {
+  const Study s = study(R"j({ "matrix": { "attack": "pgd", "epsilon": 0.1,
+                                          "gradient": ["@eval", "mean(tight,rk4)"] },
+                              "exclude": [ { "gradient": "mean(*" } ] })j");
+
+  EXPECT_THAT(lines(s),
+              ElementsAre("rk4|rk4 attack pgd 0.1 - 0", "dopri5|dopri5 attack pgd 0.1 - 0"));
+}
+
+TEST_F(GoodManifest, AdversarialImagesAreKeptOnRequest) {
+  const std::string matrix = R"("matrix": { "attack": "pgd", "epsilon": 0.1 })";
+
+  EXPECT_FALSE(study("{ " + matrix + " }").keeps_adversarials);
+  EXPECT_TRUE(study("{ " + matrix + R"(, "save": "adversarials" })").keeps_adversarials);
+}
+
 TEST_F(GoodManifest, ProbesAreCrossedWithEpsilonOnlyWhenTheyUseIt) {
   const Study s =
       study(R"({ "matrix": { "checkpoint": "*/rk4/*", "epsilon": [0.1, 0.2], "seed": [0, 1],

@@ -61,7 +61,7 @@ class FileParams : public ::testing::Test {
     attack.method = of("patch", "patch");
     attack.method.params["folder"] = "/somewhere";
     attack.solver = of("table", "answers");
-    attack.gradient = of("table", "differentiated");
+    attack.gradient = {"differentiated", {of("table", "differentiated")}};
     manifest::EvaluateRow probe = attack;
     probe.kind = "probe";
     probe.method = of("look", "directions");

@@ -129,11 +129,56 @@ TEST(Key, ChangesWithEverythingThatTheResultDependsOn) {
   EXPECT_TRUE(differs([](auto& s) { s.train[0].solver.plugin = "bosh3"; }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].solver.plugin = "bosh3"; }));
   EXPECT_TRUE(differs([](auto& s) {
-    s.evaluate[0].gradient = Definition{"g", "bosh3", json::object()};
+    s.evaluate[0].gradient = {"g", {{"g", "bosh3", json::object()}}};
+  }));
+  EXPECT_TRUE(differs([](auto& s) {
+    s.evaluate[0].gradient = {"m",
+                              {{"g", "bosh3", json::object()}, {"coarse", "rk4", json::object()}}};
+  }));
+  EXPECT_TRUE(differs([](auto& s) {
+    s.evaluate[0].source = {"@self:g", 0, {"g", "bosh3", json::object()}};
   }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].method.params["steps"] = 21; }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].epsilon = 0.1; }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].seed = 1; }));
+}
+
+TEST(Key, IsTheSameWhenAdversarialImagesAreKept) {
+  manifest::Study other = study();
+  other.keeps_adversarials = true;
+
+  const Plan plan = make_plan(other, catalog(), facts(other));
+
+  EXPECT_EQ(keys(other), keys(study()));
+  EXPECT_TRUE(plan.cells[1].keeps_adversarials);
+  EXPECT_FALSE(plan.cells[2].keeps_adversarials);  // a probe
+}
+
+TEST(Plan, ATransferNeedsBothTrainings) {
+  manifest::Study other = study();
+  other.train.push_back(other.train[0]);
+  other.train[1].seed = 1;
+  other.evaluate.resize(1);
+  other.evaluate[0].source = {"small/images/natural/coarse/1", 1, other.train[1].solver};
+
+  const Plan plan = make_plan(other, catalog(), facts(other));
+
+  ASSERT_EQ(plan.cells.size(), 3U);
+  EXPECT_EQ(plan.cells[2].needs, 0U);
+  EXPECT_EQ(plan.cells[2].needs_source, 1U);
+  EXPECT_EQ(plan.cells[2].spec.at("source").at("checkpoint"), plan.cells[1].key);
+  EXPECT_EQ(plan.cells[2].labels.source, "small/images/natural/coarse/1");
+}
+
+TEST(Plan, TheSameWeightsUnderAnotherSolverNeedOneTraining) {
+  manifest::Study other = study();
+  other.evaluate.resize(1);
+  other.evaluate[0].source = {"@self:g", 0, {"g", "bosh3", json::object()}};
+
+  const Plan plan = make_plan(other, catalog(), facts(other));
+
+  EXPECT_EQ(plan.cells[1].all_needs(), std::vector<std::size_t>{0});
+  EXPECT_EQ(plan.cells[1].spec.at("source").at("solver").at("plugin"), "bosh3");
 }
 
 TEST(Key, ChangesWithThePluginsSourcesAndTheDataSetsContent) {

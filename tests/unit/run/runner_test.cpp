@@ -432,6 +432,40 @@ TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
   EXPECT_EQ(summary.ran, 1U);
 }
 
+TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
+  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 0);
+  transfer.needs_source = 2;
+
+  const RunSummary summary = run({fake_training("t"), transfer, fake_training("s")});
+
+  EXPECT_EQ(recorder.events,
+            (Events{"start t", "done t", "start s", "done s", "start a", "done a"}));
+  EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "t.safetensors");
+  EXPECT_EQ(recorder.results.at("a").seeds.at("source"), "s.safetensors");
+  EXPECT_TRUE(summary.is_complete());
+}
+
+TEST_F(RunTest, SkipsATransferOnceWhenBothTrainingsFail) {
+  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 0);
+  transfer.needs_source = 1;
+
+  const RunSummary summary =
+      run({fake_training("t", doing("throw")), fake_training("s", doing("throw")), transfer});
+
+  EXPECT_EQ(summary.skipped, 1U);
+  EXPECT_EQ(summary.failed, 2U);
+  EXPECT_EQ(summary.not_run, 0U);
+}
+
+TEST_F(RunTest, SkipsATransferWhoseSourceFailed) {
+  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 1);
+  transfer.needs_source = 0;
+
+  run({fake_training("s", doing("throw")), fake_training("t"), transfer});
+
+  EXPECT_EQ(recorder.skips.at("a"), "its source failed (plugin_error): the plugin threw: no");
+}
+
 TEST_F(RunTest, SkipsNothingWhileATrainingWillBeTriedAgain) {
   const RunSummary summary = run({fake_training("t", {{"do", "die once"}, {"marker", marker("m")}}),
                                   fake_cell("a", {}, plan::CellKind::kAttack, 0)});

@@ -1,5 +1,6 @@
 #include "store/queries.hpp"
 
+#include <cmath>
 #include <functional>
 #include <set>
 #include <string>
@@ -10,15 +11,72 @@
 #include "base/files.hpp"
 #include "store/database.hpp"
 #include "unit/store/small_study.hpp"
+#include "unmask/sha256.hpp"
 
 namespace unmask::store {
 namespace {
 
 using ::testing::HasSubstr;
 
+using nlohmann::json;
+
+// PGD with this many steps and restarts on the first network of the small study.
+plan::Cell pgd_cell(std::int64_t steps, std::int64_t restarts, double epsilon = 0.1) {
+  plan::Cell cell = testing::attack_cell(
+      testing::train_cell("so_resnet", 0), "bosh3", "", "pgd", epsilon, std::to_string(epsilon));
+  cell.spec["attack"]["params"] = {{"norm", "linf"}, {"steps", steps}, {"restarts", restarts}};
+  cell.key = sha256_hex(cell.spec.dump());
+  cell.labels.method = "pgd." + std::to_string(steps) + "." + std::to_string(restarts);
+  return cell;
+}
+
+// An ensemble of these plugins, called m0, m1, ...
+plan::Cell ensemble_cell(const std::vector<std::string>& plugins) {
+  plan::Cell cell = pgd_cell(1, 1);
+  json attack = {{"members", json::array()}, {"names", json::array()}};
+  for (const std::string& id : plugins) {
+    attack["members"].push_back({{"plugin", id},
+                                 {"fingerprint", sha256_hex("attack " + id)},
+                                 {"params", {{"norm", "l2"}}}});
+    attack["names"].push_back("m" + std::to_string(attack["names"].size()));
+  }
+  cell.spec["attack"] = attack;
+  cell.key = sha256_hex(cell.spec.dump());
+  cell.labels.method = "worst";
+  return cell;
+}
+
 class QueriesTest : public ::testing::Test {
  protected:
-  QueriesTest() { testing::run_small_study(store_); }
+  QueriesTest() {
+    testing::run_small_study(store_);
+    const std::int64_t run = store_.begin_run(testing::make_study(), testing::make_info());
+    const auto add = [&](const plan::Cell& cell,
+                         const std::string& outcomes,
+                         const std::vector<plan::Metric>& metrics = {}) {
+      store_.register_cells(run, testing::make_catalog(), std::vector<plan::Cell>{cell});
+      plan::CellResult result = testing::attack_result(outcomes);
+      result.metrics = metrics;
+      testing::finish(store_, run, cell, result);
+    };
+    add(pgd_cell(10, 1), "rrrw", {{"check.randomised", 1e-3, 4}, {"check.zero_gradient", 0, 4}});
+    add(pgd_cell(100, 1), "rrfw");
+    add(pgd_cell(50, 1), "rrrw", {{"check.zero_gradient", 0.25, 4}});
+    add(pgd_cell(100, 2), "rffw", {{"check.zero_gradient", std::nan(""), 0}});
+    add(pgd_cell(200, 4, 0.2), "ffff");
+    add(ensemble_cell({"pgd", "square"}),
+        "rrfw",
+        {{"fooled_first_by.m0.mean", 0.5, 4}, {"fooled_first_by.m1.mean", 0.25, 4}});
+    add(ensemble_cell({"square", "pgd"}),
+        "rrfw",
+        {{"fooled_first_by.m0.mean", 0.5, 4}, {"fooled_first_by.m1.mean", 0.25, 4}});
+    store_.end_run(run, 0);
+  }
+
+  report::Table ask(const std::string& name, const std::string& columns) const {
+    return run_query(store_,
+                     "SELECT " + columns + " FROM (" + std::string(find_query(name)->sql) + ")");
+  }
 
   std::string refusal(const std::string& sql) const {
     try {
@@ -55,6 +113,48 @@ TEST_F(QueriesTest, NamesAreDistinctAndFound) {
     EXPECT_EQ(find_query(query.name), &query);
   }
   EXPECT_EQ(find_query("no such query"), nullptr);
+}
+
+using Row = std::vector<report::Value>;
+
+// The cells with two restarts differ in steps from none, those at the other radius from none.
+TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
+  const report::Table table =
+      ask("elasticity", "parameter, value, robust_accuracy, drop_to_smallest");
+
+  EXPECT_EQ(table.rows,
+            (std::vector<Row>{{"restarts", std::int64_t{1}, 0.5, 0.0},
+                              {"restarts", std::int64_t{2}, 0.25, 0.25},
+                              {"steps", std::int64_t{10}, 0.75, 0.0},
+                              {"steps", std::int64_t{50}, 0.75, 0.0},
+                              {"steps", std::int64_t{100}, 0.5, 0.25}}));
+}
+
+// A member without gradients warns when it comes after one with gradients. What is at most its
+// threshold does not warn, nor does what is no number.
+TEST_F(QueriesTest, WarningsAreChecksAboveTheirThreshold) {
+  const report::Table table = ask("warnings", "attack, warning, value, threshold");
+
+  EXPECT_EQ(table.rows,
+            (std::vector<Row>{{"pgd.10.1", "check.randomised", 1e-3, 1e-4},
+                              {"pgd.50.1", "check.zero_gradient", 0.25, 0.0},
+                              {"worst", "fooled_first_by.m1.mean", 0.25, 0.002}}));
+}
+
+TEST_F(QueriesTest, TheNormOfAnEnsembleIsThatOfItsMembers) {
+  EXPECT_EQ(run_query(store_, "SELECT DISTINCT norm FROM accuracy WHERE attack = 'worst'").rows,
+            (std::vector<Row>{{"l2"}}));
+}
+
+TEST_F(QueriesTest, PluginsOfAnEnsembleHaveTheRolesOfItsMembers) {
+  EXPECT_EQ(run_query(store_,
+                      "SELECT DISTINCT c.role, p.name FROM cell_plugin c JOIN plugin p ON p.id = "
+                      "c.plugin_id WHERE c.role GLOB 'attack.*' ORDER BY 1, 2")
+                .rows,
+            (std::vector<Row>{{"attack.0", "pgd"},
+                              {"attack.0", "square"},
+                              {"attack.1", "pgd"},
+                              {"attack.1", "square"}}));
 }
 
 TEST_F(QueriesTest, ValuesKeepTheirTypes) {

@@ -230,7 +230,9 @@ std::int64_t run_small_study(Store& store, const SmallStudy& study) {
   fail(store, run, study.broken, {"plugin_error", "loss is not finite", "epoch 3\n", {}, {}});
   store.skip_cell(run, study.blocked.key, "its training failed");
   finish(store, run, study.clean, attack_result("rrrw"));
-  finish(store, run, study.pgd, attack_result("rrfw"));
+  plan::CellResult kept = attack_result("rrfw");
+  kept.adversarials = plan::ResultFile{std::string(64, 'e'), 4096, "kept.safetensors"};
+  finish(store, run, study.pgd, kept);
   finish(store, run, study.pgd_rk4, attack_result("fffw"));
   finish(store, run, study.pgd_seed1, attack_result("rrrw"));
   finish(store, run, study.spsa, attack_result("rffw"));

@@ -412,6 +412,66 @@ TEST_F(StoreTest, AttacksOnOtherWeightsAreDiscarded) {
   EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 0);
 }
 
+// An attack on `on` whose images are made on another network.
+plan::Cell transfer_cell(const plan::Cell& on, const plan::Cell& source) {
+  plan::Cell cell = attack_cell(on, "bosh3", "", "pgd", 0.03, "0.03", 7);
+  cell.spec["source"] = {{"checkpoint", source.key},
+                         {"model", source.spec.at("model")},
+                         {"solver", source.spec.at("solver")}};
+  cell.labels.source = "so_resnet/strokes/natural/bosh3/1";
+  return cell;
+}
+
+TEST_F(StoreTest, TransferNamesItsSource) {
+  const plan::Cell other = train_cell("so_resnet", 1);
+  const plan::Cell transfer = transfer_cell(train_, other);
+  store_.register_cells(run_, make_catalog(), std::vector{other, transfer});
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, other, train_result("b"));
+
+  finish(store_, run_, transfer, attack_result("rf"));
+
+  EXPECT_EQ(integer("SELECT count(*) FROM labelled_cell WHERE source = "
+                    "'so_resnet/strokes/natural/bosh3/1' AND kind = 'attack'"),
+            1);
+  EXPECT_EQ(integer("SELECT count(*) FROM attempt WHERE source_sha256 IS NOT NULL AND "
+                    "source_sha256 <> checkpoint_sha256"),
+            1);
+  EXPECT_EQ(integer("SELECT count(*) FROM cell_plugin WHERE role IN ('source.model', "
+                    "'source.solver')"),
+            2);
+}
+
+TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
+  const plan::Cell other = train_cell("so_resnet", 1);
+  const plan::Cell transfer = transfer_cell(train_, other);
+  store_.register_cells(run_, make_catalog(), std::vector{other, transfer});
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, other, train_result("b"));
+  finish(store_, run_, transfer, attack_result("rf"));
+  store_.discard_result(other.key, "the file has vanished");
+  const std::string attempt = store_.begin_attempt(run_, other.key, 1, "cpu");
+
+  EXPECT_EQ(store_.commit_result(attempt, train_result("c")), 1U);
+
+  EXPECT_EQ(store_.stored().count(transfer.key), 0U);
+  EXPECT_EQ(store_.stored().count(train_.key), 1U);
+}
+
+TEST_F(StoreTest, KeptImagesAreFoundUntilTheResultIsDiscarded) {
+  finish(store_, run_, train_, train_result());
+  plan::CellResult result = attack_result("rf");
+  result.adversarials = plan::ResultFile{std::string(64, 'e'), 12, "x.safetensors"};
+  finish(store_, run_, pgd_, result);
+
+  const auto kept = store_.adversarials(std::vector{train_, pgd_});
+  store_.discard_result(pgd_.key, "the file has vanished");
+
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept.at(pgd_.key).path, "x.safetensors");
+  EXPECT_TRUE(store_.adversarials(std::vector{pgd_}).empty());
+}
+
 TEST(Store, SameInputsGiveSameRows) {
   const base::TempFolder folder;
   std::string dumps[2];

@@ -2,6 +2,7 @@
 // What a model says about an ODE: dy/dt = f(t, y) on a state of one or more tensors. Which method
 // solves it is never the model's business.
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -52,7 +53,19 @@ class UNMASK_API VectorField {
   virtual bool is_autonomous() const { return false; }
 };
 
-/// Solves the ODE blocks of a model during one forward pass; handed to Model::forward by the host.
+/// What stands for the derivative of a part of a network that has no useful one: backward pass
+/// differentiable approximation [Athalye18].
+enum class Bpda {
+  kNone,      ///< nothing: the part is differentiated as it is
+  kIdentity,  ///< the derivative of the identity
+  kSmooth,    ///< the derivative of the smooth function that the model names
+};
+
+/// A part of a network: any shape in, any shape out, row by row.
+using Part = std::function<Tensor(const Tensor&)>;
+
+/// Solves the ODE blocks of a model during one forward pass, and knows how the pass is to be
+/// differentiated; handed to Model::forward by the host.
 class UNMASK_API OdeContext {
  public:
   OdeContext() = default;
@@ -73,6 +86,16 @@ class UNMASK_API OdeContext {
                           const State& y0,
                           double t0,
                           double t1) = 0;
+
+  /// What is asked for by the solver option "bpda".
+  virtual Bpda bpda() const { return Bpda::kNone; }
+
+  /// part(x): always the same value, bit by bit; its derivative is that of what bpda() says. A
+  /// model passes its quantisers, hard thresholds and the like through this function, so that an
+  /// attack can be told to see through them.
+  /// @param smooth  a function near `part` with a useful derivative, same shapes; may be left out
+  /// @throws ParamError when bpda() asks for `smooth` and there is none
+  Tensor apply(const Part& part, const Tensor& x, const Part& smooth = {});
 };
 
 }  // namespace v1

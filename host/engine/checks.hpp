@@ -1,0 +1,55 @@
+#pragma once
+// What makes a verdict doubtful, measured in every attack cell and stored with it: answers that
+// are random or probabilities, batches that leak, gradients that are missing. docs/attacks.md says
+// what each metric means.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/gradient_check.hpp"
+#include "plan/result.hpp"
+#include "unmask/attack.hpp"
+
+namespace unmask::engine {
+
+/// check.randomised, check.softmax_output, check.batch_dependence.
+/// @param target  counts the passes; a batch of it has begun with `batch`
+/// @param batch   the first canonical batch
+void check_answers(Target& target, const Tensor& batch, plan::CellResult& result);
+
+/// check.zero_gradient and check.gradient_not_finite over all batches of an attack.
+class GradientShares {
+ public:
+  /// @param is_attacked  bool [B], the rows that there is something to fool about
+  void add(const GradientCheck& batch, const Tensor& is_attacked);
+  void finish(plan::CellResult& result) const;
+
+ private:
+  std::int64_t asked_ = 0;
+  std::int64_t zero_ = 0;
+  std::int64_t not_finite_ = 0;
+};
+
+/// The notes of an attack: stored for each sample, and as <note>.mean over the attacked ones whose
+/// number is finite.
+class NoteBook {
+ public:
+  /// @param is_attacked  one entry for each of `samples`
+  void add(const std::vector<AttackNote>& notes,
+           const std::vector<std::int64_t>& samples,
+           const std::vector<bool>& is_attacked,
+           plan::CellResult& result);
+  void finish(plan::CellResult& result) const;
+
+ private:
+  struct Sum {
+    std::string name;
+    double sum = 0;
+    std::int64_t count = 0;
+  };
+  std::vector<Sum> sums_;  // few, in order of first appearance
+};
+
+}  // namespace unmask::engine

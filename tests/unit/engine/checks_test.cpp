@@ -1,0 +1,256 @@
+// The checks of a verdict, each on a model that has the trouble and on one that has not.
+
+#include "engine/checks.hpp"
+
+#include <cmath>
+#include <functional>
+
+#include <torch/types.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/evaluation.hpp"
+#include "unit/engine/tiny_model.hpp"
+
+namespace unmask::engine {
+namespace {
+
+using testing::ElementsAre;
+
+// The linear model of two classes with something done to its logits.
+class Troubled final : public Model {
+ public:
+  using Trouble = std::function<Tensor(const Tensor& logits, const Tensor& x)>;
+  explicit Troubled(Trouble trouble, bool has_ode = false)
+      : linear_(difference_weight(), has_ode), trouble_(std::move(trouble)) {}
+
+  Tensor forward(const Tensor& x, OdeContext& ode) override {
+    return trouble_(linear_.forward(x, ode), x);
+  }
+  std::vector<NamedTensor> parameters() override { return linear_.parameters(); }
+  std::vector<NamedTensor> buffers() override { return {}; }
+  void set_training(bool training) override { linear_.set_training(training); }
+  void to(const std::string&, at::ScalarType) override {}
+
+ private:
+  LinearModel linear_;
+  Trouble trouble_;
+};
+
+Tensor as_it_is(const Tensor& logits, const Tensor&) {
+  return logits;
+}
+
+Tensor ask_once(Target& target, const Tensor& x, const Tensor& y, const Threat&) {
+  target.loss_and_gradient(x, y, Loss::kMargin);
+  return x;
+}
+
+Tensor ask_nothing(Target&, const Tensor& x, const Tensor&, const Threat&) {
+  return x;
+}
+
+plan::CellResult evaluate(Model& model,
+                          Attack& attack,
+                          bool has_checks = true,
+                          bool is_adaptive = false) {
+  const SolverSetup solver = make_setup(is_adaptive);
+  const std::vector<SolverSetup> none;
+  const LoadedSplit data = four_samples();
+  EvaluationInput input{model, solver, none, data, 2, 3, 4, 0.1, "cpu", at::kFloat, 1};
+  input.has_checks = has_checks;
+  plan::CellResult result;
+  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
+  return result;
+}
+
+plan::CellResult evaluate(const Troubled::Trouble& trouble,
+                          const FunctionAttack::Function& attack = ask_once) {
+  Troubled model(trouble);
+  FunctionAttack function(attack);
+  return evaluate(model, function);
+}
+
+const plan::Metric* find(const plan::CellResult& result, const std::string& name) {
+  for (const plan::Metric& m : result.metrics) {
+    if (m.name == name) return &m;
+  }
+  return nullptr;
+}
+
+double metric(const plan::CellResult& result, const std::string& name) {
+  const plan::Metric* found = find(result, name);
+  if (found != nullptr) return found->value;
+  ADD_FAILURE() << "no metric " << name;
+  return -1;
+}
+
+TEST(Checks, ASoundModelHasNoTrouble) {
+  // Doubled: the pixels of an image sum to one, so as logits they would be a distribution.
+  const auto result = evaluate([](const Tensor& z, const Tensor&) { return 2 * z; });
+
+  EXPECT_EQ(metric(result, "check.randomised"), 0);
+  EXPECT_EQ(metric(result, "check.softmax_output"), 0);
+  EXPECT_EQ(metric(result, "check.zero_gradient"), 0);
+  EXPECT_EQ(metric(result, "check.gradient_not_finite"), 0);
+  // One product of two numbers per class: batches cannot differ by rounding.
+  EXPECT_EQ(metric(result, "check.batch_dependence"), 0);
+}
+
+TEST(Checks, ProbabilitiesAreFound) {
+  EXPECT_EQ(metric(evaluate([](const Tensor& z, const Tensor&) { return (5 * z).softmax(1); }),
+                   "check.softmax_output"),
+            1);
+}
+
+// The answers to (0.7, 0.3) alternate with (0.7, 0.4): scaled to length 1 their distance is
+// 2 sin(phi / 2) with the angle phi between them, tan phi = (0.4 - 0.3) 0.7 / (0.7^2 + 0.3 0.4).
+// The other samples of the batch move less: (0.4, 0.6) turns by atan of 0.04 / 0.58, (0.2, 0.8) by
+// that of 0.02 / 0.76.
+TEST(Checks, RandomAnswersAreMeasured) {
+  int pass = 0;
+  const auto result = evaluate([&](const Tensor& z, const Tensor&) {
+    return z + torch::tensor({0.0f, ++pass % 2 == 0 ? 0.1f : 0.0f});
+  });
+
+  // float32 rounding of the logits, relative 6e-8.
+  EXPECT_NEAR(metric(result, "check.randomised"), 2 * std::sin(std::atan(0.07 / 0.61) / 2), 1e-6);
+}
+
+// Every logit is less half the mean over the batch. The first canonical batch has the images
+// (0.7, 0.3), (0.4, 0.6), (0.2, 0.8) with the mean (0.4333, 0.5667); alone an image is its own
+// mean. The largest difference is half of 0.7 - 0.4333.
+TEST(Checks, LeaksBetweenSamplesAreMeasured) {
+  const auto result =
+      evaluate([](const Tensor& z, const Tensor&) { return z - z.mean(0, /*keepdim=*/true) / 2; });
+
+  EXPECT_NEAR(metric(result, "check.batch_dependence"), (0.7 - 1.3 / 3) / 2, 1e-6);
+}
+
+TEST(Checks, ZeroGradientsAreCounted) {
+  // Samples 0, 2 and 3 are attacked; the gradient is lost where the first pixel is above 0.5, which
+  // holds for sample 0.
+  const auto result = evaluate([](const Tensor& z, const Tensor& x) {
+    return at::where(x.flatten(1).narrow(1, 0, 1) > 0.5, z.detach(), z);
+  });
+
+  EXPECT_NEAR(metric(result, "check.zero_gradient"), 1.0 / 3, 1e-15);
+  EXPECT_EQ(find(result, "check.zero_gradient")->n, 3);
+}
+
+TEST(Checks, OnlyTheFirstGradientOfASampleIsHeldAgainstZero) {
+  const auto result =
+      evaluate(as_it_is, [](Target& target, const Tensor& x, const Tensor& y, const Threat&) {
+        target.loss_and_gradient(x, y, Loss::kMargin);
+        target.loss_and_gradient(x, [](const Tensor& z) { return 0 * z.sum(1); });
+        return x;
+      });
+
+  EXPECT_EQ(metric(result, "check.zero_gradient"), 0);
+}
+
+TEST(Checks, GradientsThatAreNotFiniteAreCounted) {
+  // The root of 0 has the slope infinity, and infinity times the slope of the square, 0, is no
+  // number. The first pixel is 0.2 in sample 2 of 0, 2 and 3.
+  const auto result = evaluate([](const Tensor& z, const Tensor& x) {
+    return z + (x.flatten(1).narrow(1, 0, 1) - 0.2).square().sqrt() * 1e-3;
+  });
+
+  EXPECT_NEAR(metric(result, "check.gradient_not_finite"), 1.0 / 3, 1e-15);
+}
+
+TEST(Checks, GradientsOfSeveralLossesAreOneGradient) {
+  const auto result =
+      evaluate(as_it_is, [](Target& target, const Tensor& x, const Tensor&, const Threat&) {
+        target.loss_and_gradient(x, [](const Tensor& z) {
+          return at::stack({z.select(1, 0), 0 * z.select(1, 1)}, 1);
+        });
+        return x;
+      });
+
+  EXPECT_EQ(metric(result, "check.zero_gradient"), 0);
+  EXPECT_EQ(find(result, "check.zero_gradient")->n, 3);
+}
+
+TEST(Checks, RowsThatAreLeftOutHaveNoGradient) {
+  const auto result =
+      evaluate(as_it_is, [](Target& target, const Tensor& x, const Tensor& y, const Threat&) {
+        const Tensor last = torch::tensor({2}, torch::kLong);
+        target.loss_and_gradient(x.narrow(0, 2, 1), y.narrow(0, 2, 1), Loss::kMargin, last);
+        return x;
+      });
+
+  EXPECT_EQ(find(result, "check.zero_gradient")->n, 1);
+}
+
+TEST(Checks, WithoutGradientsTheirSharesAreNoNumbers) {
+  const auto result = evaluate(as_it_is, ask_nothing);
+
+  EXPECT_TRUE(std::isnan(metric(result, "check.zero_gradient")));
+  EXPECT_TRUE(std::isnan(metric(result, "check.gradient_not_finite")));
+}
+
+TEST(Checks, TheirPassesAreCountedAsWorkAndNotAsQueries) {
+  Troubled model(as_it_is, /*has_ode=*/true);
+  FunctionAttack attack(ask_nothing);
+
+  const auto with = evaluate(model, attack);
+  const auto without = evaluate(model, attack, /*has_checks=*/false);
+
+  // Five passes of the first three samples, and each of them alone.
+  EXPECT_EQ(with.counters.forwards - without.counters.forwards, 5 * 3 + 3);
+  EXPECT_EQ(nlohmann::json(with).at("outcomes"), nlohmann::json(without).at("outcomes"));
+  const auto phase = std::find_if(with.solve_stats.begin(),
+                                  with.solve_stats.end(),
+                                  [](const plan::SolveStats& s) { return s.phase == "check"; });
+  ASSERT_NE(phase, with.solve_stats.end());
+  EXPECT_EQ(phase->solves, 5 + 3);
+}
+
+TEST(Checks, CellsWithoutThemHaveNone) {
+  Troubled model(as_it_is);
+  FunctionAttack attack(ask_once);
+
+  const auto result = evaluate(model, attack, /*has_checks=*/false);
+
+  for (const plan::Metric& m : result.metrics) EXPECT_NE(m.name.rfind("check.", 0), 0U) << m.name;
+}
+
+// Notes 1, 2, ... for the rows of a batch; none for row `missing`.
+class Noting final : public Attack {
+ public:
+  Norm norm() const override { return Norm::kLinf; }
+  Tensor perturb(
+      Target&, const Tensor& x, const Tensor&, const Threat&, AttackContext& context) override {
+    Tensor values = at::arange(1, x.size(0) + 1, at::kDouble);
+    values.select(0, 0).fill_(std::nan(""));
+    context.notes.push_back({"number", values});
+    return x;
+  }
+};
+
+TEST(Checks, NotesHaveAMeanOverAttackedSamplesWithANumber) {
+  Troubled model(as_it_is);
+  Noting attack;
+
+  // Samples 0, 2 and 3 get none, 2 and 3.
+  const auto result = evaluate(model, attack);
+
+  EXPECT_EQ(metric(result, "number.mean"), 2.5);
+  EXPECT_EQ(find(result, "number.mean")->n, 2);
+}
+
+TEST(Checks, MisclassifiedSamplesOfACoupledBatchAreNotInTheMean) {
+  Troubled model(as_it_is, /*has_ode=*/true);
+  Noting attack;
+
+  // All four samples get none, 2, 3 and 4; sample 1 is misclassified.
+  const auto result = evaluate(model, attack, /*has_checks=*/true, /*is_adaptive=*/true);
+
+  EXPECT_EQ(metric(result, "number.mean"), 3.5);
+  EXPECT_EQ(result.sample_metrics.size(), 4U);
+}
+
+}  // namespace
+}  // namespace unmask::engine

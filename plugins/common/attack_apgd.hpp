@@ -27,6 +27,11 @@ inline std::vector<std::int64_t> apgd_checkpoints(std::int64_t steps) {
   return result;
 }
 
+/// Steps in each of the two larger balls: 30 % rounded up, and at least one is left for the last.
+inline std::int64_t apgd_early_steps(std::int64_t steps) {
+  return std::min((3 * steps + 9) / 10, (steps - 1) / 2);
+}
+
 struct ApgdSettings {
   std::int64_t steps = 100;
   Loss loss = Loss::kCrossEntropy;
@@ -49,15 +54,10 @@ class ApgdSearch {
            SampleRandom& random,
            BestPoints& best) const {
     if (active.empty()) return;
-    const std::int64_t early =
-        settings_.from_large_balls ? settings_.steps * 3 / 10 : std::int64_t{0};
+    const std::int64_t early = settings_.from_large_balls ? apgd_early_steps(settings_.steps) : 0;
     Threat ball = threat;
     ball.epsilon = (early > 0 ? 3 : 1) * threat.epsilon;
-    Tensor point =
-        project(active.x() +
-                    ball.epsilon * random_direction(active.x(), active.rows(), threat.norm, random),
-                active.x(),
-                ball);
+    Tensor point = start(active, ball, random);
     for (const double factor : {3.0, 2.0}) {
       if (early == 0) break;
       ball.epsilon = factor * threat.epsilon;
@@ -69,6 +69,16 @@ class ApgdSearch {
   }
 
  private:
+  // A random point of the ball's surface. In l1 the nearest one to a step of normal numbers: few
+  // pixels differ from the image, as at the end of the search.
+  static Tensor start(const ActiveRows& active, const Threat& ball, SampleRandom& random) {
+    const Tensor& x = active.x();
+    const Tensor step = ball.norm == Norm::kL1
+                            ? random.normal(x, active.rows())
+                            : ball.epsilon * random_direction(x, active.rows(), ball.norm, random);
+    return project(x + step, x, ball);
+  }
+
   // What belongs to one row of the batch while it climbs.
   struct State {
     Tensor point;       // x_k
@@ -129,8 +139,14 @@ class ApgdSearch {
     const auto pixels = static_cast<double>(active.x()[0].numel());
     s.step = at::full_like(s.loss, (is_l1 ? 1 : 2) * ball.epsilon);
     if (is_l1) {
-      s.sparsity = at::full_like(s.loss, (settings_.from_large_balls ? 0.05 : 0.2) * pixels);
-      s.checked_pixels = at::full_like(s.loss, pixels);
+      if (settings_.from_large_balls) {
+        // The start is where a larger ball was left, or the sparse random one.
+        s.checked_pixels = differing_pixels(active, s.point);
+        s.sparsity = s.checked_pixels / 1.5;
+      } else {
+        s.checked_pixels = at::full_like(s.loss, pixels);
+        s.sparsity = 0.2 * s.checked_pixels;
+      }
     }
     if (leave(active, s, best)) return s.best_point;
 
@@ -185,7 +201,7 @@ class ApgdSearch {
     const Tensor length = per_row(s.step.to(x.scalar_type()), x);
     const Tensor here = s.point;
     if (ball.norm == Norm::kL1) {
-      s.point = project(here + length * sparse_direction(s.gradient, s.sparsity), x, ball);
+      s.point = project(here + length * sparse_direction(s.gradient, s.sparsity.ceil()), x, ball);
     } else {
       const Tensor ahead =
           project(here + length * ascent_direction(s.gradient, ball.norm), x, ball);
@@ -211,7 +227,7 @@ class ApgdSearch {
   // Where the best point came to differ from x in fewer pixels, the step starts anew from it;
   // elsewhere it shrinks. The next steps move two thirds of the pixels that differ.
   static void check_l1(const ActiveRows& active, State& s, const Threat& ball) {
-    const Tensor differing = s.best_point.ne(active.x()).flatten(1).sum(1).to(s.step.scalar_type());
+    const Tensor differing = differing_pixels(active, s.best_point);
     const Tensor sparser = differing.lt(0.95 * s.checked_pixels);
     s.sparsity = differing / 1.5;
     s.step = at::where(sparser,
@@ -219,6 +235,11 @@ class ApgdSearch {
                        (s.step / 1.5).clamp(ball.epsilon / 10, ball.epsilon));
     go_to_best(s, sparser);
     s.checked_pixels = differing;
+  }
+
+  // float64 [rows]
+  static Tensor differing_pixels(const ActiveRows& active, const Tensor& point) {
+    return point.ne(active.x()).flatten(1).sum(1).to(at::kDouble);
   }
 
   static void go_to_best(State& s, const Tensor& who) {

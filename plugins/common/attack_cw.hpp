@@ -40,8 +40,10 @@ struct Adam {
   Tensor mean;
   Tensor square;
   std::int64_t steps = 0;
+  double epsilon;
 
-  explicit Adam(const Tensor& like) : mean(at::zeros_like(like)), square(at::zeros_like(like)) {}
+  explicit Adam(const Tensor& like, double added = 1e-8)
+      : mean(at::zeros_like(like)), square(at::zeros_like(like)), epsilon(added) {}
 
   /// The step that lowers a function with this gradient.
   Tensor step(const Tensor& gradient, double rate) {
@@ -50,7 +52,7 @@ struct Adam {
     square = 0.999 * square + 0.001 * gradient.square();
     const auto n = static_cast<double>(steps);
     return -rate * (mean / (1 - std::pow(0.9, n))) /
-           ((square / (1 - std::pow(0.999, n))).sqrt() + 1e-8);
+           ((square / (1 - std::pow(0.999, n))).sqrt() + epsilon);
   }
 };
 

@@ -68,6 +68,7 @@ struct FabSettings {
   double overshoot = 1.05;  ///< eta
   double pull_back = 0.9;   ///< beta: share of the way that stays after a success
   bool minimise = false;    ///< go on after a sample fell inside the ball
+  std::int64_t final_search = 0;  ///< answers on the line from the image to the closest point
 
   static std::vector<ParamSpec> params() {
     return {choice("norm", {"linf", "l2", "l1"}, "norm that is kept small").by_default("linf"),
@@ -83,6 +84,11 @@ struct FabSettings {
                 .by_default(0.9)
                 .above(0)
                 .below(1),
+            integer("final_search",
+                    "answers for a last search between the image and the closest point found, "
+                    "where that lies outside the ball or the smallest perturbation is asked for")
+                .by_default(3)
+                .at_least(0),
             minimise_option()};
   }
 
@@ -91,7 +97,8 @@ struct FabSettings {
             params.get_real("max_bias"),
             params.get_real("overshoot"),
             params.get_real("pull_back"),
-            params.get_boolean("minimise")};
+            params.get_boolean("minimise"),
+            params.get_integer("final_search")};
   }
 };
 
@@ -132,6 +139,50 @@ class FabSearch {
       const Tensor done = closest.in_ball(active.rows());
       if (done.all().item<bool>()) return;
       active.drop(done, {&point, &classes});
+    }
+  }
+
+  /// After the last run: a search on the line between the image and the closest point, as the
+  /// margins at both ends suggest. Of use where that point lies outside the ball.
+  /// @param logits  the model's answers for the images, [B, K]
+  void finish(Target& target,
+              const Tensor& x,
+              const Tensor& y,
+              const Tensor& logits,
+              const Threat& threat,
+              ClosestPoints& closest) const {
+    if (settings_.final_search == 0) return;
+    const Tensor at_image = per_sample_loss(logits, y, Loss::kMargin).to(at::kDouble);
+    Tensor wanted = closest.distances().isfinite().logical_and(at_image <= 0);
+    if (!settings_.minimise) wanted = wanted.logical_and(closest.distances() > threat.epsilon);
+    if (!wanted.any().item<bool>()) return;
+    // Under a batch-coupled target the others take part where they are.
+    const Tensor rows = target.is_batch_independent()
+                            ? at::nonzero(wanted).squeeze(1)
+                            : at::arange(x.size(0), y.options().dtype(at::kLong));
+    wanted = wanted.index_select(0, rows);
+    const Tensor images = x.index_select(0, rows);
+    const Tensor labels = y.index_select(0, rows);
+    const Tensor line = closest.points().index_select(0, rows) - images;
+
+    Tensor low_margin = at_image.index_select(0, rows);
+    Tensor high_margin = closest.margins().index_select(0, rows);
+    Tensor low = at::zeros_like(low_margin);
+    Tensor high = at::ones_like(low_margin);
+    for (std::int64_t i = 0; i < settings_.final_search; ++i) {
+      // Where a straight line between the margins has an eighth of the larger one left. Zero would
+      // be a tie, which does not fool.
+      const Tensor share = (high_margin / 8 - low_margin) / (high_margin - low_margin);
+      const Tensor place = at::where(wanted, low + (high - low) * share, at::ones_like(low));
+      const Tensor point =
+          (images + per_row(place.to(x.scalar_type()), x) * line).clamp(threat.lower, threat.upper);
+      const Tensor answers = target.logits(point, rows);
+      const Tensor fooled = closest.offer(rows, point, answers, labels);
+      const Tensor margin = per_sample_loss(answers, labels, Loss::kMargin).to(at::kDouble);
+      high = at::where(fooled, place, high);
+      high_margin = at::where(fooled, margin, high_margin);
+      low = at::where(fooled, low, place);
+      low_margin = at::where(fooled, low_margin, margin);
     }
   }
 

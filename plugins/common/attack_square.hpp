@@ -130,10 +130,14 @@ class SquareSearch {
     return at::where(window, project(x + threat.epsilon * sign, x, threat), point);
   }
 
-  // A bump [height, width]: concentric rectangles whose weights fall with the square of the
-  // distance from the middle.
-  static Tensor bump(std::int64_t height, std::int64_t width, const at::TensorOptions& options) {
-    const std::int64_t middle = height / 2;
+  // A bump [height, width] of length 1 in the norm: concentric squares, cut by the rectangle, whose
+  // weights fall with a power of the distance from the middle: the second for l2, the fourth for
+  // l1, which leaves little outside the middle.
+  static Tensor bump(std::int64_t height,
+                     std::int64_t width,
+                     Norm norm,
+                     const at::TensorOptions& options) {
+    const std::int64_t middle = std::max(height, width) / 2;
     const Tensor row = (at::arange(height, options.dtype(at::kLong)) - middle).abs().view({-1, 1});
     const Tensor column =
         (at::arange(width, options.dtype(at::kLong)) - width / 2).abs().view({1, -1});
@@ -141,27 +145,35 @@ class SquareSearch {
     Tensor result = at::zeros({height, width}, options);
     for (std::int64_t k = 0; k <= middle; ++k) {
       const double distance_to_middle = static_cast<double>(middle + 1 - k);
-      result = result + rings.ge(k).to(options.dtype()) / (distance_to_middle * distance_to_middle);
+      const double fall = std::pow(distance_to_middle, norm == Norm::kL1 ? 4 : 2);
+      result = result + rings.ge(k).to(options.dtype()) / fall;
     }
-    return result;
+    return result / result.norm(order(norm));
   }
 
-  // l2: two bumps of opposite sign that share a square, [side, side], of l2 norm 1. Upright or
+  static int order(Norm norm) { return norm == Norm::kL1 ? 1 : 2; }
+
+  // l2, l1: two bumps of opposite sign that share a square, [side, side], of length 1. Upright or
   // lying as each sample's coin says: [B, 1, side, side].
-  static Tensor pattern(std::int64_t side, const ActiveRows& active, SampleRandom& random) {
+  static Tensor pattern(std::int64_t side,
+                        Norm norm,
+                        const ActiveRows& active,
+                        SampleRandom& random) {
     const auto options = active.x().options();
     const std::int64_t half = side / 2;
-    Tensor square = bump(side, side, options);
+    Tensor square = bump(side, side, norm, options);
     if (half > 0) {
-      square = at::cat({bump(half, side, options), -bump(side - half, side, options)});
+      square = at::cat({bump(half, side, norm, options), -bump(side - half, side, norm, options)});
     }
-    square = square / square.norm();
+    square = square / square.norm(order(norm));
     const Tensor coin = signs(active.x(), {active.x().size(0), 1, 1, 1}, active, random).gt(0);
     return at::where(
         coin, square.view({1, 1, side, side}), square.t().contiguous().view({1, 1, side, side}));
   }
 
-  // l2: patterns on a grid of five tiles a side, of norm epsilon together.
+  // l2, l1: patterns on a grid of five tiles a side. In l2 of length epsilon together. In l1 each
+  // has the length 1 and the projection on the ball thins them out; where epsilon is larger than
+  // their sum, they grow.
   static Tensor tiles(const ActiveRows& active, const Threat& threat, SampleRandom& random) {
     const Tensor& x = active.x();
     const std::int64_t side = std::max<std::int64_t>(std::min(x.size(2), x.size(3)) / 5, 1);
@@ -169,11 +181,15 @@ class SquareSearch {
     for (std::int64_t top = 0; top + side <= x.size(2); top += side) {
       for (std::int64_t left = 0; left + side <= x.size(3); left += side) {
         const Tensor sign = signs(x, {x.size(0), x.size(1), 1, 1}, active, random);
-        d.narrow(2, top, side).narrow(3, left, side).copy_(pattern(side, active, random) * sign);
+        d.narrow(2, top, side)
+            .narrow(3, left, side)
+            .copy_(pattern(side, threat.norm, active, random) * sign);
       }
     }
-    const Tensor length = distance(d, at::zeros_like(d), Norm::kL2).clamp_min(1e-300);
-    return project(x + d * per_row((threat.epsilon / length).to(d.scalar_type()), d), x, threat);
+    const Tensor length = distance(d, at::zeros_like(d), threat.norm).clamp_min(1e-300);
+    Tensor factor = threat.epsilon / length;
+    if (threat.norm == Norm::kL1) factor = factor.clamp_min(1);
+    return project(x + d * per_row(factor.to(d.scalar_type()), d), x, threat);
   }
 
   // Flat indices [B, 1, side * side] of one window per sample in an image.
@@ -188,7 +204,7 @@ class SquareSearch {
     return (row * width + column).view({-1, 1, side * side});
   }
 
-  // l2: what one window holds, and what the ball has left, goes to another, in a fresh pattern.
+  // l2, l1: what one window holds, and what the ball has left, goes to another, in a fresh pattern.
   static Tensor move_mass(const Tensor& point,
                           const ActiveRows& active,
                           const Threat& threat,
@@ -203,22 +219,30 @@ class SquareSearch {
 
     const Tensor to = window(side, active, random).expand({-1, channels, -1});
     const Tensor from = window(side, active, random).expand({-1, channels, -1});
-    const Tensor fresh = pattern(side, active, random);
+    const Tensor fresh = pattern(side, threat.norm, active, random);
     const Tensor sign = signs(x, {x.size(0), channels, 1}, active, random);
 
     const Tensor d = (point - x).flatten(2);
     const Tensor there = d.gather(2, to);
-    // Squared mass of both windows together, each pixel counted once.
+    // What both windows hold together, each pixel counted once: lengths add up in l1, their
+    // squares in l2.
+    const bool is_l1 = threat.norm == Norm::kL1;
+    const auto mass_of = [&](const Tensor& t) { return is_l1 ? t.abs() : t.square(); };
     const Tensor inside = at::zeros_like(d).scatter(2, to, 1.0).scatter(2, from, 1.0);
-    const Tensor freed = (d * inside).square().sum(2, /*keepdim=*/true);
-    const Tensor unused =
-        (threat.epsilon * threat.epsilon - d.square().sum({1, 2}, /*keepdim=*/true)).clamp_min(0);
-    const Tensor mass = (freed + unused / static_cast<double>(channels)).sqrt();
-    const Tensor old_length = there.norm(2, 2, /*keepdim=*/true);
+    const Tensor freed = mass_of(d * inside).sum(2, /*keepdim=*/true);
+    const double allowed = is_l1 ? threat.epsilon : threat.epsilon * threat.epsilon;
+    const Tensor unused = (allowed - mass_of(d).sum({1, 2}, /*keepdim=*/true)).clamp_min(0);
+    const auto count = static_cast<double>(channels);
+    // In l1 every channel gets as much as all may have, and the projection thins out what is too
+    // much: that is how few pixels come to hold it.
+    const Tensor available = freed + unused / count;
+    const Tensor length = is_l1 ? available * count : available.sqrt();
+    const Tensor old_length = there.norm(order(threat.norm), 2, /*keepdim=*/true);
     const Tensor mixed =
         sign * fresh.flatten(2) + at::where(old_length > 0, there / old_length, there);
-    const Tensor mixed_length = mixed.norm(2, 2, /*keepdim=*/true).clamp_min(1e-12);
-    const Tensor moved = d.scatter(2, from, 0.0).scatter(2, to, mixed / mixed_length * mass);
+    const Tensor mixed_length =
+        mixed.norm(order(threat.norm), 2, /*keepdim=*/true).clamp_min(1e-12);
+    const Tensor moved = d.scatter(2, from, 0.0).scatter(2, to, mixed / mixed_length * length);
     return project(x + moved.view_as(x), x, threat);
   }
 

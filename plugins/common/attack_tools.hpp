@@ -267,6 +267,7 @@ class ClosestPoints {
         points_(x.clone()),
         distances_(at::full(
             {x.size(0)}, std::numeric_limits<double>::infinity(), x.options().dtype(at::kDouble))),
+        margins_(at::zeros_like(distances_)),
         surest_(x) {}
 
   /// Offer one point for each of `rows` (int64, distinct).
@@ -277,11 +278,13 @@ class ClosestPoints {
                const Tensor& logits,
                const Tensor& labels,
                double confidence = 0) {
-    const Tensor fooled = per_sample_loss(logits, labels, Loss::kMargin) > confidence;
+    const Tensor margins = per_sample_loss(logits, labels, Loss::kMargin).to(at::kDouble);
+    const Tensor fooled = margins > confidence;
     const Tensor moved = distance(points, x_.index_select(0, rows), threat_.norm);
     const Tensor before = distances_.index_select(0, rows);
     const Tensor better = fooled.logical_and(moved < before);
     distances_.index_copy_(0, rows, at::where(better, moved, before));
+    margins_.index_copy_(0, rows, at::where(better, margins, margins_.index_select(0, rows)));
     points_.index_copy_(
         0, rows, at::where(per_row(better, points), points, points_.index_select(0, rows)));
     const Tensor inside = at::nonzero(fooled.logical_and(moved <= threat_.epsilon)).squeeze(1);
@@ -297,6 +300,8 @@ class ClosestPoints {
   /// float64 [B], infinity where nothing was found.
   const Tensor& distances() const { return distances_; }
   const Tensor& points() const { return points_; }
+  /// Margins of the points, float64 [B]; 0 where nothing was found.
+  const Tensor& margins() const { return margins_; }
 
   /// bool [rows]: whether a fooling point inside the ball is known.
   Tensor in_ball(const Tensor& rows) const {
@@ -314,21 +319,31 @@ class ClosestPoints {
     const Tensor outside = project(points_, x_, threat_);
     if (target.is_batch_independent() || minimise) return at::where(inside, points_, outside);
     const Tensor kept = at::where(inside, surest_.points(), outside);
-    // An image that was wrong from the start has no direction to be pushed in.
-    const Tensor length = distance(kept, x_, threat_.norm).clamp_min(1e-12);
-    const Tensor stretch = (threat_.epsilon / length).clamp_min(1.0).to(x_.scalar_type());
-    const Tensor is_moved = per_row(distances_.isfinite(), x_);
-    const Tensor pushed =
-        at::where(is_moved, project(x_ + (kept - x_) * per_row(stretch, x_), x_, threat_), kept);
+    const Tensor pushed = pushed_out(kept);
     const Tensor fooled = per_sample_loss(target.logits(pushed), y, Loss::kMargin) > 0;
     return at::where(per_row(fooled, x_), pushed, kept);
   }
 
+  /// Every closest point on the surface of the ball, whether it was inside or outside, and whether
+  /// it still fools there or not; the image where nothing was found.
+  Tensor on_surface() const { return pushed_out(project(points_, x_, threat_)); }
+
  private:
+  // Points inside the ball stretched to its surface, where something was found.
+  Tensor pushed_out(const Tensor& inside) const {
+    // An image that was wrong from the start has no direction to be pushed in.
+    const Tensor length = distance(inside, x_, threat_.norm).clamp_min(1e-12);
+    const Tensor stretch = (threat_.epsilon / length).clamp_min(1.0).to(x_.scalar_type());
+    return at::where(per_row(distances_.isfinite(), x_),
+                     project(x_ + (inside - x_) * per_row(stretch, x_), x_, threat_),
+                     inside);
+  }
+
   Tensor x_;
   Threat threat_;
   Tensor points_;
   Tensor distances_;
+  Tensor margins_;
   BestPoints surest_;  // of the fooling points inside the ball, those of the largest margin
 };
 

@@ -383,6 +383,108 @@ TEST_P(AttackConformance, IsNotDisturbedByANeighbourThatCannotFall) {
   }
 }
 
+// Two ways to run the same network: `inner` with everything that may be left out left out, and
+// this.
+class Undroppable final : public Target {
+ public:
+  explicit Undroppable(LinearTarget& inner) : inner_(inner) {}
+  std::int64_t num_classes() const override { return inner_.num_classes(); }
+  bool is_batch_independent() const override { return false; }
+
+ private:
+  Tensor do_logits(const Tensor& x, const Tensor&) override { return inner_.answer(x); }
+  LossGradient do_loss_and_gradient(const Tensor& x,
+                                    const LossFunction& loss,
+                                    const Tensor&) override {
+    return differentiate(
+        x, [&](const Tensor& p) { return inner_.answer(p); }, loss);
+  }
+  LinearTarget& inner_;
+};
+
+// Leaving fooled samples out saves work and decides nothing: the same samples fall.
+TEST_P(AttackConformance, FoolsTheSameWhetherFooledSamplesLeaveOrStay) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    for (const double epsilon : {0.05, 0.2}) {
+      LinearTarget target = problem.target();
+      Undroppable whole(target);
+
+      const Tensor left = run(values, target, problem.x, problem.y, epsilon);
+      const Tensor stayed = run(values, whole, problem.x, problem.y, epsilon);
+
+      EXPECT_TRUE(at::equal(target.answer(left).argmax(1).ne(problem.y),
+                            target.answer(stayed).argmax(1).ne(problem.y)));
+    }
+  }
+}
+
+// What the target counts for each row is what it was asked about it: no row twice in a call.
+TEST_P(AttackConformance, AsksOncePerCallForARow) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget target = problem.target();
+    target.recording();
+
+    run(values, target, problem.x, problem.y, 0.1);
+
+    std::int64_t observed = 0;
+    Tensor queries = at::zeros({problem.x.size(0)}, at::kLong);
+    for (const Call& call : target.calls()) {
+      const Tensor rows =
+          call.rows.defined() ? call.rows : at::arange(problem.x.size(0), at::kLong);
+      EXPECT_EQ(std::get<0>(at::_unique(rows)).size(0), rows.size(0));
+      queries.index_add_(0, rows, at::ones_like(rows));
+      observed += call.x.size(0);
+    }
+    EXPECT_EQ(observed, target.forward_passes());
+    EXPECT_EQ(queries.sum().item<std::int64_t>(), observed);
+  }
+}
+
+// A constant in all logits changes no prediction. (A margin that hides the label with a zero, as
+// some programs have it, fails where all logits are negative.)
+TEST_P(AttackConformance, WorksWhereAllLogitsAreNegative) {
+  for (const Values& values : variants(GetParam())) {
+    const Problem problem;
+    LinearTarget plain = problem.target();
+    LinearTarget lowered(problem.weight, problem.bias - 64);
+    ASSERT_LT(lowered.answer(problem.x).max().item<double>(), 0.0);
+
+    const Tensor here = run(values, plain, problem.x, problem.y, 0.3);
+    const Tensor there = run(values, lowered, problem.x, problem.y, 0.3);
+
+    EXPECT_TRUE(at::equal(plain.answer(here).argmax(1), plain.answer(there).argmax(1)));
+  }
+}
+
+// No false alarm: where the smallest perturbation is twice the radius nobody is fooled.
+TEST_P(AttackConformance, FoolsNobodyWhoIsRobust) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (const Values& values : variants(GetParam())) {
+      const Problem problem(type);
+      const Norm norm = make_plugin<Attack>("attack", GetParam(), values)->norm();
+      const double epsilon = norm == Norm::kL1 ? 1.0 : norm == Norm::kL2 ? 0.3 : 0.05;
+      // Class 0 everywhere, by a margin of at least 2 epsilon ||w_0 - w_k|| in the dual norm.
+      const Tensor u = problem.weight[0].unsqueeze(0) - problem.weight;
+      const Tensor reach = distance(u,
+                                    at::zeros_like(u),
+                                    norm == Norm::kL2     ? Norm::kL2
+                                    : norm == Norm::kLinf ? Norm::kL1
+                                                          : Norm::kLinf);
+      const Tensor products = at::matmul(problem.x.flatten(1), u.t()).to(at::kDouble);
+      Tensor bias = at::zeros_like(problem.bias);
+      bias[0] = (2 * epsilon * reach.unsqueeze(0) - products).max().item<double>();
+      const Tensor y = at::zeros_like(problem.y);
+      LinearTarget target(problem.weight, bias);
+
+      const Tensor points = run(values, target, problem.x, y, epsilon);
+
+      EXPECT_TRUE(at::equal(target.answer(points).argmax(1), y));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, AttackConformance, testing::ValuesIn(plugin_ids("attack")), id_of);
 
 TEST(AttackList, HoldsTheShippedAttacks) {

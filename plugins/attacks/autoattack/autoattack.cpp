@@ -12,15 +12,18 @@ namespace {
 
 constexpr std::int64_t kRandDraws = 20;  // gradients averaged for random networks
 constexpr std::int64_t kPlusRestarts = 5;
+// Of the standard version in l1, which spends them on balls that shrink.
+constexpr std::int64_t kL1Restarts = 5;
+constexpr std::int64_t kL1Targets = 5;
 
 class AutoAttack final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "APGD, targeted APGD, FAB and Square in turn, each on the survivors",
-        .source = "Croce, Hein 2020, arXiv 2003.01690",
-        .params = {choice("norm", {"linf", "l2"}, "norm of the ball").by_default("linf"),
+        .source = "Croce, Hein 2020, arXiv 2003.01690; l1: Croce, Hein 2021, arXiv 2103.01208",
+        .params = {choice("norm", {"linf", "l2", "l1"}, "norm of the ball").by_default("linf"),
                    choice("version", {"standard", "plus", "rand"}, "which attacks, see the text")
                        .by_default("standard"),
                    choice(
@@ -76,7 +79,7 @@ class AutoAttack final : public common::BallAttack {
                 common::ActiveRows(target, x, y),
                 common::BestPoints(x),
                 common::ClosestPoints(x, threat)};
-    look_for_trouble(round);
+    round.classes = common::other_classes(target.logits(x), y);
     if (version_ == "rand") {
       take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
       take_turn(round, "apgd_dlr", [&](SampleRandom& r) { apgd(round, loss_, 1, r); });
@@ -90,7 +93,10 @@ class AutoAttack final : public common::BallAttack {
       take_turn(round, "apgd_t", [&](SampleRandom& r) { apgd_t(round, r); });
       take_turn(round, "fab_t", [&](SampleRandom& r) { fab_t(round, r); });
     } else {
-      take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
+      const std::int64_t restarts = from_large_balls() ? kL1Restarts : 1;
+      take_turn(round, "apgd_ce", [&](SampleRandom& r) {
+        apgd(round, Loss::kCrossEntropy, restarts, r);
+      });
       take_turn(round, "apgd_t", [&](SampleRandom& r) { apgd_t(round, r); });
       take_turn(round, "fab_t", [&](SampleRandom& r) { fab_t(round, r); });
       take_turn(round, "square", [&](SampleRandom& r) { square(round, r); });
@@ -116,36 +122,20 @@ class AutoAttack final : public common::BallAttack {
          round.is_fooled().logical_and(before.logical_not()).to(at::kDouble)});
   }
 
-  // What makes a verdict doubtful, measured on the images: one note each.
-  void look_for_trouble(Round& round) const {
-    const LossGradient here = round.target.loss_and_gradient(round.x, round.y, Loss::kMargin);
-    const Tensor again = round.target.logits(round.x);
-    round.classes = common::other_classes(again, round.y);
-    const Tensor gradient = here.gradient.flatten(1);
-    const Tensor& z = here.logits;
-    const Tensor is_distribution = z.amax(1)
-                                       .lt(1 + 1e-5)
-                                       .logical_and(z.amin(1).gt(-1e-5))
-                                       .logical_and((z.sum(1) - 1).abs().lt(1e-5));
-    const auto note = [&](const char* name, const Tensor& values) {
-      round.context.notes.push_back({std::string("warning.") + name, values.to(at::kDouble)});
-    };
-    note("answers_differ", (again - z).abs().amax(1));
-    note("softmax_output", is_distribution);
-    note("zero_gradient", gradient.ne(0).any(1).logical_not());
-    note("gradient_not_finite", gradient.isfinite().all(1).logical_not());
-  }
-
   static SampleRandom numbered(const SampleRandom& random, std::int64_t restart, std::int64_t t) {
     return random.stream("restart", static_cast<std::uint64_t>(restart))
         .stream("target", static_cast<std::uint64_t>(t));
   }
+
+  // Published for the standard version alone.
+  bool from_large_balls() const { return norm() == Norm::kL1 && version_ == "standard"; }
 
   common::ApgdSettings apgd_settings(Loss loss) const {
     common::ApgdSettings settings;
     settings.steps = steps_;
     settings.loss = loss;
     settings.draws = version_ == "rand" ? kRandDraws : 1;
+    settings.from_large_balls = from_large_balls();
     return settings;
   }
 
@@ -163,7 +153,9 @@ class AutoAttack final : public common::BallAttack {
 
   void apgd_t(Round& round, const SampleRandom& random) const {
     const common::ApgdSearch search(apgd_settings(common::targeted(loss_)));
-    for (std::int64_t t = 0; t < target_count(round) && !round.active.empty(); ++t) {
+    std::int64_t count = target_count(round);
+    if (from_large_balls()) count = std::min(count, kL1Targets);
+    for (std::int64_t t = 0; t < count && !round.active.empty(); ++t) {
       SampleRandom own = numbered(random, 0, t);
       const Tensor wanted = round.classes.select(1, t).index_select(0, round.active.rows());
       search.run(round.target, round.active, wanted, round.threat, own, round.best);

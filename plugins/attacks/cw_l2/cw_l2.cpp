@@ -12,7 +12,7 @@ class CwL2 final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "smallest l2 perturbation by Adam, with a search for the weight of the margin",
         .source = "Carlini, Wagner 2017, arXiv 1608.04644",
         .params = {integer("search_steps", "weights that are tried; 1: only initial_c")
@@ -27,6 +27,10 @@ class CwL2 final : public common::BallAttack {
                        .unit("logits"),
                    boolean("abort_early", "end a weight's steps when the objective stalls")
                        .by_default(true),
+                   boolean("rescale",
+                           "put the closest point found on the surface of the ball, from inside "
+                           "or outside, whether it still fools there or not")
+                       .by_default(false),
                    common::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
@@ -39,6 +43,7 @@ class CwL2 final : public common::BallAttack {
         initial_c_(params.get_real("initial_c")),
         confidence_(params.get_real("confidence")),
         abort_early_(params.get_boolean("abort_early")),
+        rescale_(params.get_boolean("rescale")),
         minimise_(params.get_boolean("minimise")) {}
 
  private:
@@ -59,7 +64,7 @@ class CwL2 final : public common::BallAttack {
       if (done.all().item<bool>()) break;
       active.drop(done, {});
     }
-    return closest.result(target, y, minimise_);
+    return rescale_ ? closest.on_surface() : closest.result(target, y, minimise_);
   }
 
   // Adam with one weight per sample, from the images. Returns who was fooled, bool [B].
@@ -105,6 +110,7 @@ class CwL2 final : public common::BallAttack {
   double initial_c_;
   double confidence_;
   bool abort_early_;
+  bool rescale_;
   bool minimise_;
 };
 

@@ -12,12 +12,13 @@ class CwLinf final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "smallest linf perturbation by Adam under a shrinking bound",
         .source = "Carlini, Wagner 2017, arXiv 1608.04644",
         .params =
             {integer("steps", "Adam steps for each bound and weight").by_default(1000).at_least(1),
              real("learning_rate", "Adam's rate").by_default(0.005).above(0),
+             real("adam_epsilon", "number that Adam adds to its divisor").by_default(1e-8).above(0),
              real("initial_c", "first weight of the margin").by_default(1e-5).above(0),
              real("max_c", "a sample is given up when its weight exceeds this")
                  .by_default(20.0)
@@ -43,6 +44,7 @@ class CwLinf final : public common::BallAttack {
       : BallAttack("linf"),
         steps_(params.get_integer("steps")),
         rate_(params.get_real("learning_rate")),
+        adam_epsilon_(params.get_real("adam_epsilon")),
         initial_c_(params.get_real("initial_c")),
         max_c_(params.get_real("max_c")),
         shrink_(params.get_real("shrink")),
@@ -101,7 +103,7 @@ class CwLinf final : public common::BallAttack {
     Tensor free = book.start.index_select(0, rows.rows());
     Tensor bound = book.bound.index_select(0, rows.rows());
     Tensor c = book.weight.index_select(0, rows.rows());
-    common::Adam adam(free);
+    common::Adam adam(free, adam_epsilon_);
     common::StallDetector stalls(free, steps_);
     for (std::int64_t i = 0; i < steps_; ++i) {
       const Tensor point = box.pixels(free);
@@ -146,6 +148,7 @@ class CwLinf final : public common::BallAttack {
 
   std::int64_t steps_;
   double rate_;
+  double adam_epsilon_;
   double initial_c_;
   double max_c_;
   double shrink_;

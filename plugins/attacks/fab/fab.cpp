@@ -12,7 +12,7 @@ namespace {
 class Fab final : public common::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
+    return {.version = "1.1",
             .summary = "steps to the nearest boundary, biased towards the image",
             .source = "Croce, Hein 2020, arXiv 1907.02044",
             .params = plugins::joined(
@@ -39,7 +39,8 @@ class Fab final : public common::BallAttack {
     const common::FabSearch search(settings_);
     common::ClosestPoints closest(x, threat);
     common::ActiveRows active(target, x, y);
-    const Tensor classes = common::other_classes(target.logits(x), y);
+    const Tensor clean = target.logits(x);
+    const Tensor classes = common::other_classes(clean, y);
     for (std::int64_t restart = 0; restart < restarts_ && !active.empty(); ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       search.run(target,
@@ -49,6 +50,7 @@ class Fab final : public common::BallAttack {
                  restart == 0 ? nullptr : &random,
                  closest);
     }
+    search.finish(target, x, y, clean, threat, closest);
     return closest.result(target, y, settings_.minimise);
   }
 

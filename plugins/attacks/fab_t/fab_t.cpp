@@ -13,7 +13,7 @@ class FabT final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "steps to the boundary of one class after the other, biased towards the image",
         .source = "Croce, Hein 2020, arXiv 1907.02044",
         .params = plugins::joined(
@@ -44,7 +44,8 @@ class FabT final : public common::BallAttack {
     const common::FabSearch search(settings_);
     common::ClosestPoints closest(x, threat);
     common::ActiveRows active(target, x, y);
-    const Tensor classes = common::other_classes(target.logits(x), y);
+    const Tensor clean = target.logits(x);
+    const Tensor classes = common::other_classes(clean, y);
     const std::int64_t targets = std::min(targets_, classes.size(1));
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
       for (std::int64_t t = 0; t < targets && !active.empty(); ++t) {
@@ -59,6 +60,7 @@ class FabT final : public common::BallAttack {
                    closest);
       }
     }
+    search.finish(target, x, y, clean, threat, closest);
     return closest.result(target, y, settings_.minimise);
   }
 

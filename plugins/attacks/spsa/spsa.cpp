@@ -14,12 +14,11 @@ namespace unmask {
 namespace {
 
 constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.99;
 
 class Spsa final : public common::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
+    return {.version = "1.1",
             .summary = "Adam on margin gradients estimated from random pairs of queries",
             .source = "Uesato, O'Donoghue, van den Oord, Kohli 2018, arXiv 1802.05666",
             .params = {choice("norm", {"linf"}, "norm of the ball").by_default("linf"),
@@ -32,7 +31,11 @@ class Spsa final : public common::BallAttack {
                        real("learning_rate", "Adam's rate; left out: epsilon / 4")
                            .above(0)
                            .optional()
-                           .unit("pixel range")},
+                           .unit("pixel range"),
+                       real("beta2", "decay of Adam's mean of squares")
+                           .by_default(0.99)
+                           .at_least(0)
+                           .below(1)},
             .capabilities = {"gradient_free"}};
   }
 
@@ -40,7 +43,8 @@ class Spsa final : public common::BallAttack {
       : BallAttack(params.get_text("norm")),
         steps_(params.get_integer("steps")),
         pairs_(params.get_integer("pairs")),
-        delta_(params.get_real("delta")) {
+        delta_(params.get_real("delta")),
+        beta2_(params.get_real("beta2")) {
     if (params.has("learning_rate")) learning_rate_ = params.get_real("learning_rate");
   }
 
@@ -68,9 +72,9 @@ class Spsa final : public common::BallAttack {
     };
     const auto step = [&](const Tensor& gradient) {
       mean = kBeta1 * mean + (1 - kBeta1) * gradient;
-      square = kBeta2 * square + (1 - kBeta2) * gradient.square();
+      square = beta2_ * square + (1 - beta2_) * gradient.square();
       beta1_power *= kBeta1;
-      beta2_power *= kBeta2;
+      beta2_power *= beta2_;
       return rate * (mean / (1 - beta1_power)) / ((square / (1 - beta2_power)).sqrt() + 1e-8);
     };
     return common::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
@@ -79,6 +83,7 @@ class Spsa final : public common::BallAttack {
   std::int64_t steps_;
   std::int64_t pairs_;
   double delta_;
+  double beta2_;
   std::optional<double> learning_rate_;
 };
 

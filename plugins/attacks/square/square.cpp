@@ -12,11 +12,13 @@ class Square final : public common::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "random search over square windows, judged by the margin alone",
-        .source = "Andriushchenko, Croce, Flammarion, Hein 2020, arXiv 1912.00049",
+        .source =
+            "Andriushchenko, Croce, Flammarion, Hein 2020, arXiv 1912.00049; l1: Croce, Hein "
+            "2021, arXiv 2103.01208",
         .params =
-            {choice("norm", {"linf", "l2"}, "norm of the ball").by_default("linf"),
+            {choice("norm", {"linf", "l2", "l1"}, "norm of the ball").by_default("linf"),
              integer("queries", "answers for one run").by_default(5000).at_least(1),
              real("first_share", "share of the image that the first windows cover")
                  .by_default(0.8)

@@ -179,6 +179,66 @@ TEST(Apgd, NeedsTheRatioWhereCrossEntropySaturates) {
   }
 }
 
+TEST(ApgdL1, StartsWithFewPixels) {
+  // The nearest point of a ball of radius 2 to a step of 400 normal numbers: what is subtracted
+  // from their sizes leaves a sum of 2, so about the largest ten.
+  const ManyClasses problem(5, 4, 400);
+  LinearTarget target = problem.target();
+  target.recording();
+
+  attack("apgd", {{"norm", std::string("l1")}}, target, problem.x, problem.y, 2.0);
+
+  const Tensor differing = target.calls()[0].x.ne(problem.x).flatten(1).sum(1);
+  EXPECT_LT(differing.max().item<std::int64_t>(), 40);
+}
+
+// The pixels that one step moves, by its size: of the k steepest each goes epsilon / k.
+TEST(ApgdL1, MovesAFifthOfThePixelsFirst) {
+  const Binary problem(6.0, 40);
+  LinearTarget target = problem.target();
+  target.recording();
+  const Values values = {{"norm", std::string("l1")}, {"loss", std::string("margin")}};
+
+  attack("apgd", values, target, problem.x, problem.y, 0.2);
+
+  // From the start the eight steepest pixels gain 0.2 / 8 each, those of the start are lowered by
+  // the projection: all of the eight differ now.
+  const Tensor steepest =
+      std::get<1>(problem.u.abs().sort(/*stable=*/true, 0, /*descending=*/true)).narrow(0, 0, 8);
+  const Tensor moved = (target.calls()[1].x - problem.x).flatten();
+  EXPECT_TRUE(moved.index_select(0, steepest).ne(0).all().item<bool>());
+}
+
+TEST(ApgdL1, SpendsThirtyThirtyAndFortyPercentInTheThreeBalls) {
+  EXPECT_EQ(common::apgd_early_steps(100), 30);
+  EXPECT_EQ(common::apgd_early_steps(11), 4);  // 3.3 rounded up
+  EXPECT_EQ(common::apgd_early_steps(1), 0);
+  EXPECT_EQ(common::apgd_early_steps(4), 1);  // 2 would leave none
+}
+
+TEST(ApgdL1, ShrinksTheBallOnItsWay) {
+  const Binary problem(60.0);
+  LinearTarget target = problem.target();
+  target.recording();
+  const Values values = {
+      {"norm", std::string("l1")}, {"loss", std::string("margin")}, {"from_large_balls", true}};
+
+  attack("apgd", values, target, problem.x, problem.y, 0.2);
+
+  const auto farthest = [&](std::size_t first, std::size_t count) {
+    double result = 0;
+    for (std::size_t i = first; i < first + count; ++i) {
+      const Tensor& x = target.calls().at(i).x;
+      result = std::max(result, distance(x, problem.x, Norm::kL1).item<double>());
+    }
+    return result;
+  };
+  // A part of n steps has n + 1 gradients; a linear loss pulls to the surface of every ball.
+  EXPECT_NEAR(farthest(0, 31), 0.6, 1e-6);
+  EXPECT_NEAR(farthest(31, 31), 0.4, 1e-6);
+  EXPECT_NEAR(farthest(62, 41), 0.2, 1e-6);
+}
+
 TEST(Apgd, FromLargeBallsEndsInTheBallThatWasAskedFor) {
   const Binary problem(6.0);
   LinearTarget target = problem.target();

@@ -101,6 +101,34 @@ TEST(Square, FillsTheBallInL2) {
   }
 }
 
+// In l1 the ball is full too, and the projection leaves few pixels changed.
+TEST(Square, FillsTheBallInL1WithFewPixels) {
+  const Images problem(16, 100);
+  LinearTarget target = problem.target();
+  target.recording();
+  const Values values = {{"norm", std::string("l1")}, {"queries", std::int64_t{70}}};
+
+  attack("square", values, target, problem.x, problem.y, 4.0);
+
+  for (const Call& call : target.calls()) {
+    const Tensor d = call.x - problem.x;
+    EXPECT_LE(d.abs().sum().item<double>(), 4.0);
+    EXPECT_GE(d.abs().sum().item<double>(), 3.9);
+    EXPECT_LT(d.ne(0).sum().item<std::int64_t>(), 768 / 2);
+  }
+}
+
+// A tie is no success: the search goes on to its last query.
+TEST(Square, GoesOnWhereTwoLogitsTie) {
+  const Tensor weight = at::zeros({2, 3 * 8 * 8}, kDouble);
+  const Images images(8, 1);
+  LinearTarget target(weight, at::zeros({2}, kDouble));
+
+  attack("square", {{"queries", std::int64_t{40}}}, target, images.x, images.y, 0.05);
+
+  EXPECT_EQ(target.forwards(), 40);
+}
+
 TEST(Square, ChangesOneWindowAtATime) {
   const Images problem(16, 10);
   LinearTarget target = problem.target();
@@ -174,9 +202,11 @@ TEST_P(BlackBox, FoolsWithoutAGradient) {
   const auto [id, norm_name, share] = GetParam();
   const Norm norm = make_plugin<Attack>("attack", id, {{"norm", std::string(norm_name)}})->norm();
   const Images plain(16, 0.0);
-  const double epsilon = norm == Norm::kL2 ? 2.0 : 0.05;
-  const double reach =
-      norm == Norm::kL2 ? plain.u.norm().item<double>() : plain.u.abs().sum().item<double>();
+  const double epsilon = norm == Norm::kL2 ? 2.0 : norm == Norm::kL1 ? 6.0 : 0.05;
+  const Tensor size = plain.u.abs();
+  const double reach = norm == Norm::kL2   ? plain.u.norm().item<double>()
+                       : norm == Norm::kL1 ? size.max().item<double>()
+                                           : size.sum().item<double>();
   const Images problem(16, share * epsilon * reach / (0.05 * plain.u.abs().sum().item<double>()));
   LinearTarget target = problem.target();
   target.without_gradient();
@@ -192,6 +222,7 @@ INSTANTIATE_TEST_SUITE_P(Settings,
                          BlackBox,
                          testing::Values(Finder{"square", "linf", 0.5},
                                          Finder{"square", "l2", 0.5},
+                                         Finder{"square", "l1", 0.5},
                                          Finder{"nes", "linf", 0.5},
                                          Finder{"nes", "l2", 0.5},
                                          Finder{"boundary", "l2", 0.5},

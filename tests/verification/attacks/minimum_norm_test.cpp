@@ -223,13 +223,49 @@ class Fab : public testing::TestWithParam<Norm> {};
 TEST_P(Fab, ComesCloseToTheSmallestPerturbation) {
   const Binary problem(0.3);
   LinearTarget target = problem.target();
+  const Values values =
+      with_norm(GetParam(), {{"minimise", true}, {"final_search", std::int64_t{0}}});
 
-  const Tensor point = attack(
-      "fab", with_norm(GetParam(), {{"minimise", true}}), target, problem.x, problem.y, kFar);
+  const Tensor point = attack("fab", values, target, problem.x, problem.y, kFar);
 
   const double ratio = moved(point, problem.x, GetParam()) / (0.3 / problem.reach(GetParam()));
   EXPECT_GE(ratio, 1.0);
   EXPECT_LE(ratio, 1.006);
+}
+
+// The steps end at 1.00521 d*; each answer of the last search leaves an eighth of the rest.
+TEST_P(Fab, ClosesInOnTheBoundaryAtLast) {
+  const Binary problem(0.3);
+  for (const std::int64_t answers : {0, 1, 2, 3}) {
+    LinearTarget target = problem.target();
+    const Values values = with_norm(GetParam(), {{"minimise", true}, {"final_search", answers}});
+
+    const Tensor point = attack("fab", values, target, problem.x, problem.y, kFar);
+
+    const double ratio = moved(point, problem.x, GetParam()) / (0.3 / problem.reach(GetParam()));
+    // The margins of 0.3 and 0.0016 are sums of 16 products below 1 in float64: the ratio is good
+    // to 1e-12, and 1.00521 itself to 1e-5.
+    EXPECT_NEAR((ratio - 1) * std::pow(8.0, static_cast<double>(answers)), 0.00521, 1e-5);
+    EXPECT_TRUE(problem.is_fooled(point));
+    EXPECT_EQ(target.forwards(), 1 + 100 + answers);
+  }
+}
+
+// One of two samples is found; the other one's answers are not asked for.
+TEST_P(Fab, SearchesAtLastForThoseThatWereFoundOnly) {
+  const Binary problem(0.3);
+  const Tensor x = at::cat({problem.x, problem.x});
+  LinearTarget target = problem.target();
+  target.recording();
+  Values values = with_norm(GetParam(), {{"steps", std::int64_t{5}}});
+  // The second label is the class that loses: wrong from the start, nothing to search.
+  const Tensor y = at::tensor({0, 1}, at::kLong);
+
+  attack("fab", values, target, x, y, 0.5 * 0.3 / problem.reach(GetParam()));
+
+  const Call& last = target.calls().back();
+  EXPECT_EQ(last.x.size(0), 1);
+  EXPECT_EQ(last.rows.item<std::int64_t>(), 0);
 }
 
 TEST_P(Fab, GoesThroughTheKnownDistances) {
@@ -238,7 +274,9 @@ TEST_P(Fab, GoesThroughTheKnownDistances) {
   target.recording();
 
   attack("fab",
-         with_norm(GetParam(), {{"minimise", true}, {"steps", std::int64_t{4}}}),
+         with_norm(
+             GetParam(),
+             {{"minimise", true}, {"steps", std::int64_t{4}}, {"final_search", std::int64_t{0}}}),
          target,
          problem.x,
          problem.y,
@@ -288,11 +326,12 @@ TEST_P(Fab, CostsOneGradientPerClassAndOneAnswerAStep) {
   attack("fab", values, all, problem.x, problem.y, 1e-5);
   attack("fab_t", values, targeted, problem.x, problem.y, 1e-5);
 
+  // The boundary lies outside the ball: three answers for the last search.
   EXPECT_EQ(all.backwards(), 10 * 4);
-  EXPECT_EQ(all.forwards(), 10 + 1);
-  EXPECT_EQ(all.forward_passes(), 2 * 10 + 1);  // four gradients share a forward pass
+  EXPECT_EQ(all.forwards(), 10 + 1 + 3);
+  EXPECT_EQ(all.forward_passes(), 2 * 10 + 1 + 3);  // four gradients share a forward pass
   EXPECT_EQ(targeted.backwards(), 4 * 10);
-  EXPECT_EQ(targeted.forward_passes(), 4 * 2 * 10 + 1);
+  EXPECT_EQ(targeted.forward_passes(), 4 * 2 * 10 + 1 + 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Norms,

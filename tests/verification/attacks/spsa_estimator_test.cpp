@@ -98,15 +98,15 @@ TEST(SpsaEstimator, HasTheKnownMeanSquare) {
 
 TEST(SpsaEstimator, HasTheKnownCosineInManyDimensions) {
   const std::int64_t size = 3072;
-  const std::int64_t rows = 20;
   const Tensor w = some_weights(size);
-  const Tensor x = at::full({rows, size}, 0.5, kDouble);
 
-  for (const std::int64_t pairs : {16, 64, 128}) {
+  for (const std::int64_t pairs : {16, 64, 128, 1024, 4096, 8192}) {
+    const std::int64_t rows = pairs < 1000 ? 20 : 2;
+    const Tensor x = at::full({rows, size}, 0.5, kDouble);
     const Tensor g = estimates([&](const Tensor& p) { return at::mv(p, w); }, x, 0.01, pairs, 6);
     const double cosine = (at::mv(g, w) / (g.norm(2, 1) * w.norm())).mean().item<double>();
-    // 0.072, 0.143, 0.200. w.g is a mean of `pairs` squares of nearly normal numbers, whose
-    // relative deviation is sqrt(2 / pairs).
+    // 0.072, 0.143, 0.200, 0.500, 0.756, 0.853. w.g is a mean of `pairs` squares of nearly normal
+    // numbers, whose relative deviation is sqrt(2 / pairs).
     const auto m = static_cast<double>(pairs);
     const double expected = std::sqrt(m / (m + static_cast<double>(size) - 1));
     EXPECT_NEAR(cosine / expected, 1.0, 5 * std::sqrt(2.0 / (m * static_cast<double>(rows))));

@@ -7,29 +7,26 @@
 namespace unmask::manifest {
 namespace {
 
-using Names = std::vector<std::string>;
-
-class SolverRules {
+class SolverRules : private OptionRules {
  public:
-  SolverRules(const nlohmann::json& values,
-              const std::function<bool(const std::string&)>& is_written)
-      : values_(values), is_written_(is_written) {}
+  SolverRules(const nlohmann::json& values, const IsWritten& is_written)
+      : OptionRules(values, is_written) {}
 
   std::vector<OptionConflict> check() {
     check_gradient();
-    if (values_.contains("preset")) check_adaptive();
-    return std::move(conflicts_);
+    if (values().contains("preset")) check_adaptive();
+    return take_conflicts();
   }
 
  private:
   std::string text(const char* name) const {
-    const auto found = values_.find(name);
-    return found != values_.end() && found->is_string() ? found->get<std::string>() : "";
+    const auto found = values().find(name);
+    return found != values().end() && found->is_string() ? found->get<std::string>() : "";
   }
 
   std::optional<double> real(const char* name) const {
-    const auto found = values_.find(name);
-    if (found == values_.end() || !found->is_number()) return std::nullopt;
+    const auto found = values().find(name);
+    if (found == values().end() || !found->is_number()) return std::nullopt;
     return found->get<double>();
   }
 
@@ -39,24 +36,10 @@ class SolverRules {
     return control.empty() ? text("preset") == "clean" : control == "sample";
   }
 
-  void add(Names options, std::string message, std::string help) {
-    conflicts_.push_back({std::move(options), std::move(message), std::move(help)});
-  }
-
-  // Options that are written although `because` makes the driver ignore them.
-  void expect_unwritten(const Names& options, const std::string& because) {
-    for (const std::string& option : options) {
-      if (!is_written_(option)) continue;
-      add({option},
-          in_quotes(option) + " has no effect: " + because,
-          "take it out, or change what makes it useless");
-    }
-  }
-
   void check_gradient() {
     const std::string gradient = text("gradient");
     const bool is_adjoint = gradient == "adjoint" || gradient == "interpolated";
-    const bool is_adaptive = values_.contains("preset");
+    const bool is_adaptive = values().contains("preset");
     if (!is_adjoint) {
       expect_unwritten({"seminorm", "adjoint_rtol", "adjoint_atol"},
                        "gradient is " + in_quotes(gradient) + ", not an adjoint");
@@ -109,8 +92,8 @@ class SolverRules {
   }
 
   void check_exponents(const std::string& controller) {
-    const auto exponents = values_.find("exponents");
-    if (exponents == values_.end()) return;
+    const auto exponents = values().find("exponents");
+    if (exponents == values().end()) return;
     const std::size_t ratios = controller == "i" ? 1 : controller == "pi" ? 2 : 3;
     if (controller == "constant" || controller == "replay") {
       expect_unwritten({"exponents"},
@@ -145,16 +128,12 @@ class SolverRules {
           "choose it between them");
     }
   }
-
-  const nlohmann::json& values_;
-  const std::function<bool(const std::string&)>& is_written_;
-  std::vector<OptionConflict> conflicts_;
 };
 
 }  // namespace
 
-std::vector<OptionConflict> solver_conflicts(
-    const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written) {
+std::vector<OptionConflict> solver_conflicts(const nlohmann::json& values,
+                                             const IsWritten& is_written) {
   return SolverRules(values, is_written).check();
 }
 

@@ -8,13 +8,10 @@
 namespace unmask::manifest {
 namespace {
 
-using Names = std::vector<std::string>;
-
-class TrainingRules {
+class TrainingRules : private OptionRules {
  public:
-  TrainingRules(const nlohmann::json& values,
-                const std::function<bool(const std::string&)>& is_written)
-      : values_(values), is_written_(is_written) {}
+  TrainingRules(const nlohmann::json& values, const IsWritten& is_written)
+      : OptionRules(values, is_written) {}
 
   std::vector<OptionConflict> check() {
     check_optimizer();
@@ -22,14 +19,14 @@ class TrainingRules {
     check_schedule();
     check_averaging();
     check_validation();
-    return std::move(conflicts_);
+    return take_conflicts();
   }
 
  private:
   const std::string& text(const char* name) const {
-    return values_.at(name).get_ref<const std::string&>();
+    return values().at(name).get_ref<const std::string&>();
   }
-  std::int64_t integer(const char* name) const { return values_.at(name).get<std::int64_t>(); }
+  std::int64_t integer(const char* name) const { return values().at(name).get<std::int64_t>(); }
 
   // A number of epochs against the number of all epochs. A training of none is an untrained network
   // and says nothing about its other options.
@@ -42,26 +39,12 @@ class TrainingRules {
     return epochs == 1 ? "the only epoch" : "the " + std::to_string(epochs) + " epochs";
   }
 
-  void add(Names options, std::string message, std::string help) {
-    conflicts_.push_back({std::move(options), std::move(message), std::move(help)});
-  }
-
-  // Options that are written although `because` makes the training ignore them.
-  void expect_unwritten(const Names& options, const std::string& because) {
-    for (const std::string& option : options) {
-      if (!is_written_(option)) continue;
-      add({option},
-          in_quotes(option) + " has no effect: " + because,
-          "take it out, or change what makes it useless");
-    }
-  }
-
   void check_optimizer() {
     const std::string& optimizer = text("optimizer");
     const std::string because = "the optimizer is " + in_quotes(optimizer);
     if (optimizer == "sgd") {
       expect_unwritten({"betas", "adam_epsilon"}, because);
-      if (values_.at("nesterov").get<bool>() && values_.at("momentum").get<double>() == 0) {
+      if (values().at("nesterov").get<bool>() && values().at("momentum").get<double>() == 0) {
         add({"nesterov", "momentum"},
             "\"nesterov\" needs a \"momentum\" above 0",
             "Nesterov's method looks ahead along the momentum");
@@ -72,8 +55,8 @@ class TrainingRules {
   }
 
   void check_milestones() {
-    const nlohmann::json& milestones = values_.at("milestones");
-    const nlohmann::json& factors = values_.at("factors");
+    const nlohmann::json& milestones = values().at("milestones");
+    const nlohmann::json& factors = values().at("factors");
     const bool is_stepping = text("schedule") == "step";
     if (!is_stepping) {
       expect_unwritten({"milestones", "factors"},
@@ -153,16 +136,12 @@ class TrainingRules {
           "it must be smaller than \"epochs\"");
     }
   }
-
-  const nlohmann::json& values_;
-  const std::function<bool(const std::string&)>& is_written_;
-  std::vector<OptionConflict> conflicts_;
 };
 
 }  // namespace
 
-std::vector<OptionConflict> training_conflicts(
-    const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written) {
+std::vector<OptionConflict> training_conflicts(const nlohmann::json& values,
+                                               const IsWritten& is_written) {
   return TrainingRules(values, is_written).check();
 }
 

@@ -3,8 +3,6 @@
 // and what has no effect. An option that would be ignored is an error: whoever wrote it meant
 // something.
 
-#include <functional>
-#include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -15,7 +13,7 @@ namespace unmask::manifest {
 
 /// @param values      resolved parameters, defaults filled
 /// @param is_written  whether the definition (or one that it extends) states an option
-std::vector<OptionConflict> training_conflicts(
-    const nlohmann::json& values, const std::function<bool(const std::string&)>& is_written);
+std::vector<OptionConflict> training_conflicts(const nlohmann::json& values,
+                                               const IsWritten& is_written);
 
 }  // namespace unmask::manifest

@@ -10,8 +10,8 @@ namespace unmask::cli {
 
 /// The cells that match any of the filters, and the train cells that they need, in the order of the
 /// plan. A filter is a comma-separated list of axis=pattern that must all match; * in a pattern
-/// matches anything. Axes: kind dataset model objective train_solver train_seed solver gradient source
-/// attack probe epsilon seed key. No filter: all cells.
+/// matches anything. Axes: kind dataset model objective train_solver train_seed solver gradient
+/// source attack probe epsilon seed key. No filter: all cells.
 /// @throws UsageError for an unknown axis, or when a filter matches nothing
 std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
                                      const std::vector<std::string>& filters);

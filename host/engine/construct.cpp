@@ -41,8 +41,8 @@ std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& defi
   }
   std::vector<Ensemble::Member> members;
   for (std::size_t i = 0; i < list->size(); ++i) {
-    members.push_back({definition.at("names").at(i).get<std::string>(),
-                       make_attack(registry, list->at(i))});
+    members.push_back(
+        {definition.at("names").at(i).get<std::string>(), make_attack(registry, list->at(i))});
   }
   return std::make_unique<Ensemble>(std::move(members));
 }

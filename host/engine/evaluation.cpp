@@ -72,13 +72,8 @@ class Evaluation {
   // The checks of the judged network. They come last: a network that draws random numbers gives the
   // same verdict with them as without.
   void check(plan::CellResult& result) {
-    NetworkTarget checked(input_.model,
-                          input_.solver,
-                          {},
-                          is_coupled_,
-                          input_.num_classes,
-                          log_,
-                          {"check", "check"});
+    NetworkTarget checked(
+        input_.model, input_.solver, {}, is_coupled_, input_.num_classes, log_, {"check", "check"});
     const Tensor batch = images_.narrow(0, 0, std::min(input_.batch_size, size()));
     checked.begin_batch(batch);
     check_answers(checked, batch, result);

@@ -286,8 +286,8 @@ void Executor::execute_evaluation(const std::string& key,
           checkpoints_.parent_path() / "adversarials", key, samples, adversarial, result.outcomes);
     }
   } else {
-    const auto probe = registry_.create_probe(definition.at("plugin").get<std::string>(),
-                                              definition.at("params"));
+    const auto probe =
+        registry_.create_probe(definition.at("plugin").get<std::string>(), definition.at("params"));
     evaluate_probe(input, *probe, result, progress);
   }
 }

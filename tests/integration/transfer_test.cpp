@@ -64,11 +64,10 @@ class Transfer : public testing::Test {
 TEST_F(Transfer, RunsFromManifestToAnswers) {
   run();
 
-  EXPECT_EQ(
-      box_.ask("SELECT group_concat(name, ' ') FROM (SELECT source || '/' || gradient AS "
-               "name FROM accuracy ORDER BY name)"),
-      "\"@self/@eval @self/mean(rk4,euler) @self:rk4/@eval "
-      "line/strokes/natural/bosh3/0/@eval\"\n");
+  EXPECT_EQ(box_.ask("SELECT group_concat(name, ' ') FROM (SELECT source || '/' || gradient AS "
+                     "name FROM accuracy ORDER BY name)"),
+            "\"@self/@eval @self/mean(rk4,euler) @self:rk4/@eval "
+            "line/strokes/natural/bosh3/0/@eval\"\n");
   // Every forward pass of the attack on a linear network is one without ODE.
   EXPECT_EQ(box_.ask("SELECT sum(phase IN ('attack', 'gradient')) FROM evaluations_per_solve "
                      "WHERE source GLOB 'line*'"),

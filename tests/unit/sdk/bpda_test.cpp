@@ -1,13 +1,11 @@
 // Parts of a network with the derivative of something else.
 
-#include <memory>
-#include <string_view>
-
 #include <torch/autograd.h>
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
 
+#include "support/bpda_context.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/vector_field.hpp"
 
@@ -15,22 +13,6 @@ namespace unmask {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
-
-class Context final : public OdeContext {
- public:
-  explicit Context(Bpda bpda) : bpda_(bpda) {}
-  Bpda bpda() const override { return bpda_; }
-  State integrate(std::string_view,
-                  const std::shared_ptr<VectorField>&,
-                  const State& y0,
-                  double,
-                  double) override {
-    return y0;
-  }
-
- private:
-  Bpda bpda_;
-};
 
 Tensor staircase(const Tensor& x) {
   return (x * 16).floor() / 16;
@@ -43,7 +25,7 @@ Tensor wave(const Tensor& x) {
 // d sum(weight * apply(staircase, x, wave)) / dx
 Tensor gradient(Bpda bpda, const Tensor& x, const Tensor& weight) {
   const torch::AutoGradMode with_grad(true);
-  Context context(bpda);
+  test::BpdaContext context(bpda);
   const Tensor input = x.clone().requires_grad_(true);
   const Tensor value = context.apply(staircase, input, wave);
   return torch::autograd::grad({(weight * value).sum()}, {input})[0];
@@ -60,7 +42,7 @@ TEST_F(Apply, GivesTheSameBitsWhateverStandsForTheDerivative) {
     // Numbers that x + (value - x) would round differently.
     const Tensor points = (x * 1.2345678).to(type);
     for (const Bpda bpda : {Bpda::kNone, Bpda::kIdentity, Bpda::kSmooth}) {
-      Context context(bpda);
+      test::BpdaContext context(bpda);
 
       EXPECT_TRUE(at::equal(context.apply(staircase, points, wave), staircase(points)));
     }
@@ -80,21 +62,21 @@ TEST_F(Apply, HasTheDerivativeOfTheSmoothFunction) {
 }
 
 TEST_F(Apply, NeedsNoSmoothFunctionForTheIdentity) {
-  Context context(Bpda::kIdentity);
+  test::BpdaContext context(Bpda::kIdentity);
 
   EXPECT_TRUE(at::equal(context.apply(staircase, x), staircase(x)));
 }
 
 TEST_F(Apply, RefusesSmoothWithoutAFunction) {
-  Context context(Bpda::kSmooth);
+  test::BpdaContext context(Bpda::kSmooth);
 
   EXPECT_THROW(context.apply(staircase, x), ParamError);
 }
 
 TEST_F(Apply, RefusesADerivativeOfAnotherShape) {
   const Part sum = [](const Tensor& p) { return p.sum(1); };
-  Context identity(Bpda::kIdentity);
-  Context smooth(Bpda::kSmooth);
+  test::BpdaContext identity(Bpda::kIdentity);
+  test::BpdaContext smooth(Bpda::kSmooth);
 
   EXPECT_THROW(identity.apply(sum, x), c10::Error);
   EXPECT_THROW(smooth.apply(staircase, x, sum), c10::Error);
@@ -103,7 +85,7 @@ TEST_F(Apply, RefusesADerivativeOfAnotherShape) {
 // A part that changes the shape is fine where the smooth function changes it alike.
 TEST_F(Apply, LetsAPartChangeTheShape) {
   const torch::AutoGradMode with_grad(true);
-  Context context(Bpda::kSmooth);
+  test::BpdaContext context(Bpda::kSmooth);
   const Tensor input = at::full({2, 3}, 0.3, kDouble).requires_grad_(true);
 
   const Tensor value = context.apply([](const Tensor& p) { return p.round().sum(1); },
@@ -117,7 +99,7 @@ TEST_F(Apply, LetsAPartChangeTheShape) {
 
 TEST_F(Apply, MakesNoGraphWhereNoneIsAskedFor) {
   const at::NoGradGuard no_grad;
-  Context context(Bpda::kIdentity);
+  test::BpdaContext context(Bpda::kIdentity);
 
   EXPECT_FALSE(context.apply(staircase, x).requires_grad());
 }

@@ -2,10 +2,8 @@
 
 #include <cmath>
 #include <functional>
-#include <memory>
 #include <numeric>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <torch/autograd.h>
@@ -16,6 +14,7 @@
 #include "plugins/common/input_levels.hpp"
 #include "plugins/common/spsa_estimator.hpp"
 #include "support/attack_run.hpp"
+#include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
 #include "unmask/vector_field.hpp"
@@ -124,23 +123,6 @@ INSTANTIATE_TEST_SUITE_P(Attacks,
                          testing::Values("square", "spsa", "nes", "boundary", "hop_skip_jump"),
                          [](const auto& i) { return i.param; });
 
-// How a masked network is to be differentiated; there is no ODE in it.
-class Context final : public OdeContext {
- public:
-  explicit Context(Bpda bpda) : bpda_(bpda) {}
-  Bpda bpda() const override { return bpda_; }
-  State integrate(std::string_view,
-                  const std::shared_ptr<VectorField>&,
-                  const State& y0,
-                  double,
-                  double) override {
-    return y0;
-  }
-
- private:
-  Bpda bpda_;
-};
-
 // The network of Easy behind something that its images pass through first.
 class Behind final : public Target {
  public:
@@ -150,7 +132,7 @@ class Behind final : public Target {
   std::int64_t num_classes() const override { return inner_.num_classes(); }
   bool is_batch_independent() const override { return true; }
   Tensor answer(const Tensor& x) const {
-    Context context(bpda_);
+    BpdaContext context(bpda_);
     return inner_.answer(pass_(x, context));
   }
   // Of how many images the prediction is another than 0.
@@ -243,7 +225,7 @@ TEST(Quantised, AnswersTheSameWhateverStandsForItsDerivative) {
 TEST(Quantised, HasTheDerivativeOfItsSmoothStaircase) {
   const torch::AutoGradMode with_grad(true);
   const Tensor x = at::linspace(0.01, 0.99, 50, kDouble).requires_grad_(true);
-  Context context(Bpda::kSmooth);
+  BpdaContext context(Bpda::kSmooth);
 
   const Tensor slope = torch::autograd::grad({quantised(x, context).sum()}, {x})[0];
 
@@ -294,7 +276,7 @@ TEST(Wave, HasASlopeThatDependsOnTheStep) {
   std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
   std::iota(ids.begin(), ids.end(), 0);
   SampleRandom random(5, ids);
-  Context context(Bpda::kNone);
+  BpdaContext context(Bpda::kNone);
   const Tensor x = point.expand({rows, 8}).contiguous();
   const Tensor phase = (kOmega * (point - 0.5)).cos();
   const Tensor own = 1 - kAmplitude * kOmega * phase;
@@ -362,24 +344,6 @@ class Randomised final : public Target {
   double sigma_;
   SampleRandom random_;
 };
-
-TEST(Randomised, IsNoticedByTheEnsemble) {
-  Randomised target(0.01);
-  const auto instance = make_plugin<Attack>(
-      "attack", "autoattack", {{"version", std::string("rand")}, {"steps", std::int64_t{1}}});
-  const Tensor x = at::full({1, 1, 64, 64}, 0.5, kDouble);
-  AttackContext context = context_for(x);
-
-  instance->perturb(target, x, at::zeros({1}, at::kLong), {Norm::kLinf, 1e-3, 0, 1}, context);
-
-  for (const AttackNote& note : context.notes) {
-    if (note.name == "warning.answers_differ") {
-      EXPECT_GT(note.values.item<double>(), 1e-4);
-      return;
-    }
-  }
-  ADD_FAILURE() << "no note";
-}
 
 // A pixel's gradient 1 + sigma N has the right sign with probability Phi(1 / sigma), the mean of 20
 // with Phi(sqrt(20) / sigma): the variance is cut by 20.

@@ -103,6 +103,90 @@ std::int64_t count(const Tensor& values) {
   return values.sum().item<std::int64_t>();
 }
 
+// The members' turns on one batch.
+class Turns {
+ public:
+  Turns(Target& target,
+        const Tensor& x,
+        const Tensor& y,
+        const Threat& threat,
+        AttackContext& context)
+      : target_(target),
+        x_(x),
+        y_(y),
+        threat_(threat),
+        context_(context),
+        can_drop_(target.is_batch_independent()),
+        rows_(at::arange(x.size(0), y.options().dtype(at::kLong))),
+        is_fooled_(at::zeros({x.size(0)}, y.options().dtype(at::kBool))),
+        best_(x) {}
+
+  void take(const Ensemble::Member& member) {
+    Tensor first_here = at::zeros_like(is_fooled_);
+    if (rows_.size(0) > 0) {
+      const Tensor fooled_now = attack(member);
+      first_here = fooled_now.logical_and(is_fooled_.logical_not());
+      is_fooled_ = is_fooled_.logical_or(fooled_now);
+      if (can_drop_) rows_ = at::nonzero(is_fooled_.logical_not()).squeeze(1);
+    }
+    context_.notes.push_back({"fooled_first_by." + member.name, first_here.to(at::kDouble)});
+  }
+
+  Tensor result(bool is_alone) {
+    if (can_drop_ || is_alone) return best_.points;
+    const Tensor together = per_sample_loss(target_.logits(best_.points), y_, Loss::kMargin) > 0;
+    return count(together) >= best_batch_.fooled ? best_.points : best_batch_.points;
+  }
+
+ private:
+  // bool [B]: which samples fall to this member now.
+  Tensor attack(const Ensemble::Member& member) {
+    const Tensor part = x_.index_select(0, rows_);
+    const Tensor labels = y_.index_select(0, rows_);
+    SubsetTarget own_target(target_, rows_, x_.size(0));
+    AttackContext own{random_for(context_.random.stream(member.name), to_vector(rows_))};
+    const Tensor found = member.attack->perturb(own_target, part, labels, threat_, own).detach();
+    expect_same_kind(found, part);
+    const Tensor points =
+        at::where(per_row(within_threat(found, part, threat_), part), found, part);
+    const Tensor margins =
+        per_sample_loss(own_target.logits(points), labels, Loss::kMargin).to(at::kDouble);
+    best_.offer(rows_, points, margins);
+    if (!can_drop_ && count(margins > 0) > best_batch_.fooled) {
+      best_batch_ = {count(margins > 0), points};
+    }
+    for (const AttackNote& note : own.notes) pass_on(member.name, note);
+    Tensor fooled_now = at::zeros_like(is_fooled_);
+    fooled_now.index_copy_(0, rows_, margins > 0);
+    return fooled_now;
+  }
+
+  void pass_on(const std::string& member, const AttackNote& note) {
+    TORCH_CHECK(note.values.dim() == 1 && note.values.size(0) == rows_.size(0),
+                "the note ",
+                note.name,
+                " of the member ",
+                member,
+                " must have one value per sample, got ",
+                note.values.sizes());
+    const Tensor values = at::full(
+        {x_.size(0)}, std::numeric_limits<double>::quiet_NaN(), x_.options().dtype(at::kDouble));
+    values.index_copy_(0, rows_, note.values.to(values.device(), at::kDouble));
+    context_.notes.push_back({member + "." + note.name, values});
+  }
+
+  Target& target_;
+  const Tensor& x_;
+  const Tensor& y_;
+  const Threat& threat_;
+  AttackContext& context_;
+  bool can_drop_;
+  Tensor rows_;  // that are still worked on
+  Tensor is_fooled_;
+  Best best_;
+  BestBatch best_batch_;
+};
+
 }  // namespace
 
 Ensemble::Ensemble(std::vector<Member> members) : members_(std::move(members)) {
@@ -122,51 +206,9 @@ Tensor Ensemble::perturb(Target& target,
                          const Threat& threat,
                          AttackContext& context) {
   if (x.size(0) == 0) return x.clone();
-  const bool can_drop = target.is_batch_independent();
-  Best best(x);
-  BestBatch best_batch;
-  Tensor is_fooled = at::zeros({x.size(0)}, y.options().dtype(at::kBool));
-  Tensor rows = at::arange(x.size(0), y.options().dtype(at::kLong));
-  for (const Member& member : members_) {
-    Tensor first_here = at::zeros_like(is_fooled);
-    if (rows.size(0) > 0) {
-      const Tensor part = x.index_select(0, rows);
-      const Tensor labels = y.index_select(0, rows);
-      SubsetTarget own_target(target, rows, x.size(0));
-      AttackContext own{random_for(context.random.stream(member.name), to_vector(rows))};
-      const Tensor result = member.attack->perturb(own_target, part, labels, threat, own).detach();
-      expect_same_kind(result, part);
-      const Tensor points =
-          at::where(per_row(within_threat(result, part, threat), part), result, part);
-      const Tensor margins =
-          per_sample_loss(own_target.logits(points), labels, Loss::kMargin).to(at::kDouble);
-      best.offer(rows, points, margins);
-      first_here.index_copy_(0, rows, margins > 0);
-      if (!can_drop && count(margins > 0) > best_batch.fooled) {
-        best_batch = {count(margins > 0), points};
-      }
-      for (const AttackNote& note : own.notes) {
-        TORCH_CHECK(note.values.dim() == 1 && note.values.size(0) == part.size(0),
-                    "the note ",
-                    note.name,
-                    " of the member ",
-                    member.name,
-                    " must have one value per sample, got ",
-                    note.values.sizes());
-        const Tensor values = at::full(
-            {x.size(0)}, std::numeric_limits<double>::quiet_NaN(), x.options().dtype(at::kDouble));
-        values.index_copy_(0, rows, note.values.to(values.device(), at::kDouble));
-        context.notes.push_back({member.name + "." + note.name, values});
-      }
-      first_here = first_here.logical_and(is_fooled.logical_not());
-      is_fooled = is_fooled.logical_or(first_here);
-      if (can_drop) rows = at::nonzero(is_fooled.logical_not()).squeeze(1);
-    }
-    context.notes.push_back({"fooled_first_by." + member.name, first_here.to(at::kDouble)});
-  }
-  if (can_drop || members_.size() == 1) return best.points;
-  const Tensor together = per_sample_loss(target.logits(best.points), y, Loss::kMargin) > 0;
-  return count(together) >= best_batch.fooled ? best.points : best_batch.points;
+  Turns turns(target, x, y, threat, context);
+  for (const Member& member : members_) turns.take(member);
+  return turns.result(/*is_alone=*/members_.size() == 1);
 }
 
 }  // namespace unmask::engine

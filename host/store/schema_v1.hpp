@@ -72,13 +72,14 @@ CREATE TABLE environment (
 
 -- Plugins by what they compute: one row per content of their sources.
 CREATE TABLE plugin (
-  id          INTEGER PRIMARY KEY,
-  kind        TEXT NOT NULL CHECK (kind IN ('solver', 'model', 'attack', 'dataset', 'objective', 'probe')),
-  name        TEXT NOT NULL,    -- plugin id, e.g. 'dopri5'
-  fingerprint TEXT NOT NULL,    -- SHA-256 over its sources, part of every cell key
-  version     TEXT NOT NULL,
-  summary     TEXT NOT NULL,
-  source      TEXT NOT NULL,    -- the paper or book that it follows
+  id           INTEGER PRIMARY KEY,
+  kind         TEXT NOT NULL CHECK (kind IN ('solver', 'model', 'attack', 'dataset', 'objective', 'probe')),
+  name         TEXT NOT NULL,    -- plugin id, e.g. 'dopri5'
+  fingerprint  TEXT NOT NULL,    -- SHA-256 over its sources, part of every cell key
+  version      TEXT NOT NULL,
+  summary      TEXT NOT NULL,
+  source       TEXT NOT NULL,    -- the paper or book that it follows
+  capabilities TEXT NOT NULL,    -- a JSON array of strings, e.g. '["gradient_free"]'
   UNIQUE (kind, name, fingerprint)
 ) STRICT;
 

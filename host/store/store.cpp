@@ -323,14 +323,15 @@ class PluginRegister {
                  kind + " " + name + " with fingerprint " + fingerprint + " is not in the catalog");
     database_
         .prepare("insert plugin",
-                 "INSERT INTO plugin(kind, name, fingerprint, version, summary, source) "
-                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, fingerprint) DO NOTHING")
+                 "INSERT INTO plugin(kind, name, fingerprint, version, summary, source, "
+                 "capabilities) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, fingerprint) DO NOTHING")
         .bind(kind)
         .bind(name)
         .bind(fingerprint)
         .bind(plugin->version)
         .bind(plugin->summary)
         .bind(plugin->source)
+        .bind(json(plugin->capabilities).dump())
         .run();
     Statement find = database_.prepare(
         "find plugin", "SELECT id FROM plugin WHERE kind = ? AND name = ? AND fingerprint = ?");

@@ -66,6 +66,7 @@ loader::Catalog make_catalog() {
     record.file = std::string("plugins/") + kind + "_" + id + ".so";
     record.file_sha256 = sha256_hex(record.file.string());
     record.build_tag = "gcc12";
+    if (record.id == "spsa" || record.id == "square") record.capabilities = {"gradient_free"};
     catalog.plugins.push_back(record);
   }
   return catalog;

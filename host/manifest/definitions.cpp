@@ -1,85 +1,16 @@
 #include "manifest/definitions.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
 #include <functional>
-#include <system_error>
-#include <unordered_map>
 
 #include "manifest/host_options.hpp"
+#include "manifest/inheritance.hpp"
 #include "manifest/solver_rules.hpp"
 #include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 #include "manifest/training_rules.hpp"
 
 namespace unmask::manifest {
-namespace {
-
-constexpr double kMaxSafeInteger = 9007199254740991.0;  // 2^53 - 1
-constexpr std::size_t kLongestChain = 64;
-constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
-
-nlohmann::json to_json_value(const ParamValue& value) {
-  return std::visit([](const auto& v) { return nlohmann::json(v); }, value);
-}
-
-// A real in canonical form: -0.0 and 0.0 are one value and must not make two keys.
-double canonical(double value) {
-  return value + 0.0;
-}
-
-std::string declared(const ParamSpec& spec) {
-  std::string out = spec.name + ": " + std::string(to_string(spec.type));
-  if (const std::string range = spec.range_text(); !range.empty()) out += ", " + range;
-  if (spec.default_value) out += ", default " + unmask::to_text(*spec.default_value);
-  return out + " - " + spec.doc;
-}
-
-// "${epsilon}", "${epsilon}*k", "${epsilon}/k"; nullopt for anything else.
-std::optional<EpsilonUse> parse_epsilon_use(std::string_view text) {
-  constexpr std::string_view kWord = "${epsilon}";
-  if (text.substr(0, kWord.size()) != kWord) return std::nullopt;
-  std::string rest;
-  for (const char c : text.substr(kWord.size())) {
-    if (c != ' ') rest.push_back(c);
-  }
-  EpsilonUse use;
-  use.text = std::string(kWord) + rest;
-  if (rest.empty()) return use;
-  use.divides = rest.front() == '/';
-  const auto factor = parse_decimal(std::string_view(rest).substr(1));
-  if ((rest.front() != '*' && rest.front() != '/') || !factor || (use.divides && *factor == 0)) {
-    return std::nullopt;
-  }
-  use.factor = *factor;
-  return use;
-}
-
-// "" or why a file cannot be read.
-std::string why_unreadable(const std::string& file) {
-  if (file.rfind("${env:", 0) == 0) return "this environment variable is not set";
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(file, error);
-  if (file.empty() || !std::filesystem::exists(status)) return "there is no such file";
-  if (std::filesystem::is_directory(status)) return "this is a folder, not a file";
-  // Opening a pipe would wait for somebody to write into it.
-  if (!std::filesystem::is_regular_file(status)) return "this is not a regular file";
-  if (!std::ifstream(file, std::ios::binary)) return "the file cannot be opened for reading";
-  return "";
-}
-
-// 10 and 10.0 are the same integer, as in JSON Schema.
-std::optional<std::int64_t> as_integer(const Node& node) {
-  if (node.is(Node::Kind::kInteger)) return node.integer;
-  if (node.is(Node::Kind::kReal) && std::trunc(node.real) == node.real &&
-      std::abs(node.real) <= kMaxSafeInteger) {
-    return static_cast<std::int64_t>(node.real);
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 const std::vector<ResolvedDefinition>& Definitions::of(std::string_view kind) const {
   static const std::vector<ResolvedDefinition> none;
@@ -191,114 +122,36 @@ void Definitions::read_names(const std::string& kind, const Node& object) {
   }
 }
 
-// Lay every definition upon its parent. Iterative: a long chain must not use up the stack.
 void Definitions::read_kind(const std::string& kind) {
   Kind& table = kinds_.at(kind);
-  enum class State { kNew, kOnChain, kDone };
-  struct Entry {
-    const Node* node = nullptr;
-    Node merged;
-    std::size_t depth = 0;
-    bool is_whole = true;  // false: some parent is missing, so keys may be missing too
-    State state = State::kNew;
+  const FindParent find_parent = [&](const Node& extends) {
+    const auto parent = index(kind, extends.string);
+    if (!parent) {
+      reporter_.at_value(code::kUnknownName,
+                         extends,
+                         "unknown " + kind + " " + in_quotes(extends.string) + " to extend",
+                         help(kind, extends.string),
+                         nearest(extends.string, names(kind)));
+    }
+    return parent;
   };
-  std::vector<Entry> entries;
-  for (const DefinitionText& text : table.texts) {
-    Entry entry;
-    entry.node = &text.node;
-    entries.push_back(std::move(entry));
-  }
+  const std::vector<MergedText> merged = lay_upon_parents(table.texts, find_parent, reporter_);
 
-  for (std::size_t start = 0; start < entries.size(); ++start) {
-    std::vector<std::size_t> chain;
-    std::size_t base = kNowhere;  // the definition that the last of the chain extends
-    bool base_is_missing = false;
-    for (std::size_t at = start; entries[at].state != State::kDone;) {
-      Entry& entry = entries[at];
-      entry.state = State::kOnChain;
-      chain.push_back(at);
-      base = kNowhere;
-      if (!expect(*entry.node,
-                  Node::Kind::kObject,
-                  "definition " + in_quotes(table.definitions[at].written),
-                  reporter_)) {
-        base_is_missing = true;
-        break;
-      }
-      const Node* extends = entry.node->find("extends");
-      if (extends == nullptr) break;
-      if (!expect(*extends, Node::Kind::kString, "\"extends\" of a definition", reporter_)) {
-        base_is_missing = true;
-        break;
-      }
-      const auto parent = index(kind, extends->string);
-      if (!parent) {
-        reporter_.at_value(code::kUnknownName,
-                           *extends,
-                           "unknown " + kind + " " + in_quotes(extends->string) + " to extend",
-                           help(kind, extends->string),
-                           nearest(extends->string, names(kind)));
-        base_is_missing = true;
-        break;
-      }
-      if (entries[*parent].state == State::kOnChain) {
-        std::vector<std::string> cycle;
-        for (auto step = std::find(chain.begin(), chain.end(), *parent); step != chain.end();
-             ++step) {
-          cycle.push_back(table.names[*step]);
-        }
-        cycle.push_back(table.names[*parent]);
-        reporter_.at_value(
-            code::kCycle, *extends, "\"extends\" forms a cycle: " + chain_text(cycle));
-        base_is_missing = true;
-        break;
-      }
-      base = *parent;
-      at = *parent;
-    }
-    for (auto at = chain.rbegin(); at != chain.rend(); ++at) {
-      Entry& entry = entries[*at];
-      entry.state = State::kDone;
-      if (base != kNowhere) {
-        const Entry& parent = entries[base];
-        Node inherited = parent.merged;
-        std::erase_if(inherited.members, [](const Member& m) {
-          return m.key == "extends" || m.key == "description" || is_ignored_key(m.key);
-        });
-        entry.depth = parent.depth + 1;
-        entry.is_whole = parent.is_whole;
-        entry.merged = merge(inherited, *entry.node);
-        if (entry.depth == kLongestChain) {
-          reporter_.at_key(code::kLimit,
-                           *entry.node,
-                           "definition extends more than " + std::to_string(kLongestChain - 1) +
-                               " others in a row");
-        }
-        if (entry.depth >= kLongestChain) {
-          entry.merged = *entry.node;
-          entry.is_whole = false;
-        }
-      } else {
-        entry.is_whole = !base_is_missing;
-        entry.merged = *entry.node;
-      }
-      base = *at;
-    }
-  }
-  std::vector<bool> is_ensemble(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!entries[i].node->is(Node::Kind::kObject)) continue;
-    is_ensemble[i] = entries[i].merged.find("members") != nullptr;
+  std::vector<bool> is_ensemble(merged.size());
+  for (std::size_t i = 0; i < merged.size(); ++i) {
+    const Node& node = merged[i].node;
+    if (!node.is(Node::Kind::kObject)) continue;
+    is_ensemble[i] = node.find("members") != nullptr;
     if (is_ensemble[i]) {
-      check_ensemble(kind, entries[i].merged);
+      check_ensemble(kind, node);
     } else {
-      resolve(kind, entries[i].merged, entries[i].is_whole, table.definitions[i]);
+      resolve(kind, node, merged[i].is_whole, table.definitions[i]);
     }
   }
   if (kind != "attack") return;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
+  for (std::size_t i = 0; i < merged.size(); ++i) {
     if (!is_ensemble[i]) continue;
-    read_members(*entries[i].merged.find("members"), is_ensemble, table, table.definitions[i]);
+    read_members(*merged[i].node.find("members"), is_ensemble, table, table.definitions[i]);
   }
 }
 
@@ -400,7 +253,7 @@ void Definitions::read_params(const std::string& kind,
     const Node* node = params == nullptr ? nullptr : params->find(spec.name);
     // null stands for "as if it were not written": it takes away an inherited value.
     if (node != nullptr && !node->is(Node::Kind::kNull)) {
-      if (auto value = read_value(kind, spec, *node, out)) {
+      if (const auto value = read_param_value(kind, spec, *node, paths_, out.uses, reporter_)) {
         out.definition.params[spec.name] = to_json_value(*value);
       }
     } else if (spec.default_value) {
@@ -414,153 +267,6 @@ void Definitions::read_params(const std::string& kind,
                       declared(spec));
     }
   }
-}
-
-std::optional<ParamValue> Definitions::read_value(const std::string& kind,
-                                                  const ParamSpec& spec,
-                                                  const Node& node,
-                                                  ResolvedDefinition& out) {
-  const auto wrong_type = [&](const Node& at, const std::string& wanted) {
-    reporter_.at_value(
-        code::kParameterType,
-        at,
-        "parameter " + in_quotes(spec.name) + " must be " + wanted + ", found " +
-            (at.is(Node::Kind::kString) ? "the string " + in_quotes(at.string) : kind_text(at)),
-        declared(spec));
-    return std::nullopt;
-  };
-  const auto checked =
-      [&](ParamValue value, const Node& at, const ParamSpec& by) -> std::optional<ParamValue> {
-    const auto rule = by.violation(value);
-    if (!rule) return value;
-    std::string help = declared(spec);
-    std::vector<std::string> near;
-    if (spec.type == ParamType::kChoice) {
-      near = nearest(std::get<std::string>(value), spec.choices);
-      if (const std::string guess = did_you_mean(near); !guess.empty()) help = guess + "\n" + help;
-    }
-    reporter_.at_value(
-        code::kParameterRange,
-        at,
-        "parameter " + in_quotes(spec.name) + " = " + unmask::to_text(value) + ": " + *rule,
-        help,
-        near);
-    return std::nullopt;
-  };
-  const auto no_placeholder = [&](const Node& at) {
-    if (at.string.find("${") == std::string::npos) return true;
-    reporter_.at_value(code::kPlaceholder,
-                       at,
-                       "no placeholder is allowed in parameter " + in_quotes(spec.name),
-                       "${epsilon} fits real parameters of attacks and probes; ${paths.NAME} and "
-                       "${env:NAME} fit path and file parameters");
-    return false;
-  };
-  const auto read_real = [&](const Node& at) -> std::optional<double> {
-    if (at.is_number()) return canonical(at.number());
-    if (at.is(Node::Kind::kString)) {
-      if (const auto ratio = parse_ratio(at.string)) return canonical(*ratio);
-    }
-    return std::nullopt;
-  };
-
-  switch (spec.type) {
-    case ParamType::kBoolean:
-      if (!node.is(Node::Kind::kBoolean)) return wrong_type(node, "true or false");
-      return node.boolean;
-    case ParamType::kInteger: {
-      if (node.is(Node::Kind::kString) && !no_placeholder(node)) return std::nullopt;
-      if (const auto value = as_integer(node)) return checked(*value, node, spec);
-      return wrong_type(node, "an integer");
-    }
-    case ParamType::kReal: {
-      if (const auto value = read_real(node)) return checked(*value, node, spec);
-      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a number");
-      if (node.string.find("${epsilon") != std::string::npos) {
-        if (kind != "attack" && kind != "probe") {
-          reporter_.at_value(code::kPlaceholder,
-                             node,
-                             "${epsilon} is known to attacks and probes only, not to a " + kind);
-          return std::nullopt;
-        }
-        auto use = parse_epsilon_use(node.string);
-        if (!use) {
-          reporter_.at_value(
-              code::kPlaceholder,
-              node,
-              in_quotes(node.string) + " is no formula in ${epsilon}",
-              "write \"${epsilon}\", \"${epsilon}*k\" or \"${epsilon}/k\" with a number k");
-          return std::nullopt;
-        }
-        use->spec = spec;
-        use->place = node.place;
-        out.uses.push_back(*use);
-        return ParamValue(use->text);
-      }
-      if (!no_placeholder(node)) return std::nullopt;
-      return wrong_type(node, "a number or a ratio like \"2/255\"");
-    }
-    case ParamType::kText:
-    case ParamType::kChoice:
-      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a string");
-      if (!no_placeholder(node)) return std::nullopt;
-      return checked(node.string, node, spec);
-    case ParamType::kPath:
-      if (!node.is(Node::Kind::kString)) return wrong_type(node, "a path, as a string");
-      return paths_.resolve(node);
-    case ParamType::kFile: {
-      if (!node.is(Node::Kind::kString)) return wrong_type(node, "the path of a file, as a string");
-      const std::size_t before = reporter_.count();
-      const std::string file = paths_.resolve(node);
-      if (reporter_.count() != before) return std::nullopt;
-      // The content is part of keys, so without the file nothing can be planned.
-      if (const std::string problem = why_unreadable(file); !problem.empty()) {
-        reporter_.at_value(
-            code::kUnreadable,
-            node,
-            "parameter " + in_quotes(spec.name) + " = " + in_quotes(file) + ": " + problem,
-            declared(spec));
-        return std::nullopt;
-      }
-      return file;
-    }
-    case ParamType::kIntegerList:
-    case ParamType::kRealList: break;
-  }
-
-  if (!node.is(Node::Kind::kArray)) return wrong_type(node, "a list of numbers");
-  // Entries are checked one by one, so that the message points at the wrong one.
-  ParamSpec entry_spec = spec;
-  entry_spec.min_length.reset();
-  entry_spec.max_length.reset();
-  entry_spec.type = spec.type == ParamType::kRealList ? ParamType::kReal : ParamType::kInteger;
-  std::vector<double> reals;
-  std::vector<std::int64_t> integers;
-  bool good = true;
-  for (const Node& item : node.items) {
-    std::optional<ParamValue> value;
-    if (spec.type == ParamType::kRealList) {
-      if (const auto number = read_real(item)) value = *number;
-    } else if (const auto number = as_integer(item)) {
-      value = *number;
-    }
-    if (!value) {
-      wrong_type(item,
-                 spec.type == ParamType::kRealList ? "a list of numbers" : "a list of integers");
-    } else {
-      value = checked(*value, item, entry_spec);
-    }
-    good = good && value;
-    if (!value) continue;
-    if (spec.type == ParamType::kRealList) {
-      reals.push_back(std::get<double>(*value));
-    } else {
-      integers.push_back(std::get<std::int64_t>(*value));
-    }
-  }
-  if (!good) return std::nullopt;
-  if (spec.type == ParamType::kRealList) return checked(std::move(reals), node, spec);
-  return checked(std::move(integers), node, spec);
 }
 
 // Rules between host options. Reported where one of the values was written, else at the definition.
@@ -626,7 +332,7 @@ std::optional<Definition> at_epsilon(const ResolvedDefinition& definition,
   Definition out = definition.definition;
   bool good = true;
   for (const EpsilonUse& use : definition.uses) {
-    const double value = canonical(use.divides ? epsilon / use.factor : epsilon * use.factor);
+    const double value = use.at(epsilon);
     if (const auto rule = use.spec.violation(value)) {
       reporter.error(code::kParameterRange,
                      use.place,

@@ -11,21 +11,13 @@
 
 #include "loader/catalog.hpp"
 #include "manifest/diagnostics.hpp"
+#include "manifest/param_value.hpp"
 #include "manifest/paths.hpp"
 #include "manifest/source.hpp"
 #include "manifest/study.hpp"
 #include "manifest/sweep.hpp"
 
 namespace unmask::manifest {
-
-/// A parameter written as "${epsilon}*k" or "${epsilon}/k".
-struct EpsilonUse {
-  ParamSpec spec;
-  bool divides = false;
-  double factor = 1;
-  std::string text;
-  Place place;
-};
 
 struct ResolvedDefinition {
   Definition definition;
@@ -96,10 +88,6 @@ class Definitions {
                    const Node* params,
                    bool is_whole,
                    ResolvedDefinition& out);
-  std::optional<ParamValue> read_value(const std::string& kind,
-                                       const ParamSpec& spec,
-                                       const Node& node,
-                                       ResolvedDefinition& out);
   void check_together(const std::string& kind,
                       const Node* params,
                       const ResolvedDefinition& definition);

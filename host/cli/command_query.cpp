@@ -23,8 +23,12 @@ void print_names() {
 }
 
 // A single word is the name of a query, anything else is SQL.
+bool is_name(const std::string& question) {
+  return question.find_first_of(" \t\n;(") == std::string::npos;
+}
+
 std::string sql_of(const std::string& question) {
-  if (question.find_first_of(" \t\n;(") != std::string::npos) return question;
+  if (!is_name(question)) return question;
   if (const store::NamedQuery* query = store::find_query(question)) return std::string(query->sql);
   std::vector<std::string> names;
   for (const store::NamedQuery& query : store::named_queries()) names.emplace_back(query.name);
@@ -51,14 +55,20 @@ int command_query(const Arguments& arguments) {
     print_names();
     return 0;
   }
-  const std::string sql = sql_of(line.required("question"));
+  const std::string question = line.required("question");
+  const std::string sql = sql_of(question);
   if (line.has("sql")) {
     std::cout << sql << "\n";
     return 0;
   }
   const report::Format format = report::parse_format(line.get<std::string>("format"));
   const store::Store store = store::Store::open_reader(line.database());
-  report::print(std::cout, store::run_query(store, sql), format);
+  report::Table table = store::run_query(store, sql);
+  if (format == report::Format::kTable && is_name(question)) {
+    const std::string common = report::take_common_columns(table, store::label_columns());
+    if (!common.empty()) std::cout << common << "\n\n";
+  }
+  report::print(std::cout, table, format);
   return 0;
 }
 

@@ -384,6 +384,27 @@ std::string to_text(const Table& table, Format format) {
   return out.str();
 }
 
+std::string take_common_columns(Table& table, std::span<const std::string_view> names) {
+  if (table.rows.size() < 2) return "";
+  std::string common;
+  for (std::size_t c = table.columns.size(); c-- > 0;) {
+    const Value first = table.rows.front()[c];
+    if (std::find(names.begin(), names.end(), table.columns[c]) == names.end() ||
+        std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
+          return row[c] != first;
+        })) {
+      continue;
+    }
+    if (const std::string text = terminal_text(plain(first, false)); !text.empty()) {
+      common = table.columns[c] + " = " + text + (common.empty() ? "" : ", ") + common;
+    }
+    const auto at = static_cast<std::ptrdiff_t>(c);
+    table.columns.erase(table.columns.begin() + at);
+    for (auto& row : table.rows) row.erase(row.begin() + at);
+  }
+  return common;
+}
+
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t at = 0; at < text.size();) {

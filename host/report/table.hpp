@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -37,6 +38,11 @@ void print(std::ostream& out, const Table& table, Format format);
 
 /// The same as text.
 std::string to_text(const Table& table, Format format);
+
+/// Take those columns out of a table of several rows that have the same value in every row, and
+/// return them as "study = quickstart, n = 100". One without any value goes unmentioned.
+/// @param names  the columns that may go
+std::string take_common_columns(Table& table, std::span<const std::string_view> names);
 
 /// Columns that a terminal needs for a UTF-8 text: combining marks take none, East Asian wide
 /// characters and emoji take two; a byte that is not UTF-8 takes one.

@@ -13,178 +13,203 @@ namespace {
 constexpr NamedQuery kQueries[] = {
     {"status",
      "how far each study is: cells done, failed, missing",
-     "SELECT study, kind, cells, done, running, failed, missing FROM progress\n"
-     "ORDER BY study, kind = 'train' DESC, kind"},
+     R"sql(SELECT study, kind, cells, done, running, failed, missing FROM progress
+ORDER BY study, kind = 'train' DESC, kind)sql"},
+
     {"accuracy",
      "accuracy per model, solver and attack, with the 95 % interval",
-     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, source, attack, "
-     "epsilon_text, seed, n,\n"
-     "  clean_accuracy, robust_accuracy, lower, upper\n"
-     "FROM accuracy\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
-     "attack, gradient, source, seed"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, gradient, source,
+  attack, epsilon_text, seed, n, clean_accuracy, robust_accuracy, lower, upper
+FROM accuracy
+ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, epsilon, attack,
+  gradient, source, seed)sql"},
+
     {"robustness",
      "the table to begin with: accuracy in percent per network and attack, and against all attacks "
      "at once",
-     "SELECT model, train_solver || iif(solver = train_solver, '', ' -> ' || solver) AS solver, "
-     "attack,\n"
-     "  gradient, epsilon_text AS epsilon, n, accuracy_percent, interval_percent\n"
-     "FROM (SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
-     "seed,\n"
-     "        epsilon > 0 AS rank, attack || iif(source = '@self', '', ' from ' || source) AS "
-     "attack,\n"
-     "        iif(gradient = '@eval', '', gradient) AS gradient, epsilon_text, n,\n"
-     "        round(100 * robust_accuracy, 1) AS accuracy_percent,\n"
-     "        format('%.0f - %.0f', 100 * lower, 100 * upper) AS interval_percent\n"
-     "      FROM accuracy\n"
-     "      UNION ALL\n"
-     "      SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, "
-     "0,\n"
-     "        2, 'all of them', '', epsilon_text, n, round(100 * robust_accuracy, 1),\n"
-     "        format('%.0f - %.0f', 100 * lower, 100 * upper)\n"
-     "      FROM worst_case)\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, rank, epsilon,\n"
-     "  accuracy_percent DESC, attack, gradient, seed"},
+     R"sql(SELECT study, dataset, model, objective, train_seed,
+  train_solver || iif(solver = train_solver, '', ' -> ' || solver) AS solver,
+  attack, gradient, epsilon_text AS epsilon,
+  iif(min(seed) OVER study = max(seed) OVER study, NULL, seed) AS seed,
+  n, accuracy_percent, interval_percent
+FROM (SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, seed,
+        epsilon > 0 AS rank, attack || iif(source = '@self', '', ' from ' || source) AS attack,
+        iif(gradient = '@eval', '', gradient) AS gradient, epsilon_text, n,
+        round(100 * robust_accuracy, 1) AS accuracy_percent,
+        format('%.0f - %.0f', 100 * lower, 100 * upper) AS interval_percent
+      FROM accuracy
+      UNION ALL
+      SELECT study, dataset, model, objective, train_solver, train_seed, solver, epsilon, NULL,
+        2, 'all of them', '', epsilon_text, n, round(100 * robust_accuracy, 1),
+        format('%.0f - %.0f', 100 * lower, 100 * upper)
+      FROM worst_case)
+WINDOW study AS (PARTITION BY study)
+ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, rank, epsilon,
+  accuracy_percent DESC, attack, gradient, seed)sql"},
+
     {"worst-case",
      "robust accuracy when each sample faces all attacks of one radius",
-     "SELECT study, dataset, model, train_solver, train_seed, solver, norm, epsilon_text, "
-     "n_attacks, n_missing, n,\n"
-     "  clean_accuracy, robust_accuracy, lower, upper\n"
-     "FROM worst_case\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon_text,
+  n_attacks, n_missing, n, clean_accuracy, robust_accuracy, lower, upper
+FROM worst_case
+ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon)sql"},
+
     {"worst-case-samples",
      "which attacks fooled which sample",
-     "SELECT study, dataset, model, train_solver, train_seed, solver, norm, epsilon_text, sample, "
-     "label,\n"
-     "  clean_prediction, robust, n_attacks, n_fooled, fooled_by\n"
-     "FROM worst_case_sample\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon, "
-     "sample"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon_text,
+  sample, label, clean_prediction, robust, n_attacks, n_fooled, fooled_by
+FROM worst_case_sample
+ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon, sample)sql"},
+
     {"seeds",
      "robust accuracy over training and attack seeds: min, mean, max, variance",
-     "SELECT study, dataset, model, train_solver, solver, gradient, attack, epsilon_text, n, "
-     "train_seeds,\n"
-     "  attack_seeds, clean_mean, min, mean, max, variance\n"
-     "FROM seed_summary\n"
-     "ORDER BY study, dataset, model, objective, train_solver, solver, epsilon, attack, gradient"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, solver, gradient, source, attack,
+  epsilon_text, n, train_seeds, attack_seeds, clean_mean, min, mean, max, variance
+FROM seed_summary
+ORDER BY study, dataset, model, objective, train_solver, solver, epsilon, attack, gradient,
+  source)sql"},
+
     {"gradient-matrix",
      "the same attack through other gradient solvers, and the gap to the own gradient",
-     "SELECT study, dataset, model, train_solver, train_seed, attack, epsilon_text, seed, solver, "
-     "gradient, source, n,\n"
-     "  robust_accuracy, own_robust_accuracy, gap\n"
-     "FROM gradient_matrix\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, attack, epsilon, seed, "
-     "solver, gradient"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, attack, epsilon_text, seed,
+  solver, gradient, source, n, robust_accuracy, own_robust_accuracy, gap
+FROM gradient_matrix
+ORDER BY study, dataset, model, objective, train_solver, train_seed, attack, epsilon, seed,
+  solver, gradient)sql"},
+
     {"elasticity",
      "what more steps, queries or restarts change: attacks that differ in one of these alone",
-     "SELECT study, dataset, model, train_solver, train_seed, solver, gradient, source, "
-     "epsilon_text, "
-     "seed, attack,\n"
-     "  parameter, value, n, robust_accuracy, robust_accuracy_at_smallest - robust_accuracy AS "
-     "drop_to_smallest\n"
-     "FROM (SELECT *, count(*) OVER family AS members,\n"
-     "        first_value(robust_accuracy) OVER (family ORDER BY value) AS "
-     "robust_accuracy_at_smallest\n"
-     "      FROM (SELECT a.*, p.key AS parameter, p.value,\n"
-     "              json_remove(c.spec_json, '$.attack.params.' || p.key) AS others\n"
-     "            FROM accuracy a JOIN cell c ON c.id = a.cell_id,\n"
-     "              json_each(c.spec_json, '$.attack.params') p\n"
-     "            WHERE p.key IN ('steps', 'step_size', 'queries', 'restarts'))\n"
-     "      WINDOW family AS (PARTITION BY study, parameter, others))\n"
-     "WHERE members > 1\n"
-     "ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, gradient, "
-     "epsilon, seed,\n"
-     "  parameter, others, value"},
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, gradient, source,
+  epsilon_text, seed, attack, parameter, value, n, robust_accuracy,
+  robust_accuracy_at_smallest - robust_accuracy AS drop_to_smallest
+FROM (SELECT *, count(*) OVER family AS members,
+        first_value(robust_accuracy) OVER (family ORDER BY value) AS robust_accuracy_at_smallest
+      FROM (SELECT a.*, p.key AS parameter, p.value,
+              json_remove(c.spec_json, '$.attack.params.' || p.key) AS others
+            FROM accuracy a JOIN cell c ON c.id = a.cell_id,
+              json_each(c.spec_json, '$.attack.params') p
+            WHERE p.key IN ('steps', 'step_size', 'queries', 'restarts'))
+      WINDOW family AS (PARTITION BY study, parameter, others))
+WHERE members > 1
+ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, gradient, epsilon,
+  seed, parameter, others, value)sql"},
+
     {"warnings",
-     "cells whose verdict is doubtful: random answers, no gradients, a black box that helps",
-     "WITH ensemble_member AS (\n"
-     "  SELECT r.cell_id, CAST(substr(r.role, 8) AS INTEGER) AS turn, p.name AS plugin,\n"
-     "    json_extract(c.spec_json, '$.attack.names[' || substr(r.role, 8) || ']') AS name,\n"
-     "    EXISTS (SELECT 1 FROM json_each(p.capabilities) WHERE value = 'gradient_free')\n"
-     "      AS is_gradient_free\n"
-     "  FROM cell_plugin r JOIN plugin p ON p.id = r.plugin_id JOIN cell c ON c.id = r.cell_id\n"
-     "  WHERE r.role GLOB 'attack.[0-9]*'),\n"
-     "watched(cell_id, name, threshold) AS (\n"
-     "  SELECT c.id, w.column1, w.column2\n"
-     "  FROM cell c, (VALUES ('check.randomised', 1e-4), ('check.softmax_output', 0.0),\n"
-     "    ('check.batch_dependence', 1e-4), ('check.zero_gradient', 0.0),\n"
-     "    ('check.gradient_not_finite', 0.0)) w\n"
-     "  UNION ALL\n"
-     "  SELECT cell_id, 'fooled_first_by.' || name || '.mean', 0.002 FROM ensemble_member e\n"
-     "  WHERE is_gradient_free AND EXISTS (SELECT 1 FROM ensemble_member b\n"
-     "    WHERE b.cell_id = e.cell_id AND b.turn < e.turn AND NOT b.is_gradient_free)\n"
-     "  UNION ALL\n"
-     "  SELECT cell_id, name || '.fooled_first_by.square.mean', 0.002 FROM ensemble_member\n"
-     "  WHERE plugin = 'autoattack'\n"
-     "  UNION ALL\n"
-     "  SELECT id, 'fooled_first_by.square.mean', 0.002 FROM cell\n"
-     "  WHERE json_extract(spec_json, '$.attack.plugin') = 'autoattack')\n"
-     "SELECT m.study, m.dataset, m.model, m.train_solver, m.train_seed, m.solver, m.gradient, "
-     "m.source, m.method AS attack,\n"
-     "  m.epsilon_text, m.seed, m.name AS warning, m.value, w.threshold, m.n\n"
-     "FROM metrics m JOIN watched w ON w.cell_id = m.cell_id AND w.name = m.name\n"
-     "WHERE m.value > w.threshold\n"
-     "ORDER BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver, "
-     "m.epsilon, m.cell_id, m.name"},
+     "what makes a verdict doubtful: random answers, no gradients, a black box that helps",
+     R"sql(WITH ensemble_member AS (
+  SELECT r.cell_id, CAST(substr(r.role, 8) AS INTEGER) AS turn, p.name AS plugin,
+    json_extract(c.spec_json, '$.attack.names[' || substr(r.role, 8) || ']') AS name,
+    EXISTS (SELECT 1 FROM json_each(p.capabilities) WHERE value = 'gradient_free')
+      AS is_gradient_free
+  FROM cell_plugin r JOIN plugin p ON p.id = r.plugin_id JOIN cell c ON c.id = r.cell_id
+  WHERE r.role GLOB 'attack.[0-9]*'),
+watched(cell_id, name, threshold, is_of_network) AS (
+  SELECT c.id, w.column1, w.column2, w.column3
+  FROM cell c, (VALUES ('check.randomised', 1e-4, 1), ('check.softmax_output', 0.0, 1),
+    ('check.batch_dependence', 1e-4, 1), ('check.zero_gradient', 0.0, 0),
+    ('check.gradient_not_finite', 0.0, 0)) w
+  UNION ALL
+  SELECT cell_id, 'fooled_first_by.' || name || '.mean', 0.002, 0 FROM ensemble_member e
+  WHERE is_gradient_free AND EXISTS (SELECT 1 FROM ensemble_member b
+    WHERE b.cell_id = e.cell_id AND b.turn < e.turn AND NOT b.is_gradient_free)
+  UNION ALL
+  SELECT cell_id, name || '.fooled_first_by.square.mean', 0.002, 0 FROM ensemble_member
+  WHERE plugin = 'autoattack'
+  UNION ALL
+  SELECT id, 'fooled_first_by.square.mean', 0.002, 0 FROM cell
+  WHERE json_extract(spec_json, '$.attack.plugin') = 'autoattack')
+SELECT m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver,
+  m.name AS warning, max(m.value) AS value, w.threshold, count(*) AS cells,
+  iif(w.is_of_network, NULL, m.method) AS attack,
+  iif(w.is_of_network, NULL, m.gradient) AS gradient,
+  iif(w.is_of_network, NULL, m.source) AS source,
+  iif(w.is_of_network, NULL, m.epsilon_text) AS epsilon_text,
+  iif(w.is_of_network, NULL, m.seed) AS seed
+FROM metrics m JOIN watched w ON w.cell_id = m.cell_id AND w.name = m.name
+WHERE m.value > w.threshold
+GROUP BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver, m.name,
+  iif(w.is_of_network, NULL, m.cell_id)
+ORDER BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver,
+  NOT w.is_of_network, m.epsilon, m.cell_id, m.name)sql"},
+
     {"metrics",
      "all numbers of all cells: training, attacks, probes",
-     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, source, "
-     "method, "
-     "epsilon_text, seed,\n"
-     "  name, value, flag, n\n"
-     "FROM metrics\n"
-     "ORDER BY study, kind = 'train' DESC, kind, cell_id, name"},
+     R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
+  source, method, epsilon_text, seed, name, value, flag, n
+FROM metrics
+ORDER BY study, kind = 'train' DESC, kind, cell_id, name)sql"},
+
     {"solves",
      "vector-field evaluations and steps per solve",
-     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, source, method, "
-     "epsilon_text, "
-     "phase, solve,\n"
-     "  solves, nfe_min, nfe_median, nfe_max, nfe_mean, accepted_mean, rejected_mean, failed, "
-     "worst_status\n"
-     "FROM evaluations_per_solve\n"
-     "ORDER BY study, kind = 'train' DESC, kind, cell_id, phase, solve"},
+     R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
+  source, method, epsilon_text, seed, phase, solve,
+  solves, nfe_min, nfe_median, nfe_max, nfe_mean, accepted_mean, rejected_mean, failed,
+  worst_status
+FROM evaluations_per_solve
+ORDER BY study, kind = 'train' DESC, kind, cell_id, phase, solve)sql"},
+
     {"cost",
      "time, memory and work of each cell",
-     "SELECT study, kind, model, train_solver, train_seed, solver, gradient, source, method, "
-     "epsilon_text, "
-     "seed, device,\n"
-     "  wall_s, peak_bytes, forwards, backwards, nfe, attempts, lost_s\n"
-     "FROM cost\n"
-     "ORDER BY wall_s DESC, cell_id"},
+     R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
+  source, method, epsilon_text, seed, device,
+  wall_s, peak_bytes, forwards, backwards, nfe, attempts, lost_s
+FROM cost
+ORDER BY wall_s DESC, cell_id)sql"},
+
     {"failures",
      "what failed and why",
-     "SELECT study, kind, dataset, model, train_solver, train_seed, solver, gradient, source, "
-     "method, "
-     "epsilon_text, seed,\n"
-     "  failure_class, message, signal, exit_code, attempt, blocks, substr(key, 1, 12) AS key\n"
-     "FROM failures\n"
-     "ORDER BY study, kind = 'train' DESC, kind, cell_id"},
+     R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
+  source, method, epsilon_text, seed,
+  failure_class, message, signal, exit_code, attempt, blocks, substr(key, 1, 12) AS key
+FROM failures
+ORDER BY study, kind = 'train' DESC, kind, cell_id)sql"},
+
     {"cells",
      "all cells with their state",
-     "SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient, "
-     "method,\n"
-     "  epsilon_text, seed, state, attempts, substr(key, 1, 12) AS key\n"
-     "FROM cells\n"
-     "ORDER BY study, kind = 'train' DESC, kind, cell_id"},
+     R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
+  source, method, epsilon_text, seed, state, attempts, substr(key, 1, 12) AS key
+FROM cells
+ORDER BY study, kind = 'train' DESC, kind, cell_id)sql"},
+
     {"runs",
      "every run: when, what, on which machine, what became of it",
-     "SELECT r.id AS run, m.name AS study, r.started_at, r.ended_at, r.state, r.exit_code,\n"
-     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'hit') AS hit,\n"
-     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'ran') AS ran,\n"
-     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'failed') AS failed,\n"
-     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'skipped') AS skipped,\n"
-     "  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'planned') AS not_run,\n"
-     "  e.host, e.libtorch, substr(r.git_commit, 1, 12) AS git_commit, r.git_dirty\n"
-     "FROM run r JOIN manifest m ON m.id = r.manifest_id JOIN environment e ON e.id = "
-     "r.environment_id\n"
-     "ORDER BY r.id"},
+     R"sql(SELECT r.id AS run, m.name AS study, r.started_at, r.ended_at, r.state, r.exit_code,
+  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'hit') AS hit,
+  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'ran') AS ran,
+  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'failed') AS failed,
+  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'skipped') AS skipped,
+  (SELECT count(*) FROM run_cell c WHERE c.run_id = r.id AND c.how = 'planned') AS not_run,
+  e.host, e.libtorch, substr(r.git_commit, 1, 12) AS git_commit, r.git_dirty
+FROM run r JOIN manifest m ON m.id = r.manifest_id JOIN environment e ON e.id = r.environment_id
+ORDER BY r.id)sql"},
+
     {"plugins",
      "plugins that took part, and in how many cells",
-     "SELECT p.kind, p.name, p.version, substr(p.fingerprint, 1, 12) AS fingerprint,\n"
-     "  (SELECT count(DISTINCT c.cell_id) FROM cell_plugin c WHERE c.plugin_id = p.id) AS cells\n"
-     "FROM plugin p\n"
-     "ORDER BY p.kind, p.name, p.id"},
+     R"sql(SELECT p.kind, p.name, p.version, substr(p.fingerprint, 1, 12) AS fingerprint,
+  (SELECT count(DISTINCT c.cell_id) FROM cell_plugin c WHERE c.plugin_id = p.id) AS cells
+FROM plugin p
+ORDER BY p.kind, p.name, p.id)sql"},
 };
+
+// n and device are no names, but as a rule the same everywhere.
+constexpr std::string_view kLabels[] = {"study",
+                                        "kind",
+                                        "dataset",
+                                        "model",
+                                        "objective",
+                                        "train_solver",
+                                        "train_seed",
+                                        "solver",
+                                        "gradient",
+                                        "source",
+                                        "attack",
+                                        "method",
+                                        "norm",
+                                        "epsilon",
+                                        "epsilon_text",
+                                        "seed",
+                                        "n",
+                                        "device"};
 
 constexpr const char* kName = "query";
 
@@ -318,6 +343,10 @@ const NamedQuery* find_query(std::string_view name) {
     if (query.name == name) return &query;
   }
   return nullptr;
+}
+
+std::span<const std::string_view> label_columns() {
+  return kLabels;
 }
 
 report::Table run_query(Database& database, std::string_view sql) {

@@ -23,6 +23,9 @@ std::span<const NamedQuery> named_queries();
 /// The query with this name, or nullptr.
 const NamedQuery* find_query(std::string_view name);
 
+/// The columns of named queries that say what a row is about, not what came out.
+std::span<const std::string_view> label_columns();
+
 /// Execute one statement that only reads: SELECT, VALUES, WITH, EXPLAIN, or a PRAGMA that describes
 /// the schema. Blobs come as text X'...'.
 /// @throws StoreError with SQLite's text when the SQL is wrong, or when it is not one statement, or

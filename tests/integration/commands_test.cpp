@@ -9,6 +9,7 @@ namespace unmask::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(Check, SaysHowManyCellsAManifestMeans) {
   const Sandbox box;
@@ -137,6 +138,18 @@ TEST(Query, AnswersNamedQueriesInEveryFormat) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, HasSubstr("plain")) << format;
   }
+}
+
+// In a terminal only; a program that reads another format finds every column at its place.
+TEST(Query, SaysOnceWhatIsTheSameInAllRows) {
+  const Sandbox box;
+  ASSERT_EQ(box.run(box.write("small.json", small_manifest()), {"--only", "kind=train"}).code, 0);
+  const std::vector<std::string> command{"query", "cells", "--db", box.database().string()};
+  std::vector<std::string> csv = command;
+  csv.insert(csv.end(), {"--format", "csv"});
+
+  EXPECT_THAT(box.unmask(command).out, StartsWith("study = small, kind = train, "));
+  EXPECT_THAT(box.unmask(csv).out, StartsWith("study,kind,dataset,"));
 }
 
 TEST(Query, RefusesToChangeAnything) {

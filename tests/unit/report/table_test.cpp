@@ -1,6 +1,8 @@
 #include "report/table.hpp"
 
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -117,6 +119,26 @@ TEST(ParseFormat, UnknownNameListsTheKnownOnes) {
     EXPECT_STREQ(error.what(),
                  "format \"xml\" is unknown; choose one of table, csv, json, markdown, latex");
   }
+}
+
+TEST(CommonColumns, LeaveATableWhenAllRowsAgree) {
+  Table table{
+      {"study", "solver", "n", "gradient", "share"},
+      {{std::string("first"), std::string("rk4"), std::int64_t{9}, std::monostate{}, 0.5},
+       {std::string("first"), std::string("bosh3"), std::int64_t{9}, std::monostate{}, 0.5}}};
+
+  const std::string common = take_common_columns(
+      table, std::array<std::string_view, 4>{"study", "solver", "n", "gradient"});
+
+  EXPECT_EQ(common, "study = first, n = 9");  // "gradient" has no value to mention
+  EXPECT_EQ(to_text(table, Format::kCsv), "solver,share\nrk4,0.5\nbosh3,0.5\n");
+}
+
+TEST(CommonColumns, StayWhereThereIsOnlyOneRow) {
+  Table table{{"study", "share"}, {{std::string("first"), 0.5}}};
+
+  EXPECT_EQ(take_common_columns(table, std::array<std::string_view, 1>{"study"}), "");
+  EXPECT_EQ(table.columns.size(), 2U);
 }
 
 }  // namespace

@@ -16,7 +16,9 @@
 namespace unmask::store {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 
 using nlohmann::json;
 
@@ -60,7 +62,7 @@ class QueriesTest : public ::testing::Test {
       testing::finish(store_, run, cell, result);
     };
     add(pgd_cell(10, 1), "rrrw", {{"check.randomised", 1e-3, 4}, {"check.zero_gradient", 0, 4}});
-    add(pgd_cell(100, 1), "rrfw");
+    add(pgd_cell(100, 1), "rrfw", {{"check.randomised", 2e-3, 4}});
     add(pgd_cell(50, 1), "rrrw", {{"check.zero_gradient", 0.25, 4}});
     add(pgd_cell(100, 2), "rffw", {{"check.zero_gradient", std::nan(""), 0}});
     add(pgd_cell(200, 4, 0.2), "ffff");
@@ -115,6 +117,18 @@ TEST_F(QueriesTest, NamesAreDistinctAndFound) {
   EXPECT_EQ(find_query("no such query"), nullptr);
 }
 
+// Two networks that differ in one word only must not look alike.
+TEST_F(QueriesTest, RowsOfNamedQueriesTellNetworksApart) {
+  for (const NamedQuery& query : named_queries()) {
+    if (query.name == "status" || query.name == "runs" || query.name == "plugins") continue;
+    EXPECT_THAT(run_query(store_, query.sql).columns,
+                IsSupersetOf({"study", "dataset", "model", "objective", "solver"}))
+        << query.name;
+    if (query.name == "seeds") continue;
+    EXPECT_THAT(run_query(store_, query.sql).columns, Contains("train_seed")) << query.name;
+  }
+}
+
 using Row = std::vector<report::Value>;
 
 // The cells with two restarts differ in steps from none, those at the other radius from none.
@@ -131,14 +145,16 @@ TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
 }
 
 // A member without gradients warns when it comes after one with gradients. What is at most its
-// threshold does not warn, nor does what is no number.
+// threshold does not warn, nor does what is no number. What several attacks found out about the
+// same network is one warning, with the largest value.
 TEST_F(QueriesTest, WarningsAreChecksAboveTheirThreshold) {
-  const report::Table table = ask("warnings", "attack, warning, value, threshold");
+  const report::Table table = ask("warnings", "attack, warning, value, threshold, cells");
+  constexpr std::monostate none;
 
   EXPECT_EQ(table.rows,
-            (std::vector<Row>{{"pgd.10.1", "check.randomised", 1e-3, 1e-4},
-                              {"pgd.50.1", "check.zero_gradient", 0.25, 0.0},
-                              {"worst", "fooled_first_by.m1.mean", 0.25, 0.002}}));
+            (std::vector<Row>{{none, "check.randomised", 2e-3, 1e-4, std::int64_t{2}},
+                              {"pgd.50.1", "check.zero_gradient", 0.25, 0.0, std::int64_t{1}},
+                              {"worst", "fooled_first_by.m1.mean", 0.25, 0.002, std::int64_t{1}}}));
 }
 
 TEST_F(QueriesTest, TheNormOfAnEnsembleIsThatOfItsMembers) {

@@ -49,6 +49,9 @@ std::string Definitions::help(std::string_view kind,
       out = in_quotes(name) + " is defined under define." + other + "\n" + out;
     }
   }
+  if (is_ignored_key(name)) {
+    out = "keys that begin with \"x-\" are comments: a definition needs another name\n" + out;
+  }
   if (catalog_.find(kind, name) != nullptr && names(kind).empty()) {
     out += "\na plugin is not a definition: add \"define\": { \"" + std::string(kind) + "\": { \"" +
            std::string(name) + "\": { \"plugin\": \"" + std::string(name) + "\" } } }";

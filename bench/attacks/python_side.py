@@ -275,7 +275,7 @@ def import_programs():
 def autoattack_side(modules, model, spec, seed=SEED):
     """AutoAttack's own members: a function from images and labels to attacked images, or None."""
     params, plugin = spec["attack"]["params"], spec["attack"]["plugin"]
-    norm = {"linf": "Linf", "l2": "L2"}[params.get("norm", "linf")]
+    norm = {"linf": "Linf", "l2": "L2", "l1": "L1"}[params.get("norm", "linf")]
     members = {
         ("autoattack", None): [],
         ("apgd", "ce"): ["apgd-ce"],
@@ -298,12 +298,14 @@ def autoattack_side(modules, model, spec, seed=SEED):
             attacks_to_run=members,
             device="cpu",
         )
-        program.apgd.n_restarts = params.get("restarts", 1)
+        few = norm == "L1" and not members  # its standard version starts APGD more often there, at fewer targets
+        targets = params.get("targets", 9)
+        program.apgd.n_restarts = 5 if few else params.get("restarts", 1)
+        program.apgd_targeted.n_target_classes = min(targets, 5) if few else targets
+        program.fab.n_target_classes = targets
         program.square.n_queries = params.get("queries", 5000)
         for part in (program.apgd, program.apgd_targeted, program.fab):
             part.n_iter = params.get("steps", 100)
-        for part in (program.apgd_targeted, program.fab):
-            part.n_target_classes = params.get("targets", 9)
         return program.run_standard_evaluation(x, y, bs=spec["batch_size"])
 
     return attack
@@ -373,7 +375,7 @@ def put_on_ball(attacked, x, norm, epsilon):
     if norm == "linf":
         delta = delta.clamp(-epsilon, epsilon)
     else:
-        length = delta.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        length = delta.flatten(1).norm(p=1 if norm == "l1" else 2, dim=1).view(-1, 1, 1, 1)
         delta = delta * (epsilon / length.clamp_min(epsilon))
     return (x + delta).clamp(0, 1)
 

@@ -7,7 +7,7 @@
 # Trains a ResNet on strokes, naturally and with TRADES (attacks.json), takes the weights into the same network in
 # PyTorch, checks that all logits agree, and lets both sides attack the first 500 test samples in turn, one thread each,
 # with the same budgets. What only one AutoAttack fools is attacked again by both with other seeds. Ends with status 1 when
-# ours then leaves more than one sample standing that the published one fools. About an hour on one core; SAMPLES (500),
+# ours then leaves more than one sample standing that the published one fools. About 90 minutes on one core; SAMPLES (500),
 # ATTACKS (globs of the names in attacks.json: "*-linf") and NETWORKS ("natural trades") make it shorter.
 #
 # PYTHON names the interpreter (python3); it needs torch (Debian: python3-torch, the LibTorch that unmask is built with). Programs
@@ -68,7 +68,7 @@ if [ -z "$python_reason" ]; then
   "$python" "$here/python_side.py" --db "$db" --agree
 fi
 
-names=$(sed -n 's/^ *"\([a-z-]*-\(linf\|l2\)\)": *{.*/\1/p' "$here/attacks.json")
+names=$(sed -n 's/^ *"\([a-z-]*-\(linf\|l2\|l1\)\)": *{.*/\1/p' "$here/attacks.json")
 for name in $names; do
   chosen=
   for pattern in "${patterns[@]}"; do

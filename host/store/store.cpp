@@ -324,7 +324,8 @@ class PluginRegister {
     database_
         .prepare("insert plugin",
                  "INSERT INTO plugin(kind, name, fingerprint, version, summary, source, "
-                 "capabilities) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, fingerprint) DO NOTHING")
+                 "capabilities) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, fingerprint) "
+                 "DO NOTHING")
         .bind(kind)
         .bind(name)
         .bind(fingerprint)

@@ -298,10 +298,11 @@ def autoattack_side(modules, model, spec, seed=SEED):
             attacks_to_run=members,
             device="cpu",
         )
-        few = norm == "L1" and not members  # its standard version starts APGD more often there, at fewer targets
+        # Its standard version starts APGD more often in l1, and aims at fewer targets.
+        is_standard_l1 = norm == "L1" and not members
         targets = params.get("targets", 9)
-        program.apgd.n_restarts = 5 if few else params.get("restarts", 1)
-        program.apgd_targeted.n_target_classes = min(targets, 5) if few else targets
+        program.apgd.n_restarts = 5 if is_standard_l1 else params.get("restarts", 1)
+        program.apgd_targeted.n_target_classes = min(targets, 5) if is_standard_l1 else targets
         program.fab.n_target_classes = targets
         program.square.n_queries = params.get("queries", 5000)
         for part in (program.apgd, program.apgd_targeted, program.fab):

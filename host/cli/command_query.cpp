@@ -42,7 +42,8 @@ int command_query(const Arguments& arguments) {
   CommandLine line(
       "query NAME | \"SQL\" [options]",
       "Answers a named query (see --list) or one SQL statement that only reads. The views and "
-      "tables are\ndescribed in docs/database.md.");
+      "tables are\ndescribed in docs/database.md. In the format table, what is the same in every "
+      "row of a named query\nstands once above it.");
   line.positional("question", "name or SQL");
   line.options().add_options()("list", "list the named queries")(
       "sql", "print the SQL of a named query instead of asking it")(

@@ -140,7 +140,7 @@ TEST(Query, AnswersNamedQueriesInEveryFormat) {
   }
 }
 
-// In a terminal only; a program that reads another format finds every column at its place.
+// In the format table only; a program that reads another one finds every column at its place.
 TEST(Query, SaysOnceWhatIsTheSameInAllRows) {
   const Sandbox box;
   ASSERT_EQ(box.run(box.write("small.json", small_manifest()), {"--only", "kind=train"}).code, 0);

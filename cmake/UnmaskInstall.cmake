@@ -5,8 +5,12 @@
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/host/sdk/include/unmask DESTINATION include
   FILES_MATCHING PATTERN "*.hpp")
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/host/kit/include/unmask DESTINATION include
+  FILES_MATCHING PATTERN "*.hpp")
+
+set_target_properties(unmask_kit PROPERTIES EXPORT_NAME kit)
 set_target_properties(unmask_sdk_headers PROPERTIES EXPORT_NAME sdk_headers)
-install(TARGETS unmask_sdk unmask_sdk_headers EXPORT unmaskTargets LIBRARY DESTINATION lib)
+install(TARGETS unmask_sdk unmask_sdk_headers unmask_kit EXPORT unmaskTargets LIBRARY DESTINATION lib)
 install(EXPORT unmaskTargets NAMESPACE unmask:: DESTINATION lib/cmake/unmask)
 
 # A LibTorch outside of the system's folders is found where it was at build time.

@@ -27,6 +27,12 @@ function(unmask_add_plugin kind id)
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/${target})
 
   set(hashed)
+  get_target_property(kit unmask::kit INTERFACE_INCLUDE_DIRECTORIES)
+  list(TRANSFORM kit REPLACE "^\\$<BUILD_INTERFACE:(.*)>$" "\\1")
+  list(FILTER kit INCLUDE REGEX "^/")
+  list(TRANSFORM kit APPEND "/unmask/kit/*.hpp")
+  file(GLOB_RECURSE kit_headers CONFIGURE_DEPENDS ${kit})
+  list(APPEND hashed ${kit_headers})
   foreach(file IN LISTS arg_SOURCES arg_SHARED)
     cmake_path(ABSOLUTE_PATH file NORMALIZE)
     list(APPEND hashed ${file})
@@ -48,7 +54,7 @@ function(unmask_add_plugin kind id)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/unmask/plugins
     INSTALL_RPATH "$ORIGIN/../..")
-  target_link_libraries(${target} PRIVATE unmask::sdk)
+  target_link_libraries(${target} PRIVATE unmask::sdk unmask::kit)
   # Autograd nodes and exception types live in the plugin: it must never be unmapped.
   target_link_options(${target} PRIVATE -Wl,-z,nodelete)
   if(NOT UNMASK_SANITIZE)

@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_apgd.hpp"
+#include "unmask/kit/attack/apgd.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Apgd final : public common::BallAttack {
+class Apgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -56,8 +56,8 @@ class Apgd final : public common::BallAttack {
  private:
   static Loss loss(const std::string& name) {
     const std::string suffix = "_targeted";
-    if (!name.ends_with(suffix)) return common::loss_of(name);
-    return common::targeted(common::loss_of(name.substr(0, name.size() - suffix.size())));
+    if (!name.ends_with(suffix)) return kit::loss_of(name);
+    return kit::targeted(kit::loss_of(name.substr(0, name.size() - suffix.size())));
   }
 
   Tensor search(Target& target,
@@ -65,12 +65,12 @@ class Apgd final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
     Tensor classes;  // [B, targets]
     std::int64_t runs = 1;
     if (is_targeted(loss_)) {
-      classes = common::other_classes(target.logits(x), y);
+      classes = kit::other_classes(target.logits(x), y);
       runs = std::min(targets_, classes.size(1));
     }
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
@@ -90,7 +90,7 @@ class Apgd final : public common::BallAttack {
   Loss loss_;
   std::int64_t restarts_;
   std::int64_t targets_;
-  common::ApgdSearch search_;
+  kit::ApgdSearch search_;
 };
 
 }  // namespace

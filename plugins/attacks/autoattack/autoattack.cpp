@@ -2,9 +2,9 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_apgd.hpp"
-#include "../../common/attack_fab.hpp"
-#include "../../common/attack_square.hpp"
+#include "unmask/kit/attack/apgd.hpp"
+#include "unmask/kit/attack/fab.hpp"
+#include "unmask/kit/attack/square.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -16,7 +16,7 @@ constexpr std::int64_t kPlusRestarts = 5;
 constexpr std::int64_t kL1Restarts = 5;
 constexpr std::int64_t kL1Targets = 5;
 
-class AutoAttack final : public common::BallAttack {
+class AutoAttack final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -42,7 +42,7 @@ class AutoAttack final : public common::BallAttack {
   explicit AutoAttack(const Params& params)
       : BallAttack(params.get_text("norm")),
         version_(params.get_text("version")),
-        loss_(common::loss_of(params.get_text("loss"))),
+        loss_(kit::loss_of(params.get_text("loss"))),
         steps_(params.get_integer("steps")),
         targets_(params.get_integer("targets")),
         queries_(params.get_integer("queries")) {}
@@ -56,9 +56,9 @@ class AutoAttack final : public common::BallAttack {
     const Threat& threat;
     AttackContext& context;
     Tensor classes;  // the other classes on the image, most likely first
-    common::ActiveRows active;
-    common::BestPoints best;
-    common::ClosestPoints closest;
+    kit::ActiveRows active;
+    kit::BestPoints best;
+    kit::ClosestPoints closest;
 
     Tensor is_fooled() const {
       return best.margins().gt(0).logical_or(closest.distances().le(threat.epsilon));
@@ -76,10 +76,10 @@ class AutoAttack final : public common::BallAttack {
                 threat,
                 context,
                 {},
-                common::ActiveRows(target, x, y),
-                common::BestPoints(x),
-                common::ClosestPoints(x, threat)};
-    round.classes = common::other_classes(target.logits(x), y);
+                kit::ActiveRows(target, x, y),
+                kit::BestPoints(x),
+                kit::ClosestPoints(x, threat)};
+    round.classes = kit::other_classes(target.logits(x), y);
     if (version_ == "rand") {
       take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
       take_turn(round, "apgd_dlr", [&](SampleRandom& r) { apgd(round, loss_, 1, r); });
@@ -106,7 +106,7 @@ class AutoAttack final : public common::BallAttack {
         round.best.margins().le(0).logical_and(round.closest.distances().le(threat.epsilon));
     if (!by_fab.any().item<bool>()) return round.best.points();
     const Tensor fab_points = round.closest.result(target, y, /*minimise=*/false);
-    return at::where(common::per_row(by_fab, x), fab_points, round.best.points());
+    return at::where(kit::per_row(by_fab, x), fab_points, round.best.points());
   }
 
   // Notes who fell to this member first.
@@ -130,8 +130,8 @@ class AutoAttack final : public common::BallAttack {
   // Published for the standard version alone.
   bool from_large_balls() const { return norm() == Norm::kL1 && version_ == "standard"; }
 
-  common::ApgdSettings apgd_settings(Loss loss) const {
-    common::ApgdSettings settings;
+  kit::ApgdSettings apgd_settings(Loss loss) const {
+    kit::ApgdSettings settings;
     settings.steps = steps_;
     settings.loss = loss;
     settings.draws = version_ == "rand" ? kRandDraws : 1;
@@ -140,7 +140,7 @@ class AutoAttack final : public common::BallAttack {
   }
 
   void apgd(Round& round, Loss loss, std::int64_t restarts, const SampleRandom& random) const {
-    const common::ApgdSearch search(apgd_settings(loss));
+    const kit::ApgdSearch search(apgd_settings(loss));
     for (std::int64_t restart = 0; restart < restarts; ++restart) {
       SampleRandom own = numbered(random, restart, 0);
       search.run(round.target, round.active, {}, round.threat, own, round.best);
@@ -152,7 +152,7 @@ class AutoAttack final : public common::BallAttack {
   }
 
   void apgd_t(Round& round, const SampleRandom& random) const {
-    const common::ApgdSearch search(apgd_settings(common::targeted(loss_)));
+    const kit::ApgdSearch search(apgd_settings(kit::targeted(loss_)));
     std::int64_t count = target_count(round);
     if (from_large_balls()) count = std::min(count, kL1Targets);
     for (std::int64_t t = 0; t < count && !round.active.empty(); ++t) {
@@ -162,14 +162,14 @@ class AutoAttack final : public common::BallAttack {
     }
   }
 
-  common::FabSearch fab_search() const {
-    common::FabSettings settings;
+  kit::FabSearch fab_search() const {
+    kit::FabSettings settings;
     settings.steps = steps_;
-    return common::FabSearch(settings);
+    return kit::FabSearch(settings);
   }
 
   void fab(Round& round, std::int64_t restarts, const SampleRandom& random) const {
-    const common::FabSearch search = fab_search();
+    const kit::FabSearch search = fab_search();
     for (std::int64_t restart = 0; restart < restarts && !round.active.empty(); ++restart) {
       SampleRandom own = numbered(random, restart, 0);
       search.run(round.target,
@@ -182,7 +182,7 @@ class AutoAttack final : public common::BallAttack {
   }
 
   void fab_t(Round& round, const SampleRandom&) const {
-    const common::FabSearch search = fab_search();
+    const kit::FabSearch search = fab_search();
     for (std::int64_t t = 0; t < target_count(round) && !round.active.empty(); ++t) {
       search.run(round.target,
                  round.active,
@@ -194,10 +194,10 @@ class AutoAttack final : public common::BallAttack {
   }
 
   void square(Round& round, const SampleRandom& random) const {
-    common::SquareSettings settings;
+    kit::SquareSettings settings;
     settings.queries = queries_;
     SampleRandom own = random;
-    common::SquareSearch(settings).run(round.target, round.active, round.threat, own, round.best);
+    kit::SquareSearch(settings).run(round.target, round.active, round.threat, own, round.best);
   }
 
   std::string version_;

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_decision.hpp"
+#include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -13,7 +13,7 @@ constexpr double kSphericalWindow = 100;  // looks before the spherical step is 
 constexpr double kSourceWindow = 30;      // and the step towards the image
 constexpr std::int64_t kBisections = 10;  // from the first wrong point towards the image
 
-class Boundary final : public common::BallAttack {
+class Boundary final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -42,7 +42,7 @@ class Boundary final : public common::BallAttack {
                   "smaller")
                  .by_default(1e-7)
                  .above(0),
-             common::minimise_option()},
+             kit::minimise_option()},
         .capabilities = {"gradient_free", "asks_outside_ball"}};
   }
 
@@ -74,8 +74,8 @@ class Boundary final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::DecisionSearch decisions(target, x, y, threat);
-    common::ActiveRows active(target, x, y);
+    kit::DecisionSearch decisions(target, x, y, threat);
+    kit::ActiveRows active(target, x, y);
     Walk walk;
     walk.point = x.clone();
     SampleRandom start = context.random.stream("start");
@@ -99,7 +99,7 @@ class Boundary final : public common::BallAttack {
   }
 
   // True when nobody is left who can get on.
-  bool leave(common::DecisionSearch& decisions, common::ActiveRows& active, Walk& walk) const {
+  bool leave(kit::DecisionSearch& decisions, kit::ActiveRows& active, Walk& walk) const {
     Tensor done = walk.has_start.logical_not().logical_or(walk.source < convergence_);
     if (!minimise_) done = done.logical_or(decisions.closest().in_ball(active.rows()));
     if (done.all().item<bool>()) return true;
@@ -117,15 +117,15 @@ class Boundary final : public common::BallAttack {
 
   // A random step on the sphere around the image, then one towards the image; kept if it is wrong
   // and closer.
-  void step(common::DecisionSearch& decisions,
-            const common::ActiveRows& active,
+  void step(kit::DecisionSearch& decisions,
+            const kit::ActiveRows& active,
             Walk& walk,
             const Threat& threat,
             SampleRandom& random,
             bool is_check) const {
     const Tensor& x = active.x();
     const auto row = [&](const Tensor& values) {
-      return common::per_row(values.to(x.scalar_type()), x);
+      return kit::per_row(values.to(x.scalar_type()), x);
     };
     const Tensor d = x - walk.point;
     const Tensor length = distance(x, walk.point, Norm::kL2).clamp_min(1e-300);
@@ -148,7 +148,7 @@ class Boundary final : public common::BallAttack {
     const Tensor fooled = decisions.is_fooled(candidate, active.rows());
     const Tensor better =
         fooled.logical_and(distance(x, candidate, Norm::kL2) < length).logical_and(walk.has_start);
-    walk.point = at::where(common::per_row(better, x), candidate, walk.point);
+    walk.point = at::where(kit::per_row(better, x), candidate, walk.point);
     if (is_check) adapt(walk, sphere_fooled, fooled);
   }
 

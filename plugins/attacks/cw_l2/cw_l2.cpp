@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_cw.hpp"
+#include "unmask/kit/attack/cw.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class CwL2 final : public common::BallAttack {
+class CwL2 final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -31,7 +31,7 @@ class CwL2 final : public common::BallAttack {
                            "put the closest point found on the surface of the ball, from inside "
                            "or outside, whether it still fools there or not")
                        .by_default(false),
-                   common::minimise_option()},
+                   kit::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
 
@@ -52,9 +52,9 @@ class CwL2 final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
-    common::WeightSearch weights(x, initial_c_);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
+    kit::WeightSearch weights(x, initial_c_);
     for (std::int64_t round = 0; round < search_steps_ && !active.empty(); ++round) {
       // After ten rounds the bounds are close: the last one makes sure of a weight that works.
       if (round + 1 == search_steps_ && search_steps_ >= 10) weights.use_upper();
@@ -70,15 +70,15 @@ class CwL2 final : public common::BallAttack {
   // Adam with one weight per sample, from the images. Returns who was fooled, bool [B].
   // @param weights  [B] of the whole batch
   Tensor run(Target& target,
-             common::ActiveRows rows,
+             kit::ActiveRows rows,
              const Tensor& weights,
              const Threat& threat,
-             common::ClosestPoints& closest) const {
-    const common::TanhBox box(threat);
+             kit::ClosestPoints& closest) const {
+    const kit::TanhBox box(threat);
     Tensor fooled_once = at::zeros_like(weights, weights.options().dtype(at::kBool));
     Tensor free = box.free(rows.x());
-    common::Adam adam(free);
-    common::StallDetector stalls(free, steps_);
+    kit::Adam adam(free);
+    kit::StallDetector stalls(free, steps_);
     Tensor c = weights.index_select(0, rows.rows());
     for (std::int64_t i = 0; i < steps_; ++i) {
       const Tensor point = box.pixels(free);
@@ -93,7 +93,7 @@ class CwL2 final : public common::BallAttack {
       const Tensor lack = (confidence_ - here.loss.to(at::kDouble)).clamp_min(0);
       const Tensor objective = distance(point, rows.x(), Norm::kL2).square() + c * lack;
       const Tensor pull = at::where(lack > 0, c, at::zeros_like(c)).to(d.scalar_type());
-      const Tensor gradient = 2 * d - common::per_row(pull, d) * common::finite_part(here.gradient);
+      const Tensor gradient = 2 * d - kit::per_row(pull, d) * kit::finite_part(here.gradient);
       free = free + adam.step(gradient * box.slope(free), rate_);
 
       Tensor done = minimise_ ? at::zeros_like(fooled) : closest.in_ball(rows.rows());

@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_cw.hpp"
+#include "unmask/kit/attack/cw.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class CwLinf final : public common::BallAttack {
+class CwLinf final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -36,7 +36,7 @@ class CwLinf final : public common::BallAttack {
                  .at_least(0)
                  .unit("logits"),
              boolean("abort_early", "end a run when the objective stalls").by_default(true),
-             common::minimise_option()},
+             kit::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
 
@@ -68,13 +68,13 @@ class CwLinf final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
     const auto options = x.options().dtype(at::kDouble);
     Book book;
     book.bound = at::full({x.size(0)}, threat.upper - threat.lower, options);
     book.weight = at::full_like(book.bound, initial_c_);
-    book.start = common::TanhBox(threat).free(x);
+    book.start = kit::TanhBox(threat).free(x);
     for (;;) {
       book.succeeded = at::zeros_like(book.bound, options.dtype(at::kBool));
       book.reached = book.bound.clone();
@@ -95,16 +95,16 @@ class CwLinf final : public common::BallAttack {
   // Adam on c max(confidence - margin, 0) + sum max(|d| - tau, 0), each row until it succeeds, that
   // is until the objective falls below a ten-thousandth of its weight.
   void run(Target& target,
-           common::ActiveRows rows,
+           kit::ActiveRows rows,
            Book& book,
            const Threat& threat,
-           common::ClosestPoints& closest) const {
-    const common::TanhBox box(threat);
+           kit::ClosestPoints& closest) const {
+    const kit::TanhBox box(threat);
     Tensor free = book.start.index_select(0, rows.rows());
     Tensor bound = book.bound.index_select(0, rows.rows());
     Tensor c = book.weight.index_select(0, rows.rows());
-    common::Adam adam(free, adam_epsilon_);
-    common::StallDetector stalls(free, steps_);
+    kit::Adam adam(free, adam_epsilon_);
+    kit::StallDetector stalls(free, steps_);
     for (std::int64_t i = 0; i < steps_; ++i) {
       const Tensor point = box.pixels(free);
       const LossGradient here =
@@ -112,7 +112,7 @@ class CwLinf final : public common::BallAttack {
       const Tensor fooled = closest.offer(rows.rows(), point, here.logits, rows.y(), confidence_);
 
       const Tensor d = point - rows.x();
-      const Tensor limit = common::per_row(bound.to(d.scalar_type()), d);
+      const Tensor limit = kit::per_row(bound.to(d.scalar_type()), d);
       const Tensor excess = (d.abs() - limit).clamp_min(0);
       const Tensor lack = (confidence_ - here.loss.to(at::kDouble)).clamp_min(0);
       const Tensor objective = excess.flatten(1).to(at::kDouble).sum(1) + c * lack;
@@ -121,7 +121,7 @@ class CwLinf final : public common::BallAttack {
 
       const Tensor pull = at::where(lack > 0, c, at::zeros_like(c)).to(d.scalar_type());
       const Tensor gradient =
-          d.sign() * excess.gt(0) - common::per_row(pull, d) * common::finite_part(here.gradient);
+          d.sign() * excess.gt(0) - kit::per_row(pull, d) * kit::finite_part(here.gradient);
       free = free + adam.step(gradient * box.slope(free), rate_);
 
       Tensor done = book.succeeded.index_select(0, rows.rows());
@@ -140,7 +140,7 @@ class CwLinf final : public common::BallAttack {
                    const Tensor& reached) {
     const Tensor first = success.logical_and(book.succeeded.index_select(0, rows).logical_not());
     book.start.index_copy_(
-        0, rows, at::where(common::per_row(first, free), free, book.start.index_select(0, rows)));
+        0, rows, at::where(kit::per_row(first, free), free, book.start.index_select(0, rows)));
     book.reached.index_copy_(
         0, rows, at::where(first, reached, book.reached.index_select(0, rows)));
     book.succeeded.index_copy_(0, rows, book.succeeded.index_select(0, rows).logical_or(success));

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -12,7 +12,7 @@ namespace {
 // the search would stop there.
 constexpr double kLeastStep = 1e-6;
 
-class DeepFool final : public common::BallAttack {
+class DeepFool final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -44,27 +44,27 @@ class DeepFool final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
-    Tensor classes = common::other_classes(target.logits(x), y);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
+    Tensor classes = kit::other_classes(target.logits(x), y);
     classes = classes.narrow(1, 0, std::min(candidates_ - 1, classes.size(1)));
     Tensor way = at::zeros_like(x);  // sum of the steps, without overshoot
     Tensor point = x;
 
     for (std::int64_t i = 0; i < steps_; ++i) {
-      const LossFunction lead = common::lead_of(classes, active.y());
+      const LossFunction lead = kit::lead_of(classes, active.y());
       LossGradient here = target.loss_and_gradient(point, lead, active.rows());
       Tensor gaps = here.loss.to(at::kDouble).neg();
       // Rows first: that is how rows leave.
-      Tensor slopes = common::finite_part(here.gradient).transpose(0, 1);
+      Tensor slopes = kit::finite_part(here.gradient).transpose(0, 1);
       Tensor fooled = closest.offer(active.rows(), point, here.logits, active.y());
       active.drop(fooled, {&way, &point, &classes, &gaps, &slopes, &fooled});
       if (active.empty() || fooled.all().item<bool>()) return closest.result(target, y, false);
 
-      way = way + at::where(common::per_row(fooled, way), at::zeros_like(way), step(gaps, slopes));
+      way = way + at::where(kit::per_row(fooled, way), at::zeros_like(way), step(gaps, slopes));
       const Tensor moved = (active.x() + (1 + overshoot_) * way).clamp(threat.lower, threat.upper);
       // Under a batch-coupled target a fooled sample waits where it is.
-      point = at::where(common::per_row(fooled, point), point, moved);
+      point = at::where(kit::per_row(fooled, point), point, moved);
     }
     closest.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
     return closest.result(target, y, false);
@@ -76,17 +76,17 @@ class DeepFool final : public common::BallAttack {
   Tensor step(const Tensor& gaps, const Tensor& slopes) const {
     const std::int64_t rows = slopes.size(0);
     const std::int64_t count = slopes.size(1);
-    const Tensor gain = common::dual_norm(slopes.flatten(0, 1), norm()).view({rows, count});
+    const Tensor gain = kit::dual_norm(slopes.flatten(0, 1), norm()).view({rows, count});
     const Tensor lengths = at::where(gain > 0,
                                      gaps.abs() / gain.clamp_min(1e-300),
                                      at::full_like(gain, std::numeric_limits<double>::infinity()));
     const Tensor nearest = lengths.argmin(1);
     const Tensor length = lengths.gather(1, nearest.unsqueeze(1)).squeeze(1).clamp_min(kLeastStep);
-    const Tensor slope = common::rows_of(slopes, nearest);
+    const Tensor slope = kit::rows_of(slopes, nearest);
     // A network without slope gives no direction; zero times infinity would be no number.
     const Tensor finite = at::where(length.isfinite(), length, at::zeros_like(length));
-    return common::ascent_direction(slope, norm()) *
-           common::per_row(finite.to(slope.scalar_type()), slope);
+    return kit::ascent_direction(slope, norm()) *
+           kit::per_row(finite.to(slope.scalar_type()), slope);
   }
 
   std::int64_t steps_;

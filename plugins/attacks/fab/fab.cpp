@@ -2,21 +2,21 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_fab.hpp"
-#include "../../common/param_tables.hpp"
+#include "unmask/kit/attack/fab.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Fab final : public common::BallAttack {
+class Fab final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.1",
             .summary = "steps to the nearest boundary, biased towards the image",
             .source = "Croce, Hein 2020, arXiv 1907.02044",
-            .params = plugins::joined(
-                {common::FabSettings::params(),
+            .params = kit::joined(
+                {kit::FabSettings::params(),
                  {integer("restarts",
                           "runs; the first starts at the image, the others at random "
                           "points around it")
@@ -28,7 +28,7 @@ class Fab final : public common::BallAttack {
   explicit Fab(const Params& params)
       : BallAttack(params.get_text("norm")),
         restarts_(params.get_integer("restarts")),
-        settings_(common::FabSettings::from(params)) {}
+        settings_(kit::FabSettings::from(params)) {}
 
  private:
   Tensor search(Target& target,
@@ -36,11 +36,11 @@ class Fab final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    const common::FabSearch search(settings_);
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
+    const kit::FabSearch search(settings_);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
     const Tensor clean = target.logits(x);
-    const Tensor classes = common::other_classes(clean, y);
+    const Tensor classes = kit::other_classes(clean, y);
     for (std::int64_t restart = 0; restart < restarts_ && !active.empty(); ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       search.run(target,
@@ -55,7 +55,7 @@ class Fab final : public common::BallAttack {
   }
 
   std::int64_t restarts_;
-  common::FabSettings settings_;
+  kit::FabSettings settings_;
 };
 
 }  // namespace

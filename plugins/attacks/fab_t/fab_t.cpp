@@ -2,22 +2,22 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_fab.hpp"
-#include "../../common/param_tables.hpp"
+#include "unmask/kit/attack/fab.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class FabT final : public common::BallAttack {
+class FabT final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
         .version = "1.1",
         .summary = "steps to the boundary of one class after the other, biased towards the image",
         .source = "Croce, Hein 2020, arXiv 1907.02044",
-        .params = plugins::joined(
-            {common::FabSettings::params(),
+        .params = kit::joined(
+            {kit::FabSettings::params(),
              {integer("restarts",
                       "runs for every target class; the first starts at the image, the "
                       "others at random points around it")
@@ -33,7 +33,7 @@ class FabT final : public common::BallAttack {
       : BallAttack(params.get_text("norm")),
         restarts_(params.get_integer("restarts")),
         targets_(params.get_integer("targets")),
-        settings_(common::FabSettings::from(params)) {}
+        settings_(kit::FabSettings::from(params)) {}
 
  private:
   Tensor search(Target& target,
@@ -41,11 +41,11 @@ class FabT final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    const common::FabSearch search(settings_);
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
+    const kit::FabSearch search(settings_);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
     const Tensor clean = target.logits(x);
-    const Tensor classes = common::other_classes(clean, y);
+    const Tensor classes = kit::other_classes(clean, y);
     const std::int64_t targets = std::min(targets_, classes.size(1));
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
       for (std::int64_t t = 0; t < targets && !active.empty(); ++t) {
@@ -66,7 +66,7 @@ class FabT final : public common::BallAttack {
 
   std::int64_t restarts_;
   std::int64_t targets_;
-  common::FabSettings settings_;
+  kit::FabSettings settings_;
 };
 
 }  // namespace

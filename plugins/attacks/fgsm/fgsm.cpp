@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Fgsm final : public common::BallAttack {
+class Fgsm final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -22,7 +22,7 @@ class Fgsm final : public common::BallAttack {
   }
 
   explicit Fgsm(const Params& params)
-      : BallAttack(params.get_text("norm")), loss_(common::loss_of(params.get_text("loss"))) {}
+      : BallAttack(params.get_text("norm")), loss_(kit::loss_of(params.get_text("loss"))) {}
 
  private:
   Tensor search(Target& target,
@@ -31,7 +31,7 @@ class Fgsm final : public common::BallAttack {
                 const Threat& threat,
                 AttackContext&) override {
     const Tensor gradient = target.loss_and_gradient(x, y, loss_).gradient;
-    const Tensor step = common::ascent_direction(gradient, norm()) * threat.epsilon;
+    const Tensor step = kit::ascent_direction(gradient, norm()) * threat.epsilon;
     return project(x + step, x, threat);
   }
 

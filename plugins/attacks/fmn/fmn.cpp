@@ -4,7 +4,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -16,7 +16,7 @@ double annealed(double first, double last, std::int64_t i, std::int64_t steps) {
   return last + (first - last) * (1 + std::cos(turn)) / 2;
 }
 
-class Fmn final : public common::BallAttack {
+class Fmn final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -35,7 +35,7 @@ class Fmn final : public common::BallAttack {
                      .by_default(0.001)
                      .above(0)
                      .below(1),
-                 common::minimise_option()},
+                 kit::minimise_option()},
             .capabilities = {"asks_outside_ball"}};
   }
 
@@ -54,8 +54,8 @@ class Fmn final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    common::ClosestPoints closest(x, threat);
-    common::ActiveRows active(target, x, y);
+    kit::ClosestPoints closest(x, threat);
+    kit::ActiveRows active(target, x, y);
     Tensor point = x;
     Tensor radius = at::full(
         {x.size(0)}, std::numeric_limits<double>::infinity(), x.options().dtype(at::kDouble));
@@ -67,7 +67,7 @@ class Fmn final : public common::BallAttack {
         if (done.all().item<bool>()) return closest.result(target, y, minimise_);
         active.drop(done, {&point, &radius, &here.gradient, &here.loss, &fooled});
       }
-      const Tensor gradient = common::finite_part(here.gradient);
+      const Tensor gradient = kit::finite_part(here.gradient);
       radius = next_radius(radius,
                            point,
                            fooled,
@@ -77,7 +77,7 @@ class Fmn final : public common::BallAttack {
                            closest,
                            annealed(radius_step_, last_radius_step_, i, steps_));
       const double length = annealed(step_size_, last_step_size_, i, steps_);
-      point = cut(point + length * common::ascent_direction(gradient, Norm::kL2),
+      point = cut(point + length * kit::ascent_direction(gradient, Norm::kL2),
                   active.x(),
                   radius,
                   threat);
@@ -94,12 +94,12 @@ class Fmn final : public common::BallAttack {
                      const Tensor& fooled,
                      const Tensor& margin,
                      const Tensor& gradient,
-                     const common::ActiveRows& active,
-                     const common::ClosestPoints& closest,
+                     const kit::ActiveRows& active,
+                     const kit::ClosestPoints& closest,
                      double share) const {
     const Tensor best = closest.distances().index_select(0, active.rows());
     const Tensor moved = distance(point, active.x(), norm());
-    const Tensor slope = common::dual_norm(gradient, norm());
+    const Tensor slope = kit::dual_norm(gradient, norm());
     const Tensor linear = moved + margin.to(at::kDouble).abs() / slope.clamp_min(1e-300);
     const Tensor guess = at::where(
         slope > 0, linear, at::full_like(linear, std::numeric_limits<double>::infinity()));
@@ -115,14 +115,14 @@ class Fmn final : public common::BallAttack {
     const Tensor d = point - x;
     Tensor inside = d;
     if (norm() == Norm::kLinf) {
-      const Tensor limit = common::per_row(radius.to(d.scalar_type()), d);
+      const Tensor limit = kit::per_row(radius.to(d.scalar_type()), d);
       inside = at::minimum(at::maximum(d, -limit), limit);
     } else if (norm() == Norm::kL2) {
       const Tensor length = distance(point, x, Norm::kL2).clamp_min(1e-300);
       const Tensor scale = (radius / length).clamp_max(1.0);
-      inside = d * common::per_row(scale.to(d.scalar_type()), d);
+      inside = d * kit::per_row(scale.to(d.scalar_type()), d);
     } else {
-      inside = common::soft_threshold_to(d, radius);
+      inside = kit::soft_threshold_to(d, radius);
     }
     return (x + inside).clamp(threat.lower, threat.upper);
   }

@@ -5,13 +5,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class GaussianNoise final : public common::BallAttack {
+class GaussianNoise final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -40,8 +40,8 @@ class GaussianNoise final : public common::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const double sigma = sigma_.value_or(fitting_sigma(threat, x[0].numel()));
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
     for (std::int64_t repeat = 0; repeat < repeats_ && !active.empty(); ++repeat) {
       SampleRandom random = context.random.stream("repeat", static_cast<std::uint64_t>(repeat));
       const Tensor noise = sigma * random.normal(active.x(), active.rows());

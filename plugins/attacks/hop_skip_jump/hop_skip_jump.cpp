@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_decision.hpp"
+#include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kHalvings = 40;  // of a step before it is given up
 
-class HopSkipJump final : public common::BallAttack {
+class HopSkipJump final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -32,7 +32,7 @@ class HopSkipJump final : public common::BallAttack {
              real("gamma", "how close the bisection goes, in units of the paper's bound")
                  .by_default(1.0)
                  .above(0),
-             common::minimise_option()},
+             kit::minimise_option()},
         .capabilities = {"gradient_free", "asks_outside_ball"}};
   }
 
@@ -51,8 +51,8 @@ class HopSkipJump final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::DecisionSearch decisions(target, x, y, threat);
-    common::ActiveRows active(target, x, y);
+    kit::DecisionSearch decisions(target, x, y, threat);
+    kit::ActiveRows active(target, x, y);
     Tensor point = x.clone();
     SampleRandom start = context.random.stream("start");
     Tensor has_start = decisions.start(point, draws_, start);
@@ -73,8 +73,8 @@ class HopSkipJump final : public common::BallAttack {
   }
 
   // True when nobody is left who can get on.
-  bool leave(common::DecisionSearch& decisions,
-             common::ActiveRows& active,
+  bool leave(kit::DecisionSearch& decisions,
+             kit::ActiveRows& active,
              Tensor& point,
              Tensor& has_start) const {
     Tensor done = has_start.logical_not();
@@ -96,8 +96,8 @@ class HopSkipJump final : public common::BallAttack {
   }
 
   // The mean of random directions, each weighted with whether it leads to a wrong class.
-  Tensor direction(common::DecisionSearch& decisions,
-                   const common::ActiveRows& active,
+  Tensor direction(kit::DecisionSearch& decisions,
+                   const kit::ActiveRows& active,
                    const Tensor& point,
                    const Tensor& length,
                    const Threat& threat,
@@ -107,7 +107,7 @@ class HopSkipJump final : public common::BallAttack {
     const double reach = closeness(point) * (norm() == Norm::kL2 ? std::sqrt(pixels) : pixels);
     const Tensor radius = t == 1 ? at::full_like(length, 0.1 * (threat.upper - threat.lower))
                                  : (reach * length).clamp_min(1e-12);
-    const Tensor delta = common::per_row(radius.to(point.scalar_type()), point);
+    const Tensor delta = kit::per_row(radius.to(point.scalar_type()), point);
     const double wanted = static_cast<double>(first_queries_) * std::sqrt(static_cast<double>(t));
     const auto queries =
         static_cast<std::int64_t>(std::min(wanted, static_cast<double>(max_queries_)));
@@ -118,25 +118,25 @@ class HopSkipJump final : public common::BallAttack {
     for (std::int64_t i = 0; i < queries; ++i) {
       const Tensor drawn = norm() == Norm::kL2 ? random.normal(point, active.rows())
                                                : random.uniform(point, -1.0, 1.0, active.rows());
-      const Tensor candidate = (point + delta * common::ascent_direction(drawn, Norm::kL2))
+      const Tensor candidate = (point + delta * kit::ascent_direction(drawn, Norm::kL2))
                                    .clamp(threat.lower, threat.upper);
       const Tensor step = (candidate - point) / delta;  // what the box left of the direction
       const Tensor sign =
           2 * decisions.is_fooled(candidate, active.rows()).to(point.scalar_type()) - 1;
       sum = sum + step;
-      weighted = weighted + common::per_row(sign, step) * step;
+      weighted = weighted + kit::per_row(sign, step) * step;
       answers = answers + sign.to(at::kDouble);
     }
     // Less the mean answer: less variance. Where all answers agree there is nothing to subtract.
     const Tensor mean = answers / static_cast<double>(queries);
     const Tensor base = at::where(mean.abs() < 1, mean, at::zeros_like(mean));
-    const Tensor ascent = weighted - common::per_row(base.to(point.scalar_type()), point) * sum;
-    return common::ascent_direction(ascent, norm());
+    const Tensor ascent = weighted - kit::per_row(base.to(point.scalar_type()), point) * sum;
+    return kit::ascent_direction(ascent, norm());
   }
 
   // As long a step as stays wrong: halved until it does.
-  Tensor jump(common::DecisionSearch& decisions,
-              const common::ActiveRows& active,
+  Tensor jump(kit::DecisionSearch& decisions,
+              const kit::ActiveRows& active,
               const Tensor& point,
               const Tensor& ascent,
               const Tensor& first_step,
@@ -151,7 +151,7 @@ class HopSkipJump final : public common::BallAttack {
       const Tensor length = step.index_select(0, asked).to(point.scalar_type());
       const Tensor from = point.index_select(0, asked);
       const Tensor candidate =
-          (from + common::per_row(length, from) * ascent.index_select(0, asked))
+          (from + kit::per_row(length, from) * ascent.index_select(0, asked))
               .clamp(threat.lower, threat.upper);
       Tensor fooled = at::zeros({point.size(0)}, active.y().options().dtype(at::kBool));
       fooled.index_copy_(
@@ -161,7 +161,7 @@ class HopSkipJump final : public common::BallAttack {
       Tensor is_open = at::zeros_like(fooled);
       is_open.index_fill_(0, open, 1);
       const Tensor lands = fooled.logical_and(is_open);
-      result = at::where(common::per_row(lands, result), candidates, result);
+      result = at::where(kit::per_row(lands, result), candidates, result);
       step = step / 2;
       open = at::nonzero(is_open.logical_and(lands.logical_not())).squeeze(1);
     }

@@ -2,21 +2,21 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_pgd.hpp"
-#include "../../common/param_tables.hpp"
+#include "unmask/kit/attack/pgd.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class MultiTargeted final : public common::BallAttack {
+class MultiTargeted final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
             .summary = "projected gradient steps towards one class after the other",
             .source = "Gowal et al. 2019, arXiv 1910.09338",
-            .params = plugins::joined(
-                {common::PgdSettings::params(),
+            .params = kit::joined(
+                {kit::PgdSettings::params(),
                  {integer("targets", "most likely other classes that are tried; left out: all")
                       .at_least(1)
                       .optional(),
@@ -32,8 +32,8 @@ class MultiTargeted final : public common::BallAttack {
       : BallAttack(params.get_text("norm")),
         targets_(params.has("targets") ? params.get_integer("targets") : 0),
         restarts_(params.get_integer("restarts")),
-        search_(common::PgdSettings::from(
-            params, common::targeted(common::loss_of(params.get_text("loss"))))) {}
+        search_(kit::PgdSettings::from(
+            params, kit::targeted(kit::loss_of(params.get_text("loss"))))) {}
 
  private:
   Tensor search(Target& target,
@@ -41,9 +41,9 @@ class MultiTargeted final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
-    const Tensor classes = common::other_classes(target.logits(x), y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
+    const Tensor classes = kit::other_classes(target.logits(x), y);
     const std::int64_t count =
         targets_ == 0 ? classes.size(1) : std::min(targets_, classes.size(1));
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
@@ -60,7 +60,7 @@ class MultiTargeted final : public common::BallAttack {
 
   std::int64_t targets_;
   std::int64_t restarts_;
-  common::PgdSearch search_;
+  kit::PgdSearch search_;
 };
 
 }  // namespace

@@ -5,14 +5,14 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_queries.hpp"
-#include "../../common/nes_estimator.hpp"
+#include "unmask/kit/attack/queries.hpp"
+#include "nes_estimator.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Nes final : public common::BallAttack {
+class Nes final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -56,7 +56,7 @@ class Nes final : public common::BallAttack {
     std::vector<Tensor> memory = {at::zeros_like(x)};
     Tensor& mean = memory[0];
     const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
-      return common::nes_gradient(
+      return kit::nes_gradient(
           loss,
           [&] { return context.random.normal(point, rows); },
           point,
@@ -67,9 +67,9 @@ class Nes final : public common::BallAttack {
     };
     const auto step = [&](const Tensor& gradient) {
       mean = momentum_ * mean + (1 - momentum_) * gradient;
-      return length * common::ascent_direction(mean, norm());
+      return length * kit::ascent_direction(mean, norm());
     };
-    return common::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
+    return kit::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
   }
 
   std::int64_t steps_;

@@ -2,22 +2,22 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_pgd.hpp"
-#include "../../common/param_tables.hpp"
+#include "unmask/kit/attack/pgd.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Pgd final : public common::BallAttack {
+class Pgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
         .version = "1.1",
         .summary = "projected gradient steps inside the ball, best or last iterate",
         .source = "Madry et al. 2018, arXiv 1706.06083",
-        .params = plugins::joined(
-            {common::PgdSettings::params(),
+        .params = kit::joined(
+            {kit::PgdSettings::params(),
              {boolean("random_start", "start at a random point of the ball instead of at the image")
                   .by_default(true),
               integer("restarts", "runs with different starts; more than 1 needs random_start")
@@ -48,10 +48,10 @@ class Pgd final : public common::BallAttack {
   }
 
  private:
-  static common::PgdSettings settings(const Params& params, bool is_targeted) {
-    const Loss loss = common::loss_of(params.get_text("loss"));
-    common::PgdSettings result =
-        common::PgdSettings::from(params, is_targeted ? common::targeted(loss) : loss);
+  static kit::PgdSettings settings(const Params& params, bool is_targeted) {
+    const Loss loss = kit::loss_of(params.get_text("loss"));
+    kit::PgdSettings result =
+        kit::PgdSettings::from(params, is_targeted ? kit::targeted(loss) : loss);
     result.random_start = params.get_boolean("random_start");
     return result;
   }
@@ -62,8 +62,8 @@ class Pgd final : public common::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const Tensor targets = target_classes(target, x, y, context);
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       if (keep_best_) {
@@ -93,14 +93,14 @@ class Pgd final : public common::BallAttack {
       const Tensor drawn = context.random.stream("target").uniform(like, 0.0, others).to(at::kLong);
       return drawn + drawn.ge(y).to(at::kLong);
     }
-    const Tensor order = common::other_classes(target.logits(x), y);
+    const Tensor order = kit::other_classes(target.logits(x), y);
     return order.select(1, target_ == "second" ? 0 : order.size(1) - 1);
   }
 
   std::int64_t restarts_;
   std::string target_;
   bool keep_best_;
-  common::PgdSearch search_;
+  kit::PgdSearch search_;
 };
 
 }  // namespace

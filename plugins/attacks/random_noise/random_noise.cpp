@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class RandomNoise final : public common::BallAttack {
+class RandomNoise final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.0",
@@ -34,8 +34,8 @@ class RandomNoise final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
     for (std::int64_t repeat = 0; repeat < repeats_ && !active.empty(); ++repeat) {
       SampleRandom random = context.random.stream("repeat", static_cast<std::uint64_t>(repeat));
       const Tensor noise = use_signs_ ? random.signs(active.x(), active.rows())

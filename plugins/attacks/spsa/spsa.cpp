@@ -6,8 +6,8 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_queries.hpp"
-#include "../../common/spsa_estimator.hpp"
+#include "unmask/kit/attack/queries.hpp"
+#include "spsa_estimator.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kBeta1 = 0.9;
 
-class Spsa final : public common::BallAttack {
+class Spsa final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {.version = "1.1",
@@ -61,7 +61,7 @@ class Spsa final : public common::BallAttack {
     double beta1_power = 1;
     double beta2_power = 1;
     const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
-      return common::spsa_gradient(
+      return kit::spsa_gradient(
           loss,
           [&] { return context.random.signs(point, rows); },
           point,
@@ -77,7 +77,7 @@ class Spsa final : public common::BallAttack {
       beta2_power *= beta2_;
       return rate * (mean / (1 - beta1_power)) / ((square / (1 - beta2_power)).sqrt() + 1e-8);
     };
-    return common::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
+    return kit::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
   }
 
   std::int64_t steps_;

@@ -2,13 +2,13 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_square.hpp"
+#include "unmask/kit/attack/square.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Square final : public common::BallAttack {
+class Square final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
@@ -45,8 +45,8 @@ class Square final : public common::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    common::BestPoints best(x);
-    common::ActiveRows active(target, x, y);
+    kit::BestPoints best(x);
+    kit::ActiveRows active(target, x, y);
     for (std::int64_t restart = 0; restart < restarts_ && !active.empty(); ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       search_.run(target, active, threat, random, best);
@@ -55,7 +55,7 @@ class Square final : public common::BallAttack {
   }
 
   std::int64_t restarts_;
-  common::SquareSearch search_;
+  kit::SquareSearch search_;
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 // CIFAR-10 from the user's copy of its binary version.
 
-#include "../../common/cifar_binary.hpp"
+#include "unmask/kit/data/cifar_binary.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class Cifar10 final : public common::CifarBinary {
+class Cifar10 final : public kit::CifarBinary {
  public:
   static PluginInfo info() {
     return {.version = "1.0",

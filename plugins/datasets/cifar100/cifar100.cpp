@@ -1,6 +1,6 @@
 // CIFAR-100 (fine labels) from the user's copy of its binary version.
 
-#include "../../common/cifar_binary.hpp"
+#include "unmask/kit/data/cifar_binary.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -26,7 +26,7 @@ std::vector<std::string> fine_names() {
           "willow_tree", "wolf",          "woman",     "worm"};
 }
 
-class Cifar100 final : public common::CifarBinary {
+class Cifar100 final : public kit::CifarBinary {
  public:
   static PluginInfo info() {
     return {.version = "1.0",

@@ -12,7 +12,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/data_files.hpp"
+#include "unmask/kit/data/files.hpp"
 #include "decode.hpp"
 #include "unmask/images.hpp"
 #include "unmask/plugin.hpp"
@@ -301,7 +301,7 @@ class ImageFolder final : public Dataset {
     return with_channels(resize_images(pixels, info.height, info.width), info.channels).clone();
   }
 
-  common::DataFolder folder_;
+  kit::DataFolder folder_;
   bool crops_;
   std::optional<double> test_fraction_;
   std::optional<std::int64_t> size_;

@@ -9,7 +9,7 @@
 
 #include <zlib.h>
 
-#include "../../common/data_files.hpp"
+#include "unmask/kit/data/files.hpp"
 #include "unmask/plugin.hpp"
 #include "unmask/sha256.hpp"
 
@@ -111,7 +111,7 @@ class Mnist final : public Dataset {
     const Tensor labels = at::empty({label_header.count}, at::kLong);
     for (std::int64_t i = 0; i < label_header.count; ++i) {
       const std::int64_t label =
-          common::byte_at(label_bytes, label_header.size + static_cast<std::size_t>(i));
+          kit::byte_at(label_bytes, label_header.size + static_cast<std::size_t>(i));
       if (label >= kClasses) {
         folder_.fail(label_file,
                      "label " + std::to_string(label) + " of image " + std::to_string(i) +
@@ -186,7 +186,7 @@ class Mnist final : public Dataset {
     }
     const auto word = [&](std::size_t i) {
       std::uint32_t value = 0;
-      for (std::size_t b = 0; b < 4; ++b) value = value << 8 | common::byte_at(bytes, 4 * i + b);
+      for (std::size_t b = 0; b < 4; ++b) value = value << 8 | kit::byte_at(bytes, 4 * i + b);
       return value;
     };
     if (word(0) != magic) {
@@ -251,7 +251,7 @@ class Mnist final : public Dataset {
     return images;
   }
 
-  common::DataFolder folder_;
+  kit::DataFolder folder_;
   std::optional<std::string> hash_;
 };
 

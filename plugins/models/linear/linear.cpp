@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/input_levels.hpp"
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
+#include "unmask/kit/model/input_levels.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -17,7 +17,7 @@ class LinearImpl final : public torch::nn::Module {
             .summary = "one linear layer on all pixels; no ODE",
             .source = "multinomial logistic regression",
             .params =
-                plugins::joined({plugins::normalisation_params(), plugins::input_levels_params()}),
+                kit::joined({kit::normalisation_params(), kit::input_levels_params()}),
             .capabilities = {}};
   }
 
@@ -33,8 +33,8 @@ class LinearImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::InputLevels levels_;
-  plugins::PixelNormalisation normalise_;
+  kit::InputLevels levels_;
+  kit::PixelNormalisation normalise_;
   torch::nn::Linear linear_;
 };
 

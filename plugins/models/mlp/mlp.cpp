@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/input_levels.hpp"
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
+#include "unmask/kit/model/input_levels.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -16,13 +16,13 @@ class MlpImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "linear layers on all pixels with relu between them; no ODE",
             .source = "multilayer perceptron with relu",
-            .params = plugins::joined({{integer_list("widths", "width of each hidden layer")
+            .params = kit::joined({{integer_list("widths", "width of each hidden layer")
                                             .by_default(std::vector<std::int64_t>{256, 256})
                                             .at_least(1)
                                             .at_most(65536)
                                             .length(1, 16)},
-                                       plugins::normalisation_params(),
-                                       plugins::input_levels_params()}),
+                                       kit::normalisation_params(),
+                                       kit::input_levels_params()}),
             .capabilities = {}};
   }
 
@@ -46,8 +46,8 @@ class MlpImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::InputLevels levels_;
-  plugins::PixelNormalisation normalise_;
+  kit::InputLevels levels_;
+  kit::PixelNormalisation normalise_;
   std::vector<torch::nn::Linear> hidden_;
   torch::nn::Linear linear_{nullptr};
 };

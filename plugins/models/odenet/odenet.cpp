@@ -2,32 +2,32 @@
 
 #include <torch/nn.h>
 
-#include "../../common/ode_block.hpp"
-#include "../../common/ode_state.hpp"
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/time_convolution.hpp"
+#include "unmask/kit/model/ode_block.hpp"
+#include "unmask/kit/model/ode_state.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "time_convolution.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
 namespace {
 
-using plugins::TimeConvolution;
+using kit::TimeConvolution;
 
 // y' = norm3(conv2(t, relu(norm2(conv1(t, relu(norm1(y))))))).
-class TimedFunction final : public plugins::OdeFunction {
+class TimedFunction final : public kit::OdeFunction {
  public:
   explicit TimedFunction(std::int64_t channels)
-      : norm1_(register_module("norm1", plugins::group_norm(channels))),
+      : norm1_(register_module("norm1", kit::group_norm(channels))),
         conv1_(register_module("conv1", TimeConvolution(channels))),
-        norm2_(register_module("norm2", plugins::group_norm(channels))),
+        norm2_(register_module("norm2", kit::group_norm(channels))),
         conv2_(register_module("conv2", TimeConvolution(channels))),
-        norm3_(register_module("norm3", plugins::group_norm(channels))) {}
+        norm3_(register_module("norm3", kit::group_norm(channels))) {}
 
   std::shared_ptr<VectorField> field(const Tensor& x) override {
     // In place on results of normalisations, which those do not keep for the backward pass.
-    return plugins::timed_field([conv1 = plugins::TimeConvolutionMap(conv1_, x),
-                                 conv2 = plugins::TimeConvolutionMap(conv2_, x),
+    return kit::timed_field([conv1 = kit::TimeConvolutionMap(conv1_, x),
+                                 conv2 = kit::TimeConvolutionMap(conv2_, x),
                                  norm1 = norm1_,
                                  norm2 = norm2_,
                                  norm3 = norm3_](const Scalar& t, const State& state) mutable {
@@ -50,13 +50,13 @@ class OdeNetImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "ODE blocks that see the time, at full resolution; linear layer",
             .source = "[Chen18]; as the baseline of [Huang21]",
-            .params = plugins::joined(
+            .params = kit::joined(
                 {{integer("channels", "width of all blocks; below 8 or a multiple of 8")
                       .by_default(16)
                       .at_least(1)
                       .at_most(4096),
                   integer("blocks", "number of ODE blocks").by_default(2).at_least(1).at_most(64)},
-                 plugins::normalisation_params()}),
+                 kit::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 
@@ -68,17 +68,17 @@ class OdeNetImpl final : public torch::nn::Module {
       const auto wrapper = std::make_shared<torch::nn::Module>();
       blocks_.push_back(wrapper->register_module(
           "ode_conv",
-          plugins::ode_block<TimedFunction>("conv." + std::to_string(i) + ".ode_conv", channels_)));
+          kit::ode_block<TimedFunction>("conv." + std::to_string(i) + ".ode_conv", channels_)));
       conv->push_back(wrapper);
     }
     register_module("conv", conv);
-    norm_ = register_module("norm", plugins::group_norm(channels_));
+    norm_ = register_module("norm", kit::group_norm(channels_));
     linear_ = register_module(
         "linear", torch::nn::Linear(channels_ * kPooled * kPooled, context.num_classes));
   }
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
-    Tensor y = plugins::repeat_channels(normalise_(x), channels_);
+    Tensor y = kit::repeat_channels(normalise_(x), channels_);
     for (const auto& block : blocks_) y = block->forward(y, ode);
     return linear_(at::adaptive_avg_pool2d(norm_(y), {kPooled, kPooled}).flatten(1));
   }
@@ -86,9 +86,9 @@ class OdeNetImpl final : public torch::nn::Module {
  private:
   static constexpr std::int64_t kPooled = 3;
 
-  plugins::PixelNormalisation normalise_;
+  kit::PixelNormalisation normalise_;
   std::int64_t channels_;
-  std::vector<std::shared_ptr<plugins::OdeBlockImpl>> blocks_;
+  std::vector<std::shared_ptr<kit::OdeBlockImpl>> blocks_;
   torch::nn::GroupNorm norm_{nullptr};
   torch::nn::Linear linear_{nullptr};
 };

@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/residual_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/model/residual_stages.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -17,14 +17,14 @@ class ResNetImpl final : public torch::nn::Module {
         .version = "1.1",
         .summary = "residual network of basic or bottleneck blocks, 3x3 stem; no ODE",
         .source = "[He16]",
-        .params = plugins::joined({plugins::residual_params(), plugins::normalisation_params()}),
+        .params = kit::joined({kit::residual_params(), kit::normalisation_params()}),
         .capabilities = {}};
   }
 
   ResNetImpl(const Params& params, const ModelContext& context)
       : normalise_(params, context),
         channels_(params.get_integer("channels")),
-        conv1_(register_module("conv1", plugins::plain_conv(context.channels, channels_, 3, 1))),
+        conv1_(register_module("conv1", kit::plain_conv(context.channels, channels_, 3, 1))),
         bn1_(register_module("bn1", torch::nn::BatchNorm2d(channels_))),
         stages_(*this, channels_, params, context.num_classes) {}
 
@@ -33,11 +33,11 @@ class ResNetImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::PixelNormalisation normalise_;
+  kit::PixelNormalisation normalise_;
   std::int64_t channels_;
   torch::nn::Conv2d conv1_;
   torch::nn::BatchNorm2d bn1_;
-  plugins::ResidualStages stages_;
+  kit::ResidualStages stages_;
 };
 
 }  // namespace

@@ -4,9 +4,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/input_levels.hpp"
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
+#include "unmask/kit/model/input_levels.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -19,7 +19,7 @@ class SmallCnnImpl final : public torch::nn::Module {
         .version = "1.0",
         .summary = "four convolutions, two maximum poolings, three linear layers; no ODE",
         .source = "[CW17], table I; with padding and without dropout",
-        .params = plugins::joined(
+        .params = kit::joined(
             {{integer("channels", "of the first two convolutions; the others have twice as many")
                   .by_default(32)
                   .at_least(1)
@@ -28,8 +28,8 @@ class SmallCnnImpl final : public torch::nn::Module {
                   .by_default(200)
                   .at_least(1)
                   .at_most(65536)},
-             plugins::normalisation_params(),
-             plugins::input_levels_params()}),
+             kit::normalisation_params(),
+             kit::input_levels_params()}),
         .capabilities = {}};
   }
 
@@ -66,8 +66,8 @@ class SmallCnnImpl final : public torch::nn::Module {
     return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
   }
 
-  plugins::InputLevels levels_;
-  plugins::PixelNormalisation normalise_;
+  kit::InputLevels levels_;
+  kit::PixelNormalisation normalise_;
   torch::nn::Conv2d conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr}, conv4_{nullptr};
   torch::nn::Linear fc1_{nullptr}, fc2_{nullptr}, linear_{nullptr};
 };

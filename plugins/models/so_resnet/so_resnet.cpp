@@ -3,10 +3,10 @@
 
 #include <torch/nn.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/residual_stages.hpp"
-#include "../../common/skew_block.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/model/residual_stages.hpp"
+#include "unmask/kit/model/skew_block.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -19,8 +19,8 @@ class SoResNetImpl final : public torch::nn::Module {
         .version = "1.1",
         .summary = "residual network whose first layer is a stabilised ODE block",
         .source = "[Huang21], SOBlock",
-        .params = plugins::joined(
-            {plugins::residual_params(), plugins::skew_params(), plugins::normalisation_params()}),
+        .params = kit::joined(
+            {kit::residual_params(), kit::skew_params(), kit::normalisation_params()}),
         .capabilities = {"ode"}};
   }
 
@@ -29,8 +29,8 @@ class SoResNetImpl final : public torch::nn::Module {
         channels_(params.get_integer("channels")),
         conv1_(register_module(
             "conv1",
-            plugins::ode_block<plugins::SkewFunction>(
-                "conv1", context.channels, channels_, 1, plugins::read_skew(params)))),
+            kit::ode_block<kit::SkewFunction>(
+                "conv1", context.channels, channels_, 1, kit::read_skew(params)))),
         stages_(*this, channels_, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
@@ -38,10 +38,10 @@ class SoResNetImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::PixelNormalisation normalise_;
+  kit::PixelNormalisation normalise_;
   std::int64_t channels_;
-  std::shared_ptr<plugins::OdeBlockImpl> conv1_;
-  plugins::ResidualStages stages_;
+  std::shared_ptr<kit::OdeBlockImpl> conv1_;
+  kit::ResidualStages stages_;
 };
 
 }  // namespace

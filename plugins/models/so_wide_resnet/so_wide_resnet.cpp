@@ -3,10 +3,10 @@
 
 #include <torch/nn.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/skew_block.hpp"
-#include "../../common/wide_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/model/skew_block.hpp"
+#include "unmask/kit/model/wide_stages.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -18,8 +18,8 @@ class SoWideResNetImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "wide residual network whose first layer is a stabilised ODE block",
             .source = "[Huang21], [Zagoruyko16]",
-            .params = plugins::joined(
-                {plugins::wide_params(), plugins::skew_params(), plugins::normalisation_params()}),
+            .params = kit::joined(
+                {kit::wide_params(), kit::skew_params(), kit::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 
@@ -27,8 +27,8 @@ class SoWideResNetImpl final : public torch::nn::Module {
       : normalise_(params, context),
         conv1_(register_module(
             "conv1",
-            plugins::ode_block<plugins::SkewFunction>(
-                "conv1", context.channels, plugins::kWideStem, 1, plugins::read_skew(params)))),
+            kit::ode_block<kit::SkewFunction>(
+                "conv1", context.channels, kit::kWideStem, 1, kit::read_skew(params)))),
         stages_(*this, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& ode) {
@@ -36,9 +36,9 @@ class SoWideResNetImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::PixelNormalisation normalise_;
-  std::shared_ptr<plugins::OdeBlockImpl> conv1_;
-  plugins::WideStages stages_;
+  kit::PixelNormalisation normalise_;
+  std::shared_ptr<kit::OdeBlockImpl> conv1_;
+  kit::WideStages stages_;
 };
 
 }  // namespace

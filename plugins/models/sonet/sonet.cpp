@@ -4,19 +4,19 @@
 
 #include <torch/nn.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/skew_block.hpp"
-#include "../../common/skew_classifier.hpp"
-#include "../../common/stage_widths.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/model/skew_block.hpp"
+#include "skew_classifier.hpp"
+#include "unmask/kit/model/stage_widths.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
 namespace {
 
-using plugins::ode_block;
-using plugins::SkewClassifier;
-using plugins::SkewFunction;
+using kit::ode_block;
+using kit::SkewClassifier;
+using kit::SkewFunction;
 
 class SoNetImpl final : public torch::nn::Module {
  public:
@@ -24,14 +24,14 @@ class SoNetImpl final : public torch::nn::Module {
     return {.version = "1.1",
             .summary = "SONet: stem, stages and classifier are stabilised ODEs",
             .source = "[Huang21]",
-            .params = plugins::joined(
-                {plugins::stage_params(), plugins::skew_params(), plugins::normalisation_params()}),
+            .params = kit::joined(
+                {kit::stage_params(), kit::skew_params(), kit::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 
   SoNetImpl(const Params& params, const ModelContext& context) : normalise_(params, context) {
-    const std::vector<plugins::Stage> stages = plugins::read_stages(params);
-    const plugins::SkewOptions options = plugins::read_skew(params);
+    const std::vector<kit::Stage> stages = kit::read_stages(params);
+    const kit::SkewOptions options = kit::read_skew(params);
     check_image(stages, context);
     std::int64_t width = params.get_integer("channels");
     blocks_.push_back(register_module(
@@ -62,9 +62,9 @@ class SoNetImpl final : public torch::nn::Module {
 
  private:
   /// A block of stride 2 needs at least 2 x 2 pixels.
-  static void check_image(const std::vector<plugins::Stage>& stages, const ModelContext& context) {
+  static void check_image(const std::vector<kit::Stage>& stages, const ModelContext& context) {
     std::int64_t size = std::min(context.height, context.width);
-    for (const plugins::Stage& stage : stages) size /= stage.stride;
+    for (const kit::Stage& stage : stages) size /= stage.stride;
     if (size < 1) {
       throw ParamError("strides halve an image of " + std::to_string(context.height) + " x " +
                        std::to_string(context.width) +
@@ -72,9 +72,9 @@ class SoNetImpl final : public torch::nn::Module {
     }
   }
 
-  plugins::PixelNormalisation normalise_;
-  std::vector<std::shared_ptr<plugins::OdeBlockImpl>> blocks_;
-  std::shared_ptr<plugins::OdeBlockImpl> linear_;
+  kit::PixelNormalisation normalise_;
+  std::vector<std::shared_ptr<kit::OdeBlockImpl>> blocks_;
+  std::shared_ptr<kit::OdeBlockImpl> linear_;
 };
 
 }  // namespace

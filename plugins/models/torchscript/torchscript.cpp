@@ -8,8 +8,8 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/plugin.hpp"
 
@@ -51,9 +51,9 @@ class TorchScript final : public Model {
     return {.version = "1.0",
             .summary = "any classifier traced or scripted in Python",
             .source = "own; specified in torchscript.md",
-            .params = plugins::joined(
+            .params = kit::joined(
                 {{file("file", "what torch.jit.save wrote")},
-                 plugins::normalisation_params(),
+                 kit::normalisation_params(),
                  {choice("output",
                          {"logits", "softmax"},
                          "what the network gives: logits (or log-probabilities, which are logits "
@@ -227,7 +227,7 @@ class TorchScript final : public Model {
 
   std::string file_;
   ModelContext context_;
-  plugins::PixelNormalisation normalise_;
+  kit::PixelNormalisation normalise_;
   bool gives_probabilities_;
   bool is_range_checked_ = false;
   torch::jit::Module module_;

@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "../../common/param_tables.hpp"
-#include "../../common/pixel_normalisation.hpp"
-#include "../../common/wide_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/model/wide_stages.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -16,14 +16,14 @@ class WideResNetImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "wide residual network of pre-activation blocks; no ODE",
             .source = "[Zagoruyko16]",
-            .params = plugins::joined({plugins::wide_params(), plugins::normalisation_params()}),
+            .params = kit::joined({kit::wide_params(), kit::normalisation_params()}),
             .capabilities = {}};
   }
 
   WideResNetImpl(const Params& params, const ModelContext& context)
       : normalise_(params, context),
         conv1_(register_module("conv1",
-                               plugins::wide_conv(context.channels, plugins::kWideStem, 3, 1))),
+                               kit::wide_conv(context.channels, kit::kWideStem, 3, 1))),
         stages_(*this, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& /*ode*/) {
@@ -31,9 +31,9 @@ class WideResNetImpl final : public torch::nn::Module {
   }
 
  private:
-  plugins::PixelNormalisation normalise_;
+  kit::PixelNormalisation normalise_;
   torch::nn::Conv2d conv1_;
-  plugins::WideStages stages_;
+  kit::WideStages stages_;
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_pgd.hpp"
+#include "unmask/kit/attack/pgd.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -32,7 +32,7 @@ class Madry final : public Objective {
   }
 
   explicit Madry(const Params& params)
-      : threat_{.norm = common::norm_of(params.get_text("norm")),
+      : threat_{.norm = kit::norm_of(params.get_text("norm")),
                 .epsilon = params.get_real("epsilon")},
         search_(settings(params)) {}
 
@@ -43,8 +43,8 @@ class Madry final : public Objective {
   }
 
  private:
-  static common::PgdSettings settings(const Params& params) {
-    common::PgdSettings result;
+  static kit::PgdSettings settings(const Params& params) {
+    kit::PgdSettings result;
     result.steps = params.get_integer("steps");
     result.step_size =
         params.has("step_size") ? params.get_real("step_size") : params.get_real("epsilon") / 4;
@@ -58,7 +58,7 @@ class Madry final : public Objective {
   }
 
   Threat threat_;
-  common::PgdSearch search_;
+  kit::PgdSearch search_;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include "../../common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -43,7 +43,7 @@ class Trades final : public Objective {
   }
 
   explicit Trades(const Params& params)
-      : threat_{.norm = common::norm_of(params.get_text("norm")),
+      : threat_{.norm = kit::norm_of(params.get_text("norm")),
                 .epsilon = params.get_real("epsilon")},
         beta_(params.get_real("beta")),
         steps_(params.get_integer("steps")),
@@ -92,13 +92,13 @@ class Trades final : public Objective {
   // Sign, or gradient of length 1. In l2 a sample without a gradient gets normal noise, as with the
   // authors; from a stream of its own, so that no other sample's draws depend on it.
   Tensor direction(const Tensor& gradient, const SampleRandom& random, std::int64_t number) const {
-    const Tensor ascent = common::ascent_direction(gradient, threat_.norm);
+    const Tensor ascent = kit::ascent_direction(gradient, threat_.norm);
     if (threat_.norm == Norm::kLinf) return ascent;
     const Tensor is_lost = ascent.flatten(1).eq(0).all(1);
     if (!is_lost.any().item<bool>()) return ascent;
     const Tensor noise =
         random.stream("no_gradient", static_cast<std::uint64_t>(number)).normal(ascent);
-    return at::where(common::per_row(is_lost, ascent), noise, ascent);
+    return at::where(kit::per_row(is_lost, ascent), noise, ascent);
   }
 
   Threat threat_;

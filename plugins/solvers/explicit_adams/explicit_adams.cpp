@@ -1,19 +1,19 @@
 // Adams-Bashforth, explicit multistep method: source [HNW93] III.1.
 
-#include "../../common/ode_adams.hpp"
+#include "unmask/kit/ode/adams.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
 
 using namespace unmask;
 
-class ExplicitAdams final : public common::Adams {
+class ExplicitAdams final : public kit::Adams {
  public:
   static PluginInfo info() {
     return {"1.0",
             "Adams-Bashforth, explicit multistep method, 1 evaluation a step",
             "[HNW93] III.1",
-            {common::adams_max_order()},
+            {kit::adams_max_order()},
             {}};
   }
   explicit ExplicitAdams(const Params& p)

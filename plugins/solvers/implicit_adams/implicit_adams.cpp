@@ -1,30 +1,30 @@
 // Adams-Moulton with Adams-Bashforth as predictor: source [HNW93] III.1.
 
-#include "../../common/ode_adams.hpp"
+#include "unmask/kit/ode/adams.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
 
 using namespace unmask;
 
-common::AdamsSettings settings(const Params& p) {
+kit::AdamsSettings settings(const Params& p) {
   return {.is_implicit = true,
           .max_order = static_cast<int>(p.get_integer("max_order")),
           .max_iterations = static_cast<int>(p.get_integer("max_iters")),
           .rtol = p.get_real("rtol"),
           .atol = p.get_real("atol"),
-          .convergence = p.get_text("convergence") == "batch" ? common::AdamsConvergence::kBatch
-                                                              : common::AdamsConvergence::kSample};
+          .convergence = p.get_text("convergence") == "batch" ? kit::AdamsConvergence::kBatch
+                                                              : kit::AdamsConvergence::kSample};
 }
 
-class ImplicitAdams final : public common::Adams {
+class ImplicitAdams final : public kit::Adams {
  public:
   static PluginInfo info() {
     return {
         "1.0",
         "Adams-Moulton with a predictor, implicit multistep method, 2 to 5 evaluations a step",
         "[HNW93] III.1",
-        {common::adams_max_order(),
+        {kit::adams_max_order(),
          integer("max_iters", "most iterations of the corrector").by_default(4).at_least(1),
          real("rtol", "relative tolerance of the corrector's increments").by_default(1e-3).above(0),
          real("atol", "absolute tolerance of the corrector's increments").by_default(1e-4).above(0),

@@ -1,6 +1,6 @@
 // Implicit midpoint rule, order 2, for stiff and for conservative problems: source [HW96] IV.2.
 
-#include "../../common/ode_newton_krylov.hpp"
+#include "unmask/kit/ode/newton_krylov.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
@@ -13,11 +13,11 @@ class ImplicitMidpoint final : public Method {
     return {"1.0",
             "implicit midpoint rule, order 2, A-stable; Newton-Krylov, no matrices",
             "[HW96] IV.2; [KK04]",
-            common::newton_params(),
+            kit::newton_params(),
             {}};
   }
   explicit ImplicitMidpoint(const Params& p)
-      : solver_("implicit_midpoint", common::newton_settings(p)) {}
+      : solver_("implicit_midpoint", kit::newton_settings(p)) {}
 
   MethodTraits traits() const override {
     MethodTraits traits;
@@ -35,7 +35,7 @@ class ImplicitMidpoint final : public Method {
                  "implicit_midpoint with a step that is not a constant");
     const double half = input.h.value / 2;
     StepOutput out;
-    common::StageSolution middle = solver_.solve(field, {input.t0.value + half, {}}, half, y0, y0);
+    kit::StageSolution middle = solver_.solve(field, {input.t0.value + half, {}}, half, y0, y0);
     out.failure = std::move(middle.failure);
     for (std::size_t k = 0; k < y0.size(); ++k) {
       out.y1.push_back(combine({}, {1, {}}, {2, -1}, {middle.y[k], y0[k]}));
@@ -44,7 +44,7 @@ class ImplicitMidpoint final : public Method {
   }
 
  private:
-  common::StageSolver solver_;
+  kit::StageSolver solver_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // An explicit Runge-Kutta method from a Butcher table in the manifest: source [HNW93] II.1.
 
-#include "../../common/ode_tableau.hpp"
+#include "unmask/kit/ode/tableau.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
@@ -13,11 +13,11 @@ class RkTableau final : public RungeKutta {
     return {"1.0",
             "explicit Runge-Kutta method with a Butcher table from the manifest, fixed steps",
             "[HNW93] II.1",
-            common::tableau_params(),
+            kit::tableau_params(),
             {}};
   }
   explicit RkTableau(const Params& p)
-      : RungeKutta(common::tableau_from(p, /*is_adaptive=*/false)) {}
+      : RungeKutta(kit::tableau_from(p, /*is_adaptive=*/false)) {}
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // An embedded Runge-Kutta pair from a Butcher table in the manifest: source [HNW93] II.4.
 
-#include "../../common/ode_tableau.hpp"
+#include "unmask/kit/ode/tableau.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
@@ -13,11 +13,11 @@ class RkTableauAdaptive final : public RungeKutta {
     return {"1.0",
             "embedded Runge-Kutta pair with a Butcher table from the manifest, adaptive",
             "[HNW93] II.4",
-            common::adaptive_tableau_params(),
+            kit::adaptive_tableau_params(),
             {"adaptive"}};
   }
   explicit RkTableauAdaptive(const Params& p)
-      : RungeKutta(common::tableau_from(p, /*is_adaptive=*/true)) {}
+      : RungeKutta(kit::tableau_from(p, /*is_adaptive=*/true)) {}
 };
 
 }  // namespace

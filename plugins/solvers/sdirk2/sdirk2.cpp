@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "../../common/ode_newton_krylov.hpp"
+#include "unmask/kit/ode/newton_krylov.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {
@@ -15,10 +15,10 @@ class Sdirk2 final : public Method {
     return {"1.0",
             "two-stage SDIRK of order 2, L-stable; Newton-Krylov, no matrices",
             "[Alexander77]; [KK04]",
-            common::newton_params(),
+            kit::newton_params(),
             {}};
   }
-  explicit Sdirk2(const Params& p) : solver_("sdirk2", common::newton_settings(p)) {}
+  explicit Sdirk2(const Params& p) : solver_("sdirk2", kit::newton_settings(p)) {}
 
   MethodTraits traits() const override {
     MethodTraits traits;
@@ -41,7 +41,7 @@ class Sdirk2 final : public Method {
     const double g = 1 - 1 / std::sqrt(2.0);
     const double c = g * input.h.value;
     StepOutput out;
-    common::StageSolution first = solver_.solve(field, {input.t0.value + c, {}}, c, y0, y0);
+    kit::StageSolution first = solver_.solve(field, {input.t0.value + c, {}}, c, y0, y0);
     if (!first.failure.empty()) {
       out.y1 = std::move(first.y);
       out.failure = std::move(first.failure);
@@ -52,14 +52,14 @@ class Sdirk2 final : public Method {
     for (std::size_t k = 0; k < y0.size(); ++k) {
       base.push_back(combine({}, {1, {}}, {1 - share, share}, {y0[k], first.y[k]}));
     }
-    common::StageSolution second = solver_.solve(field, input.t1, c, base, first.y);
+    kit::StageSolution second = solver_.solve(field, input.t1, c, base, first.y);
     out.y1 = std::move(second.y);
     out.failure = std::move(second.failure);
     return out;
   }
 
  private:
-  common::StageSolver solver_;
+  kit::StageSolver solver_;
 };
 
 }  // namespace

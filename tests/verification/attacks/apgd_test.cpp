@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/common/attack_apgd.hpp"
+#include "unmask/kit/attack/apgd.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
@@ -16,19 +16,19 @@ const auto kDouble = at::TensorOptions().dtype(at::kDouble);
 using Steps = std::vector<std::int64_t>;
 
 TEST(ApgdCheckpoints, AreThePublishedOnes) {
-  EXPECT_EQ(common::apgd_checkpoints(100), (Steps{22, 41, 57, 70, 80, 87, 93, 99}));
-  EXPECT_EQ(common::apgd_checkpoints(1000), (Steps{220, 410, 570, 700, 800, 870, 930, 990}));
+  EXPECT_EQ(kit::apgd_checkpoints(100), (Steps{22, 41, 57, 70, 80, 87, 93, 99}));
+  EXPECT_EQ(kit::apgd_checkpoints(1000), (Steps{220, 410, 570, 700, 800, 870, 930, 990}));
 }
 
 // For few steps the published integers and the formula of the paper part; these are the integers.
 TEST(ApgdCheckpoints, RoundDownForFewSteps) {
-  EXPECT_EQ(common::apgd_checkpoints(50), (Steps{11, 21, 30, 38, 45}));
-  EXPECT_EQ(common::apgd_checkpoints(20),
+  EXPECT_EQ(kit::apgd_checkpoints(50), (Steps{11, 21, 30, 38, 45}));
+  EXPECT_EQ(kit::apgd_checkpoints(20),
             (Steps{4, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
 }
 
 TEST(ApgdCheckpoints, ExistForASingleStep) {
-  EXPECT_EQ(common::apgd_checkpoints(1), (Steps{1}));
+  EXPECT_EQ(kit::apgd_checkpoints(1), (Steps{1}));
 }
 
 TEST(Apgd, ReachesTheCornerInOneStep) {
@@ -210,10 +210,10 @@ TEST(ApgdL1, MovesAFifthOfThePixelsFirst) {
 }
 
 TEST(ApgdL1, SpendsThirtyThirtyAndFortyPercentInTheThreeBalls) {
-  EXPECT_EQ(common::apgd_early_steps(100), 30);
-  EXPECT_EQ(common::apgd_early_steps(11), 4);  // 3.3 rounded up
-  EXPECT_EQ(common::apgd_early_steps(1), 0);
-  EXPECT_EQ(common::apgd_early_steps(4), 1);  // 2 would leave none
+  EXPECT_EQ(kit::apgd_early_steps(100), 30);
+  EXPECT_EQ(kit::apgd_early_steps(11), 4);  // 3.3 rounded up
+  EXPECT_EQ(kit::apgd_early_steps(1), 0);
+  EXPECT_EQ(kit::apgd_early_steps(4), 1);  // 2 would leave none
 }
 
 TEST(ApgdL1, ShrinksTheBallOnItsWay) {

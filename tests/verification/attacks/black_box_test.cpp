@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/common/attack_square.hpp"
-#include "plugins/common/nes_estimator.hpp"
+#include "unmask/kit/attack/square.hpp"
+#include "plugins/attacks/nes/nes_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
@@ -54,13 +54,13 @@ TEST(SquareSchedule, HasThePublishedWindows) {
                                                                        {6001, 2},
                                                                        {8001, 1}};
   for (const auto& [query, side] : expected) {
-    EXPECT_EQ(common::square_side(common::square_share(0.8, query), 32, 32), side) << query;
+    EXPECT_EQ(kit::square_side(kit::square_share(0.8, query), 32, 32), side) << query;
   }
 }
 
 TEST(SquareSchedule, NeverLeavesTheImage) {
-  EXPECT_EQ(common::square_side(1.0, 4, 16), 4);
-  EXPECT_EQ(common::square_side(1e-6, 4, 16), 1);
+  EXPECT_EQ(kit::square_side(1.0, 4, 16), 4);
+  EXPECT_EQ(kit::square_side(1e-6, 4, 16), 1);
 }
 
 TEST(Square, AsksNoMoreThanItMay) {
@@ -241,7 +241,7 @@ std::vector<std::int64_t> ids(std::int64_t count) {
 template <class LossFunction>
 Tensor estimates(LossFunction&& loss, const Tensor& x, double sigma, std::int64_t pairs) {
   SampleRandom random(3, ids(x.size(0)));
-  return common::nes_gradient(
+  return kit::nes_gradient(
       loss, [&] { return random.normal(x); }, x, sigma, pairs, 0.0, 1.0);
 }
 

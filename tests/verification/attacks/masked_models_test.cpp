@@ -11,8 +11,8 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/common/input_levels.hpp"
-#include "plugins/common/spsa_estimator.hpp"
+#include "unmask/kit/model/input_levels.hpp"
+#include "plugins/attacks/spsa/spsa_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
@@ -187,9 +187,9 @@ TEST(HiddenGradient, IsRestoredByTheIdentity) {
 }
 
 // Every pixel rounded to the nearest of 17 levels: 0.5 is one, the edges are at 1/32 around it.
-plugins::InputLevels levels() {
-  return plugins::InputLevels(
-      Params(plugins::input_levels_params(), {{"input_levels", std::int64_t{17}}}));
+kit::InputLevels levels() {
+  return kit::InputLevels(
+      Params(kit::input_levels_params(), {{"input_levels", std::int64_t{17}}}));
 }
 
 Tensor quantised(const Tensor& x, OdeContext& context) {
@@ -282,7 +282,7 @@ TEST(Wave, HasASlopeThatDependsOnTheStep) {
   const Tensor own = 1 - kAmplitude * kOmega * phase;
   for (const double h : {1e-4, 0.047}) {
     const Tensor mean =
-        common::spsa_gradient([&](const Tensor& p) { return waved(p, context).sum(1); },
+        kit::spsa_gradient([&](const Tensor& p) { return waved(p, context).sum(1); },
                               [&] { return random.signs(x); },
                               x,
                               h,

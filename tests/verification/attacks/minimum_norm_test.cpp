@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/common/attack_cw.hpp"
-#include "plugins/common/attack_fab.hpp"
+#include "unmask/kit/attack/cw.hpp"
+#include "unmask/kit/attack/fab.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
@@ -173,7 +173,7 @@ TEST(CwL2, GoesOnForASampleWhoseNeighbourStalls) {
 }
 
 TEST(StallDetector, SpeaksForEverySampleAlone) {
-  common::StallDetector stalls(at::zeros({2}, kDouble), 20);
+  kit::StallDetector stalls(at::zeros({2}, kDouble), 20);
   stalls.stalled(0, at::tensor({10.0, 1e6}, kDouble));
 
   const Tensor result = stalls.stalled(2, at::tensor({9.0, 1e6}, kDouble));
@@ -183,7 +183,7 @@ TEST(StallDetector, SpeaksForEverySampleAlone) {
 }
 
 TEST(WeightSearch, ClosesInOnTheWeightThatIsNeeded) {
-  common::WeightSearch search(at::zeros({3}, kDouble), 1e-2);
+  kit::WeightSearch search(at::zeros({3}, kDouble), 1e-2);
   const Tensor needed = at::tensor({0.1, 0.0033, 17.0}, kDouble);
 
   for (int round = 0; round < 12; ++round) search.update(search.weights() >= needed);
@@ -363,7 +363,7 @@ class StepToPlane : public testing::TestWithParam<Norm> {
 };
 
 TEST_P(StepToPlane, ReachesThePlaneWhereTheBoxAllows) {
-  const Tensor step = common::step_to_plane(x, slope, gain, threat());
+  const Tensor step = kit::step_to_plane(x, slope, gain, threat());
 
   const Tensor reached = (slope * step).sum(1);
   const Tensor wanted = at::minimum(gain.abs(), reachable()) * gain.sign();
@@ -373,7 +373,7 @@ TEST_P(StepToPlane, ReachesThePlaneWhereTheBoxAllows) {
 }
 
 TEST_P(StepToPlane, IsTheShortest) {
-  const Tensor step = common::step_to_plane(x, slope, gain, threat());
+  const Tensor step = kit::step_to_plane(x, slope, gain, threat());
 
   // Shortest steps are min(pace * t, room), or whole pixels in the order of their slope for l1:
   // bisection on t gives the oracle's length.
@@ -443,7 +443,7 @@ INSTANTIATE_TEST_SUITE_P(Norms,
 TEST(SoftThreshold, LowersAllEntriesAlike) {
   const Tensor step = at::tensor({0.5, -0.3, 0.1, 0.0}, kDouble).view({1, 4});
 
-  const Tensor result = common::soft_threshold_to(step, at::tensor({0.4}, kDouble));
+  const Tensor result = kit::soft_threshold_to(step, at::tensor({0.4}, kDouble));
 
   // 0.5 - a + 0.3 - a = 0.4: a = 0.2, above the third entry.
   EXPECT_TRUE(at::allclose(result, at::tensor({0.3, -0.1, 0.0, 0.0}, kDouble).view({1, 4})));

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/common/attack_tools.hpp"
+#include "unmask/kit/attack/tools.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
@@ -85,7 +85,7 @@ TEST_P(PgdTargeted, GoesToTheCornerOfItsClass) {
 
   const Tensor points = attack("pgd", values, target, problem.x, problem.y, 0.03);
 
-  const Tensor order = common::other_classes(target.answer(problem.x), problem.y);
+  const Tensor order = kit::other_classes(target.answer(problem.x), problem.y);
   const bool is_second = std::string(GetParam()) == "second";
   const Tensor classes = order.select(1, is_second ? 0 : order.size(1) - 1);
   const Tensor u = problem.weight[0].unsqueeze(0) - problem.weight.index_select(0, classes);
@@ -180,7 +180,7 @@ TEST(PgdEot, CutsTheVarianceByTheNumberOfDraws) {
     return LossGradient{at::zeros({1, 2}, kDouble), at::zeros({1}, kDouble), random.normal(like)};
   };
 
-  const double variance = common::averaged(20, noisy).gradient.var().item<double>();
+  const double variance = kit::averaged(20, noisy).gradient.var().item<double>();
 
   // The variance of 4000 normal numbers deviates by sqrt(2 / 4000); five times that.
   EXPECT_NEAR(variance * 20, 1.0, 5 * std::sqrt(2.0 / 4000));

@@ -1,7 +1,7 @@
 // The gradient estimate of SPSA against its closed form on linear and quadratic functions. All
 // random numbers have fixed seeds; bounds are five standard errors.
 
-#include "plugins/common/spsa_estimator.hpp"
+#include "plugins/attacks/spsa/spsa_estimator.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -29,7 +29,7 @@ template <class LossFunction>
 Tensor estimates(
     LossFunction&& loss, const Tensor& x, double delta, std::int64_t pairs, std::uint64_t seed) {
   SampleRandom random(seed, ids(x.size(0)));
-  return common::spsa_gradient(
+  return kit::spsa_gradient(
       loss, [&] { return random.signs(x); }, x, delta, pairs, 0.0, 1.0);
 }
 

@@ -14,9 +14,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plugins/common/ode_block.hpp"
-#include "plugins/common/residual_stages.hpp"
-#include "plugins/common/time_convolution.hpp"
+#include "unmask/kit/model/ode_block.hpp"
+#include "unmask/kit/model/residual_stages.hpp"
+#include "plugins/models/odenet/time_convolution.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/model.hpp"
@@ -456,10 +456,10 @@ TEST(OdeNet, RefusesWidthsThatEightGroupsDoNotDivide) {
 // The convolution that takes the time as a channel of its own, as the reference writes it.
 TEST(TimeConvolution, IsTheConvolutionOfTimeAndStateTogether) {
   torch::manual_seed(1);
-  plugins::TimeConvolution layer(4);
+  kit::TimeConvolution layer(4);
   layer->to(at::kDouble);
   const Tensor y = torch::rand({3, 4, 5, 6}, at::kDouble);
-  const plugins::TimeConvolutionMap map(layer, y);
+  const kit::TimeConvolutionMap map(layer, y);
   const Tensor times = torch::tensor(Reals{0.0, 0.3, 0.9}, at::kDouble);
 
   const Tensor ours = map(Scalar{.value = std::nan(""), .tensor = times}, y);
@@ -506,13 +506,13 @@ TEST(SmallCnn, RefusesImagesThatPoolingReducesToNothing) {
 }
 
 // The example of docs/models.md.
-class Relaxation final : public plugins::OdeFunction {
+class Relaxation final : public kit::OdeFunction {
  public:
   explicit Relaxation(std::int64_t channels)
-      : conv_(register_module("conv", plugins::plain_conv(channels, channels, 3, 1))) {}
+      : conv_(register_module("conv", kit::plain_conv(channels, channels, 3, 1))) {}
 
   std::shared_ptr<VectorField> field(const Tensor&) override {
-    return plugins::autonomous_field(
+    return kit::autonomous_field(
         [conv = conv_](const State& y) mutable { return State{conv(y[0]).tanh() - y[0]}; });
   }
 
@@ -521,7 +521,7 @@ class Relaxation final : public plugins::OdeFunction {
 };
 
 TEST(OdeBlock, NeedsNothingButAFunction) {
-  const auto block = plugins::ode_block<Relaxation>("block", 4);
+  const auto block = kit::ode_block<Relaxation>("block", 4);
   const Tensor x = torch::rand({2, 4, 5, 5});
   RecordingContext ode;
 

@@ -27,8 +27,8 @@
 
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "plugins/common/skew_block.hpp"
-#include "plugins/common/skew_classifier.hpp"
+#include "unmask/kit/model/skew_block.hpp"
+#include "plugins/models/sonet/skew_classifier.hpp"
 #include "support/plugins.hpp"
 
 namespace unmask::test {
@@ -69,12 +69,12 @@ class LinearCore : public testing::TestWithParam<Core> {
     const std::int64_t size = core.stride == 1 ? 3 : 4;
     const Tensor kernel =
         torch::randn({core.out, core.in, size, size}, at::kDouble) / std::sqrt(9.0 * 3);
-    const plugins::SkewShape shape{core.stride, {1, core.in, core.height, core.width}};
-    const plugins::SkewConvolution forward(kernel, shape);
-    const plugins::SkewConvolution minus(kernel.neg(), shape);
+    const kit::SkewShape shape{core.stride, {1, core.in, core.height, core.width}};
+    const kit::SkewConvolution forward(kernel, shape);
+    const kit::SkewConvolution minus(kernel.neg(), shape);
     z_ = torch::zeros({1, core.in, core.height, core.width}, at::kDouble);
     y_ = torch::zeros_like(forward.forward(z_));
-    field_ = plugins::autonomous_field([=](const State& s) {
+    field_ = kit::autonomous_field([=](const State& s) {
       return State{forward.forward(s[1]), minus.adjoint(s[0])};
     });
   }
@@ -272,7 +272,7 @@ TEST_P(LinearCore, GrowsUnderOtherSolversAsAPairOfNumbersDoes) {
   const double still = (s.square().sum() - parts.sum()).item<double>();
   // One pair per speed, each a row of its own.
   const Tensor speeds = w.unsqueeze(1);
-  const auto pairs = plugins::autonomous_field([speeds](const State& y) {
+  const auto pairs = kit::autonomous_field([speeds](const State& y) {
     return State{speeds * y[1], -speeds * y[0]};
   });
   constexpr int kSteps = 8;
@@ -301,8 +301,8 @@ class LinearClassifier : public testing::TestWithParam<double> {
 
   void SetUp() override {
     torch::manual_seed(5);
-    function_ = std::make_shared<plugins::SkewClassifier>(
-        kFeatures, kClasses, plugins::SkewOptions{.damping = GetParam(), .slope = 1});
+    function_ = std::make_shared<kit::SkewClassifier>(
+        kFeatures, kClasses, kit::SkewOptions{.damping = GetParam(), .slope = 1});
     function_->to(at::kDouble);
     const at::NoGradGuard no_grad;
     function_->named_parameters()["bias"].zero_();
@@ -314,7 +314,7 @@ class LinearClassifier : public testing::TestWithParam<double> {
     return function_->field(features_)->evaluate(Scalar{}, {units})[0].detach().t().contiguous();
   }
 
-  std::shared_ptr<plugins::SkewClassifier> function_;
+  std::shared_ptr<kit::SkewClassifier> function_;
   Tensor features_;
 };
 

@@ -19,7 +19,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "../../../plugins/common/ode_adams.hpp"
+#include "unmask/kit/ode/adams.hpp"
 #include "manifest/host_options.hpp"
 #include "ode/driver.hpp"
 #include "support/ode_fields.hpp"
@@ -277,7 +277,7 @@ double amplification(const Case& c) {
   std::vector<double> earlier;
   for (int i = 1; i < std::min(steps, 11); ++i) earlier.push_back(-i);
   double sum = 0;
-  for (const double w : common::bashforth_weights(0, 1, earlier)) sum += std::abs(w);
+  for (const double w : kit::bashforth_weights(0, 1, earlier)) sum += std::abs(w);
   return std::max(1.0, sum * std::abs(times.back() - times.front()) / steps);
 }
 

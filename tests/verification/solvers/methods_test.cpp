@@ -16,8 +16,8 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "plugins/common/ode_adams.hpp"
-#include "plugins/common/ode_newton_krylov.hpp"
+#include "unmask/kit/ode/adams.hpp"
+#include "unmask/kit/ode/newton_krylov.hpp"
 #include "support/ode_fields.hpp"
 #include "support/plugins.hpp"
 
@@ -257,8 +257,8 @@ TEST(AdamsWeights, AreThePublishedOnesOnEqualSteps) {
     std::vector<double> earlier;
     for (std::size_t i = 0; i < n; ++i) earlier.push_back(-static_cast<double>(i + 1));
 
-    const std::vector<double> explicit_weights = common::bashforth_weights(0, 1, earlier);
-    const std::vector<double> implicit_weights = common::moulton_weights(0, 1, earlier);
+    const std::vector<double> explicit_weights = kit::bashforth_weights(0, 1, earlier);
+    const std::vector<double> implicit_weights = kit::moulton_weights(0, 1, earlier);
 
     // No cancellation: a few roundings each.
     EXPECT_THAT(explicit_weights, testing::Pointwise(testing::DoubleNear(1e-14), bashforth[n]));
@@ -297,7 +297,7 @@ TEST(AdamsWeights, FollowTheRecursionForManyPoints) {
       expected.push_back(j % 2 == 0 ? sum : -sum);
     }
     // Weights reach 1e3 at 11 points, and points like 0.5 - 0.1 * 3 are off by an eps.
-    EXPECT_THAT(common::bashforth_weights(0.5, 0.1, earlier),
+    EXPECT_THAT(kit::bashforth_weights(0.5, 0.1, earlier),
                 testing::Pointwise(testing::DoubleNear(1e-10), expected))
         << n;
   }
@@ -307,8 +307,8 @@ TEST(AdamsWeights, IntegratePolynomialsExactlyOnUnequalSteps) {
   const double t0 = 0.4;
   const double h = 0.07;
   const std::vector<double> earlier = {0.3, 0.25, 0.05};
-  const std::vector<double> explicit_weights = common::bashforth_weights(t0, h, earlier);
-  const std::vector<double> implicit_weights = common::moulton_weights(t0, h, earlier);
+  const std::vector<double> explicit_weights = kit::bashforth_weights(t0, h, earlier);
+  const std::vector<double> implicit_weights = kit::moulton_weights(t0, h, earlier);
   for (int degree = 0; degree <= 4; ++degree) {
     const auto f = [&](double t) { return std::pow(t, degree); };
     const double exact = (std::pow(t0 + h, degree + 1) - std::pow(t0, degree + 1)) / (degree + 1);
@@ -326,8 +326,8 @@ TEST(AdamsWeights, IntegratePolynomialsExactlyOnUnequalSteps) {
 }
 
 TEST(AdamsWeights, AreTheSameInReverseTime) {
-  EXPECT_EQ(common::bashforth_weights(0, 1, {-1, -2}), common::bashforth_weights(0, -1, {1, 2}));
-  EXPECT_EQ(common::moulton_weights(0, 1, {-1, -2}), common::moulton_weights(0, -1, {1, 2}));
+  EXPECT_EQ(kit::bashforth_weights(0, 1, {-1, -2}), kit::bashforth_weights(0, -1, {1, 2}));
+  EXPECT_EQ(kit::moulton_weights(0, 1, {-1, -2}), kit::moulton_weights(0, -1, {1, 2}));
 }
 
 TEST(Adams, SaysHowMuchHistoryItWants) {
@@ -905,10 +905,10 @@ TEST(Gmres, SolvesEveryRowWithItsOwnSpace) {
       torch::tensor({{4.0, 1.0, 0.0}, {-1.0, 3.0, 0.5}, {0.2, 0.0, 2.0}}, torch::kDouble);
   const Tensor right =
       torch::tensor({{1.0, 2.0, 3.0}, {0.0, 0.0, 0.0}, {1e-8, 0.0, -1e-8}}, torch::kDouble);
-  const common::LinearMap map = [&](const State& v) { return State{v[0].matmul(a)}; };
+  const kit::LinearMap map = [&](const State& v) { return State{v[0].matmul(a)}; };
 
-  const common::LinearSolution solution =
-      common::gmres(map, {right}, {1e-14, 1e-14, 1e-22}, /*dimension=*/10);
+  const kit::LinearSolution solution =
+      kit::gmres(map, {right}, {1e-14, 1e-14, 1e-22}, /*dimension=*/10);
 
   // Three vectors span the space; conditions below 3.
   EXPECT_LE(solution.vectors, 3);
@@ -920,9 +920,9 @@ TEST(Gmres, SolvesEveryRowWithItsOwnSpace) {
 TEST(Gmres, ReportsTheTrueResidual) {
   const StiffLinear problem({1, 2, 3, 4, 5, 6});
   const Tensor right = torch::ones({1, 6}, torch::kDouble);
-  const common::LinearMap map = [&](const State& v) { return State{v[0].matmul(problem.a)}; };
+  const kit::LinearMap map = [&](const State& v) { return State{v[0].matmul(problem.a)}; };
 
-  const common::LinearSolution solution = common::gmres(map, {right}, {0.0}, 3);
+  const kit::LinearSolution solution = kit::gmres(map, {right}, {0.0}, 3);
 
   EXPECT_EQ(solution.vectors, 3);
   EXPECT_NEAR(

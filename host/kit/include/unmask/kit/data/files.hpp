@@ -1,0 +1,71 @@
+#pragma once
+// Reading the files of a data set: every way in which a file can be unusable is one DataError that
+// says which file, what is wrong with it and what was expected.
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "unmask/errors.hpp"
+
+namespace unmask::kit {
+
+/// A data set's folder, with what a message about it needs.
+struct DataFolder {
+  std::string dataset;  ///< "cifar10"
+  std::filesystem::path path;
+  std::string should_contain;  ///< "the binary version: data_batch_1.bin, ..."
+
+  [[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) const {
+    throw DataError("data set " + dataset + ": " + file.string() + ": " + problem);
+  }
+
+  /// @throws DataError when the folder is missing or not a folder
+  void require() const {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) {
+      fail(path,
+           std::string(std::filesystem::exists(path, ignored) ? "is not a folder"
+                                                              : "does not exist") +
+               "; parameter \"folder\" must name a folder with " + should_contain);
+    }
+  }
+
+  /// Size of a file in bytes. @throws DataError when it is missing or not a plain file
+  std::uintmax_t size_of(const std::filesystem::path& file) const {
+    require();
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+      fail(file, "no such file; the folder must contain " + should_contain);
+    }
+    const std::uintmax_t size = std::filesystem::file_size(file, error);
+    if (error) fail(file, "cannot be read: " + error.message());
+    return size;
+  }
+
+  /// The first bytes of a file, at most `limit`. @throws DataError when it cannot be read
+  std::string read(const std::filesystem::path& file, std::uintmax_t limit) const {
+    const std::uintmax_t size = std::min(size_of(file), limit);
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) fail(file, "cannot be opened for reading; check its permissions");
+    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (static_cast<std::uintmax_t>(stream.gcount()) != size) {
+      fail(file,
+           "ends after " + std::to_string(stream.gcount()) + " of " + std::to_string(size) +
+               " bytes; it changed while it was read, or the disk is failing");
+    }
+    return bytes;
+  }
+};
+
+/// Byte `i` of a buffer as a number.
+inline std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
+  return static_cast<std::uint8_t>(bytes[i]);
+}
+
+}  // namespace unmask::kit

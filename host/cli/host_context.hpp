@@ -49,8 +49,7 @@ class HostContext {
 
   /// One question to the engine that is answered with JSON on standard output.
   /// @throws PluginError when LibTorch or the engine library cannot be loaded; the engine's own
-  /// error
-  ///         with its exit code otherwise
+  ///         error with its exit code otherwise
   nlohmann::json ask_engine(const std::string& command,
                             nlohmann::json request,
                             double timeout_s) const;

@@ -13,8 +13,8 @@ namespace unmask::engine {
 ///
 /// constant:  lr
 /// step:      lr times the factor of every milestone epoch that has begun
-/// cosine:    lr/2 (1 + cos(pi step / N)), N = epochs * steps   Loshchilov and Hutter 2017, without
-///            restarts
+/// cosine:    lr/2 (1 + cos(pi step / N)), N = epochs * steps   Loshchilov and Hutter 2017,
+///            without restarts
 /// one_cycle: from lr/start_divisor up to lr over the first rise * N - 1 steps and down to
 ///            lr/(start_divisor final_divisor) at step N - 1, each along half a cosine; a rise of
 ///            no step is left out                                 Smith and Topin 2018

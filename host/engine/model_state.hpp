@@ -15,8 +15,7 @@ std::vector<NamedTensor> model_state(Model& model);
 /// the model's dtype and device.
 /// @param origin  what messages call the tensors: the checkpoint's path
 /// @throws DataError that lists all tensors which are missing, unknown to the model, given twice,
-/// of
-///         another shape, or not of floating dtype; the model is then unchanged
+///         of another shape, or not of floating dtype; the model is then unchanged
 void load_model_state(Model& model,
                       const std::vector<NamedTensor>& tensors,
                       const std::string& origin);

@@ -34,8 +34,7 @@ class PluginLibrary {
   /// A new instance as a pointer to the base class of its kind; owned by the caller.
   /// @param context  ModelContext for models, else nullptr
   /// @throws Error   what the plugin threw, with "attack pgd: " in front; PluginError when that was
-  /// no
-  ///                 error of unmask
+  ///                 no error of unmask
   void* create(const Params& params, const void* context) const;
 
  private:

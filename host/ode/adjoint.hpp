@@ -25,8 +25,7 @@ namespace unmask::ode {
 /// @param captures  what the field captures: their gradients are integrals along the way
 /// @param times     of the forward solve
 /// @return  the pullback of the outputs at times[1], times[2], ..., all components of one time
-/// after
-///          another, to y0 and the captures
+///          after another, to y0 and the captures
 Pullback adjoint_pullback(Equation equation,
                           const DriverOptions& options,
                           const SolveResult& forward,

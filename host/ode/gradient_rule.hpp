@@ -3,8 +3,7 @@
 // carry the gradient of a step size exactly where the size itself does.
 //
 //   full        the first step and every update, the error ratios included; rejected attempts stay
-//   in the
-//               graph through the step sizes that follow from them
+//               in the graph through the step sizes that follow from them
 //   first_only  the first step, if its attempt is accepted; later times inherit its gradient
 //   none        step sizes are constants
 

@@ -2,8 +2,10 @@
 // SQLite as C++ values: a connection, a statement, a transaction. Only this room uses them.
 //
 //   Transaction transaction(database);
-//   Statement insert = database.prepare("insert meta", "INSERT INTO meta(key, value) VALUES (?,
-//   ?)"); insert.bind("uuid").bind(uuid).run(); transaction.commit();
+//   Statement insert =
+//       database.prepare("insert meta", "INSERT INTO meta(key, value) VALUES (?, ?)");
+//   insert.bind("uuid").bind(uuid).run();
+//   transaction.commit();
 
 #include <cstdint>
 #include <filesystem>

@@ -24,8 +24,8 @@ std::span<const Migration> migrations();
 /// Version after the last step.
 int schema_version();
 
-/// Whose file is it, and does it fit this program? @throws StoreError with one sentence and a
-/// remedy
+/// Whose file is it, and does it fit this program?
+/// @throws StoreError with one sentence and a remedy
 /// @param newest the newest version that this program knows
 /// @return the version of the file; 0 when it is empty
 int check_identity(Database& database, int newest);

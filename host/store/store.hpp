@@ -89,8 +89,7 @@ class Store {
   /// with a result count as "hit" of this run, the others as "planned".
   /// @param catalog holds every plugin that a specification names with the same fingerprint
   /// @param cells   train cells before what needs them, as plan::make_plan yields them; a train
-  /// cell
-  ///                may be absent when it is registered already
+  ///                cell may be absent when it is registered already
   /// @throws InternalError when a plugin or a checkpoint that a specification names is unknown
   void register_cells(std::int64_t run,
                       const loader::Catalog& catalog,

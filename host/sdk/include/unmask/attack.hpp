@@ -66,8 +66,7 @@ class UNMASK_API Target {
   /// Logits [B, K] of the evaluation solver, without a graph.
   /// @param x     [B, C, H, W] in the box
   /// @param rows  int64 [B]: which rows of the batch handed to the attack these are; undefined:
-  /// all, in
-  ///              order. Queries are counted per sample through it.
+  ///              all, in order. Queries are counted per sample through it.
   Tensor logits(const Tensor& x, const Tensor& rows = {});
 
   /// Losses under the evaluation solver, their input gradient through the gradient solver.
@@ -139,9 +138,8 @@ class UNMASK_API Attack {
   /// never to judge: an x_adv outside the ball or the box, or not misclassified, counts as not
   /// fooled.
   /// @param x  [B, C, H, W] in the box, all correctly classified at the canonical batch when the
-  /// target
-  ///           is batch-independent; otherwise the whole canonical batch, misclassified rows
-  ///           included
+  ///           target is batch-independent; otherwise the whole canonical batch, misclassified
+  ///           rows included
   /// @param y  int64 [B], true labels
   /// @return   shape, dtype and device of x
   virtual Tensor perturb(Target& target,

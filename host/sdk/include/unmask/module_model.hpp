@@ -2,8 +2,12 @@
 // A model made of torch::nn modules: derive your network from torch::nn::Module, give it
 // `Tensor forward(const Tensor& x, OdeContext& ode)`, and wrap it:
 //
-//   struct NetImpl : torch::nn::Module { NetImpl(const Params&, const ModelContext&); Tensor
-//   forward(...); }; UNMASK_PLUGIN(ModuleModel<NetImpl>)
+//   struct Net : torch::nn::Module {
+//     static PluginInfo info();
+//     Net(const Params& params, const ModelContext& data);
+//     Tensor forward(const Tensor& x, OdeContext& ode);
+//   };
+//   UNMASK_PLUGIN(ModuleModel<Net>)
 //
 // Names of parameters and buffers are the module's own ("layer1.0.conv1.weight").
 

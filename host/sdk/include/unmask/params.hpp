@@ -2,10 +2,8 @@
 // Parameters of a plugin, declared once. The one table validates manifests, fills defaults, prints
 // `unmask plugins show`, and writes JSON Schema and documentation.
 //
-//   static std::vector<ParamSpec> params() {
-//     return {integer("steps", "iterations").by_default(20).at_least(1),
-//             real("step_size", "step of one iteration").above(0).unit("pixel range")};
-//   }
+//   {.params = {integer("steps", "iterations").by_default(20).at_least(1),
+//               real("step_size", "step of one iteration").above(0).unit("pixel range")}}
 //   explicit Pgd(const Params& p) : steps_(p.get_integer("steps")) {}
 
 #include <cstdint>

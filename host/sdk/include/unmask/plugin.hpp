@@ -34,12 +34,11 @@ inline namespace v1 {
 
 /// What a plugin says of itself; filled by its static info().
 struct PluginInfo {
-  std::string version;                 ///< of the plugin, "1.0"
-  std::string summary;                 ///< one line for `unmask plugins list`
-  std::string source;                  ///< paper, book, equation
-  std::vector<ParamSpec> params = {};  ///< empty: none
-  std::set<std::string> capabilities =
-      {};  ///< solver: "adaptive"; attack: "gradient_free"; see the guide
+  std::string version;                      ///< of the plugin, "1.0"
+  std::string summary;                      ///< one line for `unmask plugins list`
+  std::string source;                       ///< paper, book, equation
+  std::vector<ParamSpec> params = {};       ///< empty: none
+  std::set<std::string> capabilities = {};  ///< solver: "adaptive"; model: "ode"; see the guide
 };
 
 /// The descriptor behind the header. Its layout belongs to an SDK epoch.

@@ -27,8 +27,7 @@ class UNMASK_API SampleRandom {
  public:
   /// @param seed        seed of the purpose, see derive_seed
   /// @param sample_ids  index of each row's sample in its data set; row i of every result belongs
-  /// to
-  ///                    sample_ids[i]
+  ///                    to sample_ids[i]
   SampleRandom(std::uint64_t seed, std::vector<std::int64_t> sample_ids);
 
   /// Uniform between low and high, shape, dtype and device of `like` ([B, ...]). Drawn in [low,

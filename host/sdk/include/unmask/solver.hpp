@@ -6,8 +6,8 @@
 //   class Rk4 final : public RungeKutta {
 //    public:
 //     static PluginInfo info();
-//     explicit Rk4(const Params&) : RungeKutta(Tableau{.order = 4, .a = {...}, .b = {...}, .c =
-//     {...}}) {}
+//     explicit Rk4(const Params&)
+//         : RungeKutta({.order = 4, .a = {...}, .b = {...}, .c = {...}}) {}
 //   };
 
 #include <limits>
@@ -27,8 +27,7 @@ inline namespace v1 {
 struct MethodTraits {
   int order = 0;             ///< of the propagated solution
   int controller_order = 0;  ///< p in h * err^(-1/p); 0 when there is no error estimate
-  /// p that torchdiffeq 0.0.1 used in the controller where it differs from controller_order; else
-  /// 0.
+  /// p that torchdiffeq 0.0.1 used in the controller, where that is not controller_order; else 0.
   int legacy_controller_order = 0;
   /// Evaluations of the field per attempted step, f(t0, y0) included unless the last stage is it
   /// (is_fsal). 0 for implicit methods, which iterate.
@@ -91,8 +90,7 @@ class UNMASK_API Method {
 
   /// One step from y0. Evaluates the field, never changes its arguments.
   /// @param f0  f(t0, y0): the first stage; the driver evaluates it once and passes on f1 of the
-  /// previous
-  ///            step afterwards
+  ///            previous step afterwards
   virtual StepOutput step(VectorField& field,
                           const StepInput& input,
                           const State& y0,

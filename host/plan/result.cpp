@@ -39,11 +39,19 @@ void to_json(json& j, const CellResult& r) {
   json& metrics = j["metrics"] = json::array();
   for (const Metric& m : r.metrics) {
     metrics.push_back({m.name, number(m.value), m.n ? json(*m.n) : json()});
+    if (!m.reason.empty()) metrics.back().push_back(m.reason);
   }
   json& outcomes = j["outcomes"] = json::array();
   for (const SampleOutcome& o : r.outcomes) {
     outcomes.push_back(
-        {o.sample, o.label, o.clean_prediction, o.prediction, number(o.distance), o.queries});
+        {o.sample,
+         o.label,
+         o.clean_prediction,
+         o.prediction,
+         number(o.distance),
+         o.queries,
+         o.passes,
+         o.is_decided});
   }
   json& samples = j["sample_metrics"] = json::array();
   for (const SampleMetric& m : r.sample_metrics) {
@@ -76,6 +84,8 @@ void to_json(json& j, const CellResult& r) {
                    {"nfe", r.counters.nfe}};
   if (r.checkpoint) j["checkpoint"] = *r.checkpoint;
   if (r.adversarials) j["adversarials"] = *r.adversarials;
+  if (!r.norm.empty()) j["norm"] = r.norm;
+  if (!r.remarks.empty()) j["remarks"] = r.remarks;
   j["device"] = r.device;
   j["wall_s"] = r.wall_s;
   j["peak_bytes"] = r.peak_bytes;
@@ -85,8 +95,9 @@ void to_json(json& j, const CellResult& r) {
 void from_json(const json& j, CellResult& r) {
   r = CellResult{};
   for (const json& m : j.at("metrics")) {
-    Metric metric{m.at(0).get<std::string>(), number(m.at(1)), std::nullopt};
+    Metric metric{m.at(0).get<std::string>(), number(m.at(1)), std::nullopt, ""};
     if (!m.at(2).is_null()) metric.n = m.at(2).get<std::int64_t>();
+    if (m.size() > 3) m.at(3).get_to(metric.reason);
     r.metrics.push_back(std::move(metric));
   }
   for (const json& o : j.at("outcomes")) {
@@ -95,7 +106,9 @@ void from_json(const json& j, CellResult& r) {
                           o.at(2).get<std::int64_t>(),
                           o.at(3).get<std::int64_t>(),
                           number(o.at(4)),
-                          o.at(5).get<std::int64_t>()});
+                          o.at(5).get<std::int64_t>(),
+                          o.at(6).get<std::int64_t>(),
+                          o.at(7).get<bool>()});
   }
   for (const json& m : j.at("sample_metrics")) {
     r.sample_metrics.push_back(
@@ -131,6 +144,8 @@ void from_json(const json& j, CellResult& r) {
     r.checkpoint = c->get<CheckpointFile>();
   }
   if (const auto a = j.find("adversarials"); a != j.end()) r.adversarials = a->get<ResultFile>();
+  r.norm = j.value("norm", std::string());
+  r.remarks = j.value("remarks", std::vector<std::string>());
   j.at("device").get_to(r.device);
   j.at("wall_s").get_to(r.wall_s);
   j.at("peak_bytes").get_to(r.peak_bytes);

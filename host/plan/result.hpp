@@ -19,7 +19,12 @@ struct SampleOutcome {
   std::int64_t clean_prediction = 0;  ///< of the clean image, evaluation solver, canonical batch
   std::int64_t prediction = 0;        ///< of the adversarial image, likewise
   double distance = 0;                ///< ||x_adv - x|| in the threat's norm
-  std::int64_t queries = 0;           ///< forward passes that the attack spent on this sample
+  std::int64_t queries = 0;           ///< answers that the attack asked for about this sample
+  /// Forward passes behind them, those of other gradient solvers included; -1: not known.
+  std::int64_t passes = -1;
+  /// False when a solve failed on the sample: it is neither fooled nor robust, and a prediction
+  /// that is missing is -1.
+  bool is_decided = true;
 };
 
 /// A per-sample number of a probe.
@@ -34,6 +39,7 @@ struct Metric {
   std::string name;
   double value = 0;               ///< may be NaN: stored as NULL with the flag "nan"
   std::optional<std::int64_t> n;  ///< samples behind it
+  std::string reason = "";        ///< why there is no number; empty: there is one
 };
 
 /// A curve, e.g. the training loss per epoch.
@@ -83,6 +89,8 @@ struct CellResult {
   Counters counters;
   std::optional<CheckpointFile> checkpoint;
   std::optional<ResultFile> adversarials;  ///< images that an attack cell was told to keep
+  std::string norm;                        ///< of an attack: "linf", "l2", "l1"; else empty
+  std::vector<std::string> remarks;        ///< sentences for the user, e.g. of a plugin that misbehaved
   std::string device;                      ///< "cpu", "cuda:0"
   double wall_s = 0;
   std::int64_t peak_bytes = 0;               ///< peak resident memory of the worker

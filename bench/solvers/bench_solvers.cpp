@@ -35,9 +35,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "catalog/host_options.hpp"
 #include "engine/safetensors.hpp"
 #include "engine/worker.hpp"
-#include "manifest/host_options.hpp"
 #include "ode/session.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
@@ -60,7 +60,7 @@ struct Arguments {
 // A session of dopri5 with the given driver options.
 std::unique_ptr<ode::Session> dopri5(const Given& options) {
   std::shared_ptr<Method> method(test::make_plugin<Method>("solver", "dopri5"));
-  const Params params(manifest::host_options("solver", {"adaptive"}), options);
+  const Params params(catalog::host_options("solver", {"adaptive"}), options);
   const ode::DriverOptions driver = ode::DriverOptions::from(params, method->traits());
   return std::make_unique<ode::Session>(std::move(method), driver);
 }

@@ -33,11 +33,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "catalog/host_options.hpp"
 #include "engine/model_state.hpp"
 #include "engine/safetensors.hpp"
 #include "engine/training.hpp"
 #include "engine/worker.hpp"
-#include "manifest/host_options.hpp"
 #include "support/plugins.hpp"
 
 namespace unmask::bench {
@@ -85,7 +85,7 @@ engine::SolverSetup dopri5() {
   engine::SolverSetup setup;
   setup.id = "dopri5";
   setup.method = test::make_plugin<Method>("solver", "dopri5");
-  const Params params(manifest::host_options("solver", {"adaptive"}),
+  const Params params(catalog::host_options("solver", {"adaptive"}),
                       {{"rtol", 0.1}, {"atol", 0.1}, {"step_gradient", std::string("first_only")}});
   setup.options = ode::DriverOptions::from(params, setup.method->traits());
   return setup;
@@ -108,10 +108,10 @@ std::vector<StepEnd> train(Model& model,
                            std::int64_t epochs,
                            std::int64_t batch_size,
                            at::ScalarType dtype,
-                           plan::CellResult& result) {
+                           wire::CellResult& result) {
   const auto objective = test::make_plugin<Objective>("objective", "cross_entropy");
   const Params params(
-      manifest::host_options("objective", {}),
+      catalog::host_options("objective", {}),
       {{"epochs", epochs}, {"batch_size", batch_size}, {"learning_rate", 0.01}, {"momentum", 0.9}});
   const engine::SolverSetup solver = dopri5();
   const engine::TrainingInput input{.model = model,
@@ -144,7 +144,7 @@ void export_case(const std::string& name, const std::string& folder) {
     tensors.push_back({"state/" + item.name, item.tensor.detach().clone()});
   }
   model->to("cpu", at::kDouble);
-  plan::CellResult result;
+  wire::CellResult result;
   train(*model, data, kFewSteps, kFew, at::kDouble, result);
 
   tensors.push_back({"images", data.images});
@@ -160,7 +160,7 @@ void export_case(const std::string& name, const std::string& folder) {
 
 void measure(const std::string& name, const Arguments& arguments) {
   const auto model = make_network(name);
-  plan::CellResult result;
+  wire::CellResult result;
   const std::vector<StepEnd> ends = train(*model,
                                           random_images(kBatch * (arguments.steps + 1)),
                                           /*epochs=*/1,

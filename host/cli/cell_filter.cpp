@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "manifest/suggest.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -28,10 +28,10 @@ const std::vector<std::string> kAxes = {"kind",
                                         "key"};
 
 // nullopt: the cell has no such axis, so nothing matches.
-std::optional<std::string> value_of(const plan::Cell& cell, const std::string& axis) {
-  const plan::CellLabels& l = cell.labels;
-  const bool evaluates = cell.kind != plan::CellKind::kTrain;
-  if (axis == "kind") return plan::to_string(cell.kind);
+std::optional<std::string> value_of(const wire::Cell& cell, const std::string& axis) {
+  const wire::CellLabels& l = cell.labels;
+  const bool evaluates = cell.kind != wire::CellKind::kTrain;
+  if (axis == "kind") return wire::to_string(cell.kind);
   if (axis == "dataset") return l.dataset;
   if (axis == "model") return l.model;
   if (axis == "objective") return l.objective;
@@ -42,8 +42,8 @@ std::optional<std::string> value_of(const plan::Cell& cell, const std::string& a
   if (axis == "solver") return l.solver;
   if (axis == "gradient") return l.gradient.empty() ? "@eval" : l.gradient;
   if (axis == "source") return l.source.empty() ? "@self" : l.source;
-  if (axis == "attack" && cell.kind == plan::CellKind::kAttack) return l.method;
-  if (axis == "probe" && cell.kind == plan::CellKind::kProbe) return l.method;
+  if (axis == "attack" && cell.kind == wire::CellKind::kAttack) return l.method;
+  if (axis == "probe" && cell.kind == wire::CellKind::kProbe) return l.method;
   if (axis == "epsilon") return l.epsilon_text;
   if (axis == "seed") return std::to_string(l.seed);
   return std::nullopt;
@@ -64,7 +64,7 @@ std::vector<Condition> parse_filter(const std::string& filter) {
     const std::string axis = part.substr(0, equals);
     if (std::find(kAxes.begin(), kAxes.end(), axis) == kAxes.end()) {
       throw UsageError("--only \"" + filter + "\": unknown axis \"" + axis + "\"\n" +
-                       manifest::help_for_unknown(axis, kAxes, "axes"));
+                       words::help_for_unknown(axis, kAxes, "axes"));
     }
     conditions.emplace_back(axis, part.substr(equals + 1));
     first = last + 1;
@@ -72,7 +72,7 @@ std::vector<Condition> parse_filter(const std::string& filter) {
   return conditions;
 }
 
-bool matches(const plan::Cell& cell, const std::vector<Condition>& conditions) {
+bool matches(const wire::Cell& cell, const std::vector<Condition>& conditions) {
   return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& condition) {
     const auto value = value_of(cell, condition.first);
     return value && ::fnmatch(condition.second.c_str(), value->c_str(), 0) == 0;
@@ -81,7 +81,7 @@ bool matches(const plan::Cell& cell, const std::vector<Condition>& conditions) {
 
 }  // namespace
 
-std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
+std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
                                      const std::vector<std::string>& filters) {
   if (filters.empty()) return cells;
   std::vector<bool> is_chosen(cells.size(), false);
@@ -98,7 +98,7 @@ std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
       throw UsageError("--only \"" + filter +
                        "\" matches no cell of the plan (unmask plan --list)");
   }
-  std::vector<plan::Cell> chosen;
+  std::vector<wire::Cell> chosen;
   std::map<std::size_t, std::size_t> new_index;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (!is_chosen[i]) continue;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/cell.hpp"
+#include "wire/cell.hpp"
 
 namespace unmask::cli {
 
@@ -13,7 +13,7 @@ namespace unmask::cli {
 /// matches anything. Axes: kind dataset model objective train_solver train_seed solver gradient
 /// source attack probe epsilon seed key. No filter: all cells.
 /// @throws UsageError for an unknown axis, or when a filter matches nothing
-std::vector<plan::Cell> filter_cells(const std::vector<plan::Cell>& cells,
+std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
                                      const std::vector<std::string>& filters);
 
 }  // namespace unmask::cli

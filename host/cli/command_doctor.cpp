@@ -59,13 +59,13 @@ int command_doctor(const Arguments& arguments) {
     devices += (devices.empty() ? "" : ", ") + device.get<std::string>();
   row("CUDA devices", devices.empty() ? "none" : devices);
 
-  const loader::Catalog catalog = host.catalog();
+  const catalog::Catalog catalog = host.catalog();
   for (const auto& folder : host.plugin_folders()) row("plugin folder", folder.string());
   row("plugins",
       std::to_string(catalog.plugins.size()) + " usable, " +
           std::to_string(catalog.refusals.size()) + " refused");
   if (catalog.plugins.empty()) warnings.push_back("no plugin was found in the plugin folders");
-  for (const loader::PluginRefusal& refusal : catalog.refusals) {
+  for (const catalog::PluginRefusal& refusal : catalog.refusals) {
     warnings.push_back(refusal.file.string() + " " + refusal.reason);
   }
   if (line.has("verbose")) std::cout << "\n" << torch.at("build").get<std::string>() << "\n";

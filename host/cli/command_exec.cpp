@@ -30,8 +30,8 @@ int command_exec(const Arguments& arguments) {
   const HostContext host(line.plugin_dirs());
   const PlannedStudy planned = plan_study(line.required("manifest"), host);
   const std::string wanted = line.get<std::string>("cell");
-  const plan::Cell* cell = nullptr;
-  for (const plan::Cell& candidate : planned.plan.cells) {
+  const wire::Cell* cell = nullptr;
+  for (const wire::Cell& candidate : planned.plan.cells) {
     if (!candidate.key.starts_with(wanted)) continue;
     if (cell != nullptr)
       throw UsageError("--cell " + wanted + " names several cells; give more digits");
@@ -49,12 +49,12 @@ int command_exec(const Arguments& arguments) {
                             {"threads", line.get<int>("threads")},
                             {"checkpoints", checkpoints.string()}};
   const auto checkpoint_of = [&](std::size_t index) {
-    const plan::Cell& training = planned.plan.cells[index];
+    const wire::Cell& training = planned.plan.cells[index];
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));
     const auto found = stored.find(training.key);
     if (found == stored.end() || !found->second) {
       throw StoreError("the cell needs a checkpoint that is not stored yet: " +
-                       plan::title(training));
+                       wire::title(training));
     }
     return *found->second;
   };

@@ -5,15 +5,16 @@
 #include <iostream>
 #include <map>
 
+#include "catalog/host_options.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
 #include "manifest/definitions.hpp"
-#include "manifest/diagnostics.hpp"
-#include "manifest/host_options.hpp"
-#include "manifest/source.hpp"
-#include "manifest/suggest.hpp"
-#include "manifest/text.hpp"
+#include "manifest/keys.hpp"
+#include "text/diagnostics.hpp"
+#include "text/names.hpp"
+#include "text/source.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -75,27 +76,27 @@ struct Model {
   OrderedJson written;  // the parameters that were given, files and folders with their whole path
 };
 
-Model read_model(const loader::Catalog& catalog,
+Model read_model(const catalog::Catalog& catalog,
                  const std::string& plugin,
                  const std::string& name,
                  const std::string& params) {
   if (catalog.find("model", plugin) == nullptr) {
-    std::string help = manifest::help_for_unknown(plugin, catalog.ids("model"), "installed");
+    std::string help = words::help_for_unknown(plugin, catalog.ids("model"), "installed");
     throw PluginError("no model plugin \"" + plugin + "\"\n" + help);
   }
   // The parameters begin a line of their own, so that messages count columns as the user does.
-  manifest::Source source("--params",
-                          "{\"model\": {" + OrderedJson(name).dump() + ": {\"plugin\": " +
-                              OrderedJson(plugin).dump() + ", \"params\":\n" + params + "\n}}}");
-  manifest::Reporter reporter;
+  words::Source source("--params",
+                       "{\"model\": {" + OrderedJson(name).dump() + ": {\"plugin\": " +
+                           OrderedJson(plugin).dump() + ", \"params\":\n" + params + "\n}}}");
+  words::Reporter reporter;
   manifest::Paths paths(nullptr, {{&source, fs::current_path()}}, reporter);
   manifest::Definitions definitions(catalog, paths, reporter);
-  const std::optional<manifest::Node> root = source.parse(reporter.raw());
+  const std::optional<words::Node> root = source.parse(reporter.raw());
   if (root) definitions.read(&*root);
-  const std::vector<manifest::Diagnostic> errors = reporter.take({source.name()});
+  const std::vector<words::Diagnostic> errors = reporter.take({source.name()});
   if (!errors.empty()) {
     std::string text = "the parameters of the model have errors";
-    for (const manifest::Diagnostic& error : errors) text += "\n" + manifest::to_text(error);
+    for (const words::Diagnostic& error : errors) text += "\n" + words::to_text(error);
     throw ManifestError(text);
   }
   Model model;
@@ -161,7 +162,7 @@ int command_import(const Arguments& arguments) {
   if (!line.parse(arguments)) return 0;
   const fs::path file = line.required("file");
   const std::string name = line.find<std::string>("name").value_or(file.stem().string());
-  if (!manifest::is_valid_name(name)) {
+  if (!words::is_valid_name(name)) {
     throw UsageError(
         "\"" + name +
         "\" cannot be the name of a definition; give --name with letters, digits, '.', "

@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "manifest/suggest.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -59,7 +59,7 @@ bool CommandLine::parse(const Arguments& arguments) {
     std::vector<std::string> names;
     for (const auto& option : options_.options()) names.push_back("--" + option->long_name());
     throw UsageError("unknown option \"" + error.get_option_name() + "\"\n" +
-                     manifest::help_for_unknown(error.get_option_name(), names, "options"));
+                     words::help_for_unknown(error.get_option_name(), names, "options"));
   } catch (const po::too_many_positional_options_error&) {
     throw UsageError("too many arguments; usage: unmask " + usage_);
   } catch (const po::error& error) {

@@ -50,10 +50,10 @@ void print_excluded(const manifest::Study& study, bool all) {
 
 void print_list(const plan::Plan& plan, const PlanSummary& summary) {
   std::cout << "\n";
-  for (const plan::Cell& cell : plan.cells) {
+  for (const wire::Cell& cell : plan.cells) {
     std::cout << cell.key.substr(0, 12) << "  "
               << (summary.done.contains(cell.key) ? "stored" : "to run") << "  "
-              << plan::title(cell) << "\n";
+              << wire::title(cell) << "\n";
   }
 }
 
@@ -62,10 +62,10 @@ json as_json(const PlannedStudy& planned,
              const Execution& execution,
              const CostEstimate& cost) {
   json cells = json::array();
-  for (const plan::Cell& cell : planned.plan.cells) {
+  for (const wire::Cell& cell : planned.plan.cells) {
     cells.push_back({{"key", cell.key},
-                     {"kind", plan::to_string(cell.kind)},
-                     {"title", plan::title(cell)},
+                     {"kind", wire::to_string(cell.kind)},
+                     {"title", wire::title(cell)},
                      {"stored", summary.done.contains(cell.key)},
                      {"spec", cell.spec}});
   }

@@ -3,27 +3,27 @@
 #include <algorithm>
 #include <iostream>
 
+#include "catalog/describe.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
-#include "loader/describe.hpp"
-#include "manifest/suggest.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
 namespace {
 
 namespace po = boost::program_options;
-using loader::Catalog;
-using loader::PluginRecord;
+using catalog::Catalog;
+using catalog::PluginRecord;
 
 int list(const Catalog& catalog, const std::string& format) {
   if (format == "json") {
     std::cout << nlohmann::json(catalog).dump(2) << "\n";
   } else if (format == "markdown") {
-    std::cout << loader::markdown_reference(catalog);
+    std::cout << catalog::markdown_reference(catalog);
   } else {
-    std::cout << loader::list_text(catalog);
+    std::cout << catalog::list_text(catalog);
   }
   // A refused library is no reason to refuse the others, but somebody must hear of it.
   return catalog.refusals.empty() ? 0 : static_cast<int>(ExitCode::kPlugin);
@@ -44,13 +44,13 @@ int show(const Catalog& catalog, const std::string& wanted, const std::string& f
     std::vector<std::string> ids;
     for (const PluginRecord& plugin : catalog.plugins) ids.push_back(plugin.id);
     throw PluginError("no plugin \"" + wanted + "\"\n" +
-                      manifest::help_for_unknown(wanted, ids, "installed"));
+                      words::help_for_unknown(wanted, ids, "installed"));
   }
   for (const PluginRecord* plugin : found) {
     if (format == "json") {
-      std::cout << loader::params_schema(*plugin).dump(2) << "\n";
+      std::cout << catalog::params_schema(*plugin).dump(2) << "\n";
     } else {
-      std::cout << loader::show_text(*plugin);
+      std::cout << catalog::show_text(*plugin);
     }
   }
   return 0;
@@ -58,10 +58,10 @@ int show(const Catalog& catalog, const std::string& wanted, const std::string& f
 
 int check(const HostContext& host, const std::string& file) {
   const Catalog catalog = host.inspect({std::filesystem::absolute(file)});
-  for (const loader::PluginRefusal& refusal : catalog.refusals) {
+  for (const catalog::PluginRefusal& refusal : catalog.refusals) {
     throw PluginError(refusal.file.string() + " " + refusal.reason);
   }
-  for (const PluginRecord& plugin : catalog.plugins) std::cout << loader::show_text(plugin);
+  for (const PluginRecord& plugin : catalog.plugins) std::cout << catalog::show_text(plugin);
   return 0;
 }
 

@@ -4,9 +4,9 @@
 
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
-#include "manifest/suggest.hpp"
-#include "report/table.hpp"
 #include "store/queries.hpp"
+#include "table/table.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -15,11 +15,11 @@ namespace {
 namespace po = boost::program_options;
 
 void print_names() {
-  report::Table table{{"name", "answers"}, {}};
+  table::Table table{{"name", "answers"}, {}};
   for (const store::NamedQuery& query : store::named_queries()) {
     table.rows.push_back({std::string(query.name), std::string(query.description)});
   }
-  report::print(std::cout, table, report::Format::kTable);
+  table::print(std::cout, table, table::Format::kTable);
 }
 
 // A single word is the name of a query, anything else is SQL.
@@ -33,7 +33,7 @@ std::string sql_of(const std::string& question) {
   std::vector<std::string> names;
   for (const store::NamedQuery& query : store::named_queries()) names.emplace_back(query.name);
   throw UsageError("no query is named \"" + question + "\"\n" +
-                   manifest::help_for_unknown(question, names, "named queries"));
+                   words::help_for_unknown(question, names, "named queries"));
 }
 
 }  // namespace
@@ -62,14 +62,14 @@ int command_query(const Arguments& arguments) {
     std::cout << sql << "\n";
     return 0;
   }
-  const report::Format format = report::parse_format(line.get<std::string>("format"));
+  const table::Format format = table::parse_format(line.get<std::string>("format"));
   const store::Store store = store::Store::open_reader(line.database());
-  report::Table table = store::run_query(store, sql);
-  if (format == report::Format::kTable && is_name(question)) {
-    const std::string common = report::take_common_columns(table, store::label_columns());
+  table::Table table = store::run_query(store, sql);
+  if (format == table::Format::kTable && is_name(question)) {
+    const std::string common = table::take_common_columns(table, store::label_columns());
     if (!common.empty()) std::cout << common << "\n\n";
   }
-  report::print(std::cout, table, format);
+  table::print(std::cout, table, format);
   return 0;
 }
 

@@ -28,21 +28,21 @@ class StoreRecorder final : public run::Recorder {
  public:
   StoreRecorder(store::Store& store, std::int64_t run) : store_(store), run_(run) {}
 
-  std::string attempt_started(const plan::Cell& cell, int pid, const std::string& device) override {
+  std::string attempt_started(const wire::Cell& cell, int pid, const std::string& device) override {
     return store_.begin_attempt(run_, cell.key, pid, device);
   }
   void cell_done(const std::string& attempt,
-                 const plan::Cell&,
-                 const plan::CellResult& result) override {
+                 const wire::Cell&,
+                 const wire::CellResult& result) override {
     store_.commit_result(attempt, result);
   }
   void cell_failed(const std::string& attempt,
-                   const plan::Cell&,
-                   const plan::CellFailure& failure,
+                   const wire::Cell&,
+                   const wire::CellFailure& failure,
                    bool) override {
     store_.fail_attempt(attempt, failure);
   }
-  void cell_skipped(const plan::Cell& cell, const std::string& reason) override {
+  void cell_skipped(const wire::Cell& cell, const std::string& reason) override {
     store_.skip_cell(run_, cell.key, reason);
   }
 
@@ -52,7 +52,7 @@ class StoreRecorder final : public run::Recorder {
 };
 
 // "" when the file is what it was when it was written.
-std::string problem_of(const fs::path& file, const plan::ResultFile& written) {
+std::string problem_of(const fs::path& file, const wire::ResultFile& written) {
   if (!fs::exists(file)) return "is missing";
   return sha256_file(file) == written.sha256 ? "" : "is damaged (its hash differs)";
 }
@@ -60,7 +60,7 @@ std::string problem_of(const fs::path& file, const plan::ResultFile& written) {
 // A stored training is only as good as its file: trainings whose checkpoint is missing or damaged
 // count as not done, and are trained again.
 void discard_lost_checkpoints(store::Store& store,
-                              const std::vector<plan::Cell>& cells,
+                              const std::vector<wire::Cell>& cells,
                               const fs::path& folder) {
   for (const auto& [key, checkpoint] : store.lookup(cells)) {
     if (!checkpoint) continue;
@@ -76,11 +76,11 @@ void discard_lost_checkpoints(store::Store& store,
 // Likewise for cells whose images are to be kept: those without the file are attacked again, with
 // the same numbers.
 void discard_cells_without_images(store::Store& store,
-                                  const std::vector<plan::Cell>& cells,
+                                  const std::vector<wire::Cell>& cells,
                                   const fs::path& folder) {
   const auto kept = store.adversarials(cells);
   std::size_t count = 0;
-  for (const plan::Cell& cell : cells) {
+  for (const wire::Cell& cell : cells) {
     if (!cell.keeps_adversarials) continue;
     const auto found = kept.find(cell.key);
     const std::string problem = found == kept.end()
@@ -121,16 +121,16 @@ void print_summary(const run::RunSummary& summary,
 
 // A network that ends with a softmax looks robust where it is only saturated. Trainings that were
 // stored before count too: whoever reads the results must hear of it.
-void warn_of_probabilities(const store::Store& store, const std::vector<plan::Cell>& cells) {
-  const report::Table found =
+void warn_of_probabilities(const store::Store& store, const std::vector<wire::Cell>& cells) {
+  const table::Table found =
       store::run_query(store,
                        "SELECT c.key FROM metric m JOIN cell c ON c.id = m.cell_id "
                        "WHERE m.name = 'output_is_probability' AND m.value = 1");
   std::set<std::string> keys;
   for (const auto& row : found.rows) keys.insert(std::get<std::string>(row.front()));
   std::set<std::string> models;
-  for (const plan::Cell& cell : cells) {
-    if (cell.kind == plan::CellKind::kTrain && keys.contains(cell.key)) {
+  for (const wire::Cell& cell : cells) {
+    if (cell.kind == wire::CellKind::kTrain && keys.contains(cell.key)) {
       models.insert(cell.labels.model);
     }
   }
@@ -187,7 +187,7 @@ int command_run(const Arguments& arguments) {
   if (line.has("cuda-graphs") && execution.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
-  const std::vector<plan::Cell> cells = filter_cells(
+  const std::vector<wire::Cell> cells = filter_cells(
       planned.plan.cells,
       line.find<std::vector<std::string>>("only").value_or(std::vector<std::string>{}));
 

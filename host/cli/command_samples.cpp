@@ -8,8 +8,8 @@
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
-#include "report/table.hpp"
 #include "store/queries.hpp"
+#include "table/table.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -26,7 +26,7 @@ std::string quoted(const std::string& text) {
 
 // The stored attack cell whose key begins with these digits.
 std::string find_cell(const store::Store& store, const std::string& digits) {
-  const report::Table found =
+  const table::Table found =
       store::run_query(store,
                        "SELECT key FROM cell c JOIN attempt a ON a.cell_id = c.id "
                        "WHERE c.kind = 'attack' AND a.state = 'done' AND substr(key, 1, " +
@@ -48,10 +48,10 @@ const char* condition(const std::string& which) {
   throw UsageError("--which must be fooled, robust or all, not \"" + which + "\"");
 }
 
-report::Table samples_of(const store::Store& store,
-                         const std::string& key,
-                         const std::string& which,
-                         int count) {
+table::Table samples_of(const store::Store& store,
+                        const std::string& key,
+                        const std::string& which,
+                        int count) {
   return store::run_query(
       store,
       "SELECT sample, label, clean_prediction, prediction, distance, queries FROM sample_outcome "
@@ -60,7 +60,7 @@ report::Table samples_of(const store::Store& store,
 }
 
 fs::path images_of(const store::Store& store, const std::string& key, const fs::path& folder) {
-  const report::Table found = store::run_query(
+  const table::Table found = store::run_query(
       store,
       "SELECT path FROM adversarials WHERE cell_id = (SELECT id FROM cell WHERE key = " +
           quoted(key) + ")");
@@ -102,10 +102,10 @@ int command_samples(const Arguments& arguments) {
       throw UsageError("--" + std::string(option) + " must be at least 1");
     }
   }
-  const report::Format format = report::parse_format(line.get<std::string>("format"));
+  const table::Format format = table::parse_format(line.get<std::string>("format"));
   const store::Store store = store::Store::open_reader(line.database());
   const std::string key = find_cell(store, line.required("key"));
-  const report::Table table =
+  const table::Table table =
       samples_of(store, key, line.get<std::string>("which"), line.get<int>("count"));
   if (const auto png = line.find<std::string>("png")) {
     if (table.rows.empty()) throw UsageError("there is no such sample to draw");
@@ -120,7 +120,7 @@ int command_samples(const Arguments& arguments) {
                      {"output", fs::absolute(*png).string()}},
                     600);
   }
-  report::print(std::cout, table, format);
+  table::print(std::cout, table, format);
   return 0;
 }
 

@@ -7,18 +7,18 @@
 #include "cli/host_context.hpp"
 #include "cli/load_study.hpp"
 #include "cli/plan_summary.hpp"
-#include "report/table.hpp"
 #include "store/queries.hpp"
+#include "table/table.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
 namespace {
 
 void print_query(const store::Store& store, const char* heading, const char* name) {
-  const report::Table table = store::run_query(store, store::find_query(name)->sql);
+  const table::Table table = store::run_query(store, store::find_query(name)->sql);
   if (table.rows.empty()) return;
   std::cout << "\n" << heading << "\n";
-  report::print(std::cout, table, report::Format::kTable);
+  table::print(std::cout, table, table::Format::kTable);
 }
 
 }  // namespace

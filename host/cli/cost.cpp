@@ -5,9 +5,9 @@
 #include <variant>
 #include <vector>
 
-#include "report/table.hpp"
 #include "run/progress.hpp"
 #include "store/queries.hpp"
+#include "table/table.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -41,7 +41,7 @@ std::map<std::string, double> precedents(const std::filesystem::path& database) 
   std::map<std::string, std::vector<double>> times;
   if (!std::filesystem::exists(database)) return {};
   const store::Store store = store::Store::open_reader(database);
-  const report::Table table = store::run_query(
+  const table::Table table = store::run_query(
       store,
       "SELECT c.spec_json, a.wall_s FROM cell c JOIN attempt a ON a.cell_id = c.id "
       "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
@@ -67,7 +67,7 @@ CostEstimate estimate_cost(const plan::Plan& plan,
                            std::size_t workers) {
   CostEstimate estimate;
   const auto known = precedents(database);
-  for (const plan::Cell& cell : plan.cells) {
+  for (const wire::Cell& cell : plan.cells) {
     if (done.contains(cell.key)) continue;
     const auto found = known.empty() ? known.end() : known.find(class_of(cell.spec));
     if (found == known.end()) {

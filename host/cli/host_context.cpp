@@ -40,13 +40,13 @@ std::vector<std::string> HostContext::folder_names() const {
   return names;
 }
 
-loader::Catalog HostContext::catalog() const {
+catalog::Catalog HostContext::catalog() const {
   const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
                                     thread_environment(1)};
   return loader::discover_in_child(command, plugin_folders_);
 }
 
-loader::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
+catalog::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
   const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
                                     thread_environment(1)};
   return loader::inspect_in_child(command, files);

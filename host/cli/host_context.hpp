@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 #include "manifest/study.hpp"
 #include "plan/planner.hpp"
 #include "run/worker_process.hpp"
@@ -22,7 +22,7 @@ inline constexpr const char* kEngineCommand = "__engine";
 
 /// What the engine says before a study can be planned.
 struct Preparation {
-  std::map<std::string, plan::DatasetFacts> datasets;  ///< by plan::dataset_id
+  std::map<std::string, wire::DatasetFacts> datasets;  ///< by plan::dataset_id
   nlohmann::json environment;                          ///< "libtorch", "blas"
 };
 
@@ -35,10 +35,10 @@ class HostContext {
   const std::vector<std::filesystem::path>& plugin_folders() const { return plugin_folders_; }
 
   /// All plugins found, through a child.
-  loader::Catalog catalog() const;
+  catalog::Catalog catalog() const;
 
   /// Findings about given files, through a child.
-  loader::Catalog inspect(const std::vector<std::filesystem::path>& files) const;
+  catalog::Catalog inspect(const std::vector<std::filesystem::path>& files) const;
 
   /// Content hashes of the data sets of a study, through a child.
   Preparation prepare(const manifest::Study& study) const;

@@ -8,14 +8,14 @@
 namespace unmask::cli {
 
 manifest::Study load_study(const std::filesystem::path& file,
-                           const loader::Catalog& catalog,
+                           const catalog::Catalog& catalog,
                            bool errors_as_json) {
   manifest::ReadResult result = manifest::read_study(file, catalog);
   if (result.study && result.errors.empty()) return std::move(*result.study);
   if (errors_as_json) std::cout << nlohmann::json{{"errors", result.errors}}.dump(2) << "\n";
-  std::string text = manifest::to_text(result.errors);
+  std::string text = words::to_text(result.errors);
   // A plugin that was refused explains an "unknown plugin" better than any suggestion.
-  for (const loader::PluginRefusal& refusal : catalog.refusals) {
+  for (const catalog::PluginRefusal& refusal : catalog.refusals) {
     text += "note: " + refusal.file.string() + " " + refusal.reason + "\n";
   }
   throw ManifestError("the manifest has errors\n" + text);

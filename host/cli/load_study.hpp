@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "catalog/catalog.hpp"
 #include "cli/host_context.hpp"
-#include "loader/catalog.hpp"
 #include "manifest/study.hpp"
 #include "plan/planner.hpp"
 
@@ -14,12 +14,12 @@ namespace unmask::cli {
 /// Read a manifest; every error is printed. @throws ManifestError with the diagnostics as its
 /// message
 manifest::Study load_study(const std::filesystem::path& file,
-                           const loader::Catalog& catalog,
+                           const catalog::Catalog& catalog,
                            bool errors_as_json = false);
 
 /// A study with all that follows from it.
 struct PlannedStudy {
-  loader::Catalog catalog;
+  catalog::Catalog catalog;
   manifest::Study study;
   Preparation preparation;
   plan::Plan plan;

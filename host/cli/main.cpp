@@ -11,7 +11,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
-#include "manifest/suggest.hpp"
+#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace {
@@ -64,7 +64,7 @@ int run_command(const std::string& name, const unmask::cli::Arguments& arguments
   }
 
   throw unmask::UsageError("unknown command \"" + name + "\"\n" +
-                           unmask::manifest::help_for_unknown(name, names, "commands"));
+                           unmask::words::help_for_unknown(name, names, "commands"));
 }
 
 }  // namespace

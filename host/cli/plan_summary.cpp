@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "report/table.hpp"
+#include "table/table.hpp"
 
 namespace unmask::cli {
 
@@ -23,7 +23,7 @@ PlanSummary summarize(const plan::Plan& plan, const std::filesystem::path& datab
   if (std::filesystem::exists(database)) {
     summary.done = store::Store::open_reader(database).lookup(plan.cells);
   }
-  for (const plan::Cell& cell : plan.cells) {
+  for (const wire::Cell& cell : plan.cells) {
     PlanSummary::Count& count = summary.of_kind[static_cast<std::size_t>(cell.kind)];
     ++count.total;
     if (summary.done.contains(cell.key)) ++count.stored;
@@ -32,7 +32,7 @@ PlanSummary summarize(const plan::Plan& plan, const std::filesystem::path& datab
 }
 
 std::string to_text(const PlanSummary& summary) {
-  report::Table table{{"cells", "total", "stored", "to run"}, {}};
+  table::Table table{{"cells", "total", "stored", "to run"}, {}};
   const auto row = [&](const std::string& name, std::size_t total, std::size_t stored) {
     table.rows.push_back({name,
                           static_cast<std::int64_t>(total),
@@ -40,12 +40,12 @@ std::string to_text(const PlanSummary& summary) {
                           static_cast<std::int64_t>(total - stored)});
   };
   for (std::size_t kind = 0; kind < summary.of_kind.size(); ++kind) {
-    row(plan::to_string(static_cast<plan::CellKind>(kind)),
+    row(wire::to_string(static_cast<wire::CellKind>(kind)),
         summary.of_kind[kind].total,
         summary.of_kind[kind].stored);
   }
   row("all", summary.total(), summary.stored());
-  return report::to_text(table, report::Format::kTable);
+  return table::to_text(table, table::Format::kTable);
 }
 
 }  // namespace unmask::cli

@@ -4,9 +4,9 @@
 #include <array>
 #include <string>
 
-#include "plan/cell.hpp"
 #include "plan/planner.hpp"
 #include "store/store.hpp"
+#include "wire/cell.hpp"
 
 namespace unmask::cli {
 
@@ -15,7 +15,7 @@ struct PlanSummary {
     std::size_t total = 0;
     std::size_t stored = 0;
   };
-  std::array<Count, 3> of_kind;  ///< by plan::CellKind
+  std::array<Count, 3> of_kind;  ///< by wire::CellKind
   store::DoneCells done;
 
   std::size_t total() const;

@@ -10,15 +10,15 @@
 
 namespace unmask::engine {
 
-plan::ResultFile save_adversarials(const std::filesystem::path& folder,
+wire::ResultFile save_adversarials(const std::filesystem::path& folder,
                                    const std::string& key,
                                    const LoadedSplit& data,
                                    const Tensor& adversarial,
-                                   const std::vector<plan::SampleOutcome>& outcomes) {
+                                   const std::vector<wire::SampleOutcome>& outcomes) {
   std::vector<std::int64_t> all(outcomes.size());
   std::iota(all.begin(), all.end(), 0);
   std::vector<std::int64_t> labels, clean_predictions, predictions;
-  for (const plan::SampleOutcome& outcome : outcomes) {
+  for (const wire::SampleOutcome& outcome : outcomes) {
     labels.push_back(outcome.label);
     clean_predictions.push_back(outcome.clean_prediction);
     predictions.push_back(outcome.prediction);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/data.hpp"
-#include "plan/result.hpp"
 #include "unmask/tensor.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -17,10 +17,10 @@ namespace unmask::engine {
 /// @param data         the evaluated samples
 /// @param adversarial  the judged images, any device
 /// @param outcomes     of all samples, in order
-plan::ResultFile save_adversarials(const std::filesystem::path& folder,
+wire::ResultFile save_adversarials(const std::filesystem::path& folder,
                                    const std::string& key,
                                    const LoadedSplit& data,
                                    const Tensor& adversarial,
-                                   const std::vector<plan::SampleOutcome>& outcomes);
+                                   const std::vector<wire::SampleOutcome>& outcomes);
 
 }  // namespace unmask::engine

@@ -8,11 +8,11 @@
 namespace unmask::engine {
 namespace fs = std::filesystem;
 
-plan::CheckpointFile save_checkpoint(const fs::path& folder,
+wire::CheckpointFile save_checkpoint(const fs::path& folder,
                                      Model& model,
                                      const std::map<std::string, std::string>& metadata) {
   const std::string bytes = safetensors_bytes(model_state(model), metadata);
-  plan::CheckpointFile file;
+  wire::CheckpointFile file;
   file.sha256 = sha256_hex(bytes);
   file.bytes = static_cast<std::int64_t>(bytes.size());
   file.path = file.sha256.substr(0, 2) + "/" + file.sha256 + ".safetensors";
@@ -20,7 +20,7 @@ plan::CheckpointFile save_checkpoint(const fs::path& folder,
   return file;
 }
 
-TensorFile load_checkpoint(const fs::path& folder, const plan::CheckpointFile& checkpoint) {
+TensorFile load_checkpoint(const fs::path& folder, const wire::CheckpointFile& checkpoint) {
   const fs::path path = folder / checkpoint.path;
   if (!fs::exists(path)) {
     throw DataError("checkpoint " + path.string() +

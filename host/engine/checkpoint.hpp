@@ -6,20 +6,20 @@
 #include <string>
 
 #include "engine/safetensors.hpp"
-#include "plan/result.hpp"
 #include "unmask/model.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
 /// Write parameters and buffers of a model as `<folder>/ab/abcdef….safetensors`. The file is whole
 /// or absent: temporary file, fsync, rename, fsync of the folder.
-plan::CheckpointFile save_checkpoint(const std::filesystem::path& folder,
+wire::CheckpointFile save_checkpoint(const std::filesystem::path& folder,
                                      Model& model,
                                      const std::map<std::string, std::string>& metadata);
 
 /// Read a checkpoint and make sure that it is the one that was written.
 /// @throws DataError when it is missing or its hash differs
 TensorFile load_checkpoint(const std::filesystem::path& folder,
-                           const plan::CheckpointFile& checkpoint);
+                           const wire::CheckpointFile& checkpoint);
 
 }  // namespace unmask::engine

@@ -38,7 +38,7 @@ bool is_distribution(const Tensor& z) {
 
 }  // namespace
 
-void check_answers(Target& target, const Tensor& batch, plan::CellResult& result) {
+void check_answers(Target& target, const Tensor& batch, wire::CellResult& result) {
   std::vector<Tensor> answers;
   for (int pass = 0; pass < kPasses; ++pass) {
     answers.push_back(target.logits(batch).to(at::kDouble));
@@ -67,7 +67,7 @@ void GradientShares::add(const GradientCheck& batch, const Tensor& is_attacked) 
   not_finite_ += count(batch.not_finite());
 }
 
-void GradientShares::finish(plan::CellResult& result) const {
+void GradientShares::finish(wire::CellResult& result) const {
   const auto share = [&](std::int64_t count) {
     return asked_ == 0 ? std::nan("") : static_cast<double>(count) / static_cast<double>(asked_);
   };
@@ -78,7 +78,7 @@ void GradientShares::finish(plan::CellResult& result) const {
 void NoteBook::add(const std::vector<AttackNote>& notes,
                    const std::vector<std::int64_t>& samples,
                    const std::vector<bool>& is_attacked,
-                   plan::CellResult& result) {
+                   wire::CellResult& result) {
   for (const AttackNote& note : notes) {
     const Tensor values = note.values.to(at::kCPU, at::kDouble).contiguous();
     TORCH_CHECK(values.numel() == static_cast<std::int64_t>(samples.size()),
@@ -99,7 +99,7 @@ void NoteBook::add(const std::vector<AttackNote>& notes,
   }
 }
 
-void NoteBook::finish(plan::CellResult& result) const {
+void NoteBook::finish(wire::CellResult& result) const {
   for (const Sum& note : sums_) {
     const double mean = note.count == 0 ? std::nan("") : note.sum / static_cast<double>(note.count);
     result.metrics.push_back({note.name + ".mean", mean, note.count});

@@ -9,22 +9,22 @@
 #include <vector>
 
 #include "engine/gradient_check.hpp"
-#include "plan/result.hpp"
 #include "unmask/attack.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
 /// check.randomised, check.softmax_output, check.batch_dependence.
 /// @param target  counts the passes; a batch of it has begun with `batch`
 /// @param batch   the first canonical batch
-void check_answers(Target& target, const Tensor& batch, plan::CellResult& result);
+void check_answers(Target& target, const Tensor& batch, wire::CellResult& result);
 
 /// check.zero_gradient and check.gradient_not_finite over all batches of an attack.
 class GradientShares {
  public:
   /// @param is_attacked  bool [B], the rows that there is something to fool about
   void add(const GradientCheck& batch, const Tensor& is_attacked);
-  void finish(plan::CellResult& result) const;
+  void finish(wire::CellResult& result) const;
 
  private:
   std::int64_t asked_ = 0;
@@ -40,8 +40,8 @@ class NoteBook {
   void add(const std::vector<AttackNote>& notes,
            const std::vector<std::int64_t>& samples,
            const std::vector<bool>& is_attacked,
-           plan::CellResult& result);
-  void finish(plan::CellResult& result) const;
+           wire::CellResult& result);
+  void finish(wire::CellResult& result) const;
 
  private:
   struct Sum {

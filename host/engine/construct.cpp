@@ -2,27 +2,27 @@
 
 #include <set>
 
+#include "catalog/host_options.hpp"
+#include "catalog/params_json.hpp"
 #include "engine/ensemble.hpp"
 #include "engine/weights.hpp"
-#include "loader/params_json.hpp"
-#include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
 
 using nlohmann::json;
 
-Params host_params(const loader::PluginRecord& plugin, const json& params) {
+Params host_params(const catalog::PluginRecord& plugin, const json& params) {
   std::set<std::string> of_plugin;
   for (const ParamSpec& spec : plugin.params) of_plugin.insert(spec.name);
-  return loader::params_from_json(
-      manifest::host_options(plugin.kind, plugin.capabilities), params, of_plugin);
+  return catalog::params_from_json(
+      catalog::host_options(plugin.kind, plugin.capabilities), params, of_plugin);
 }
 
 SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   const auto id = definition.at("plugin").get<std::string>();
   const json& params = definition.at("params");
-  const loader::PluginRecord& record = registry.record("solver", id);
+  const catalog::PluginRecord& record = registry.record("solver", id);
   SolverSetup setup;
   setup.id = id;
   for (const ParamSpec& spec : record.params) {

@@ -15,7 +15,7 @@
 namespace unmask::engine {
 
 /// The host's own options out of the parameters of a definition; the plugin's are left alone.
-Params host_params(const loader::PluginRecord& plugin, const nlohmann::json& params);
+Params host_params(const catalog::PluginRecord& plugin, const nlohmann::json& params);
 
 /// @param definition  {"plugin", "params"}
 SolverSetup make_solver(loader::Registry& registry, const nlohmann::json& definition);

@@ -93,7 +93,7 @@ json prepare(const json& request) {
   loader::Registry registry(folders_of(request));
   json datasets = json::array();
   for (const json& wanted : request.at("datasets")) {
-    const plan::DatasetFacts facts =
+    const wire::DatasetFacts facts =
         dataset_facts(registry, wanted.at("plugin").get<std::string>(), wanted.at("params"));
     datasets.push_back({{"content_hash", facts.content_hash},
                         {"problem", facts.problem},
@@ -175,10 +175,10 @@ json execute_cell(const json& request) {
                     request.at("checkpoints").get<std::string>());
   CellFiles files;
   if (const auto c = request.find("checkpoint"); c != request.end()) {
-    files.checkpoint = c->get<plan::CheckpointFile>();
+    files.checkpoint = c->get<wire::CheckpointFile>();
   }
   if (const auto s = request.find("source"); s != request.end()) {
-    files.source = s->get<plan::CheckpointFile>();
+    files.source = s->get<wire::CheckpointFile>();
   }
   const auto show = [](std::int64_t done, std::int64_t total, const std::string& note) {
     if (done == total || done % 100 == 0) {

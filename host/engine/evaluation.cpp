@@ -71,7 +71,7 @@ class Evaluation {
 
   // The checks of the judged network. They come last: a network that draws random numbers gives the
   // same verdict with them as without.
-  void check(plan::CellResult& result) {
+  void check(wire::CellResult& result) {
     NetworkTarget checked(
         input_.model, input_.solver, {}, is_coupled_, input_.num_classes, log_, {"check", "check"});
     const Tensor batch = images_.narrow(0, 0, std::min(input_.batch_size, size()));
@@ -80,14 +80,14 @@ class Evaluation {
     add(checked.counters(), result.counters);
   }
 
-  void finish(plan::CellResult& result) {
+  void finish(wire::CellResult& result) {
     result.solve_stats = log_.rows();
     add(judge_.counters(), result.counters);
     add(target_.counters(), result.counters);
   }
 
  private:
-  static void add(const plan::Counters& part, plan::Counters& sum) {
+  static void add(const wire::Counters& part, wire::Counters& sum) {
     sum.forwards += part.forwards;
     sum.backwards += part.backwards;
     sum.nfe += part.nfe;
@@ -136,7 +136,7 @@ std::vector<double> to_doubles(const Tensor& values) {
 
 Tensor evaluate_attack(const EvaluationInput& input,
                        Attack& attack,
-                       plan::CellResult& result,
+                       wire::CellResult& result,
                        const ProgressCallback& progress) {
   Evaluation evaluation(input);
   const Tensor& x = evaluation.images();
@@ -222,7 +222,7 @@ Tensor evaluate_attack(const EvaluationInput& input,
 
 void evaluate_probe(const EvaluationInput& input,
                     Probe& probe,
-                    plan::CellResult& result,
+                    wire::CellResult& result,
                     const ProgressCallback& progress) {
   Evaluation evaluation(input);
   const std::int64_t n = evaluation.size();

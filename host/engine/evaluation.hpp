@@ -10,9 +10,9 @@
 #include "engine/device_graph.hpp"
 #include "engine/network.hpp"
 #include "engine/training.hpp"
-#include "plan/result.hpp"
 #include "unmask/attack.hpp"
 #include "unmask/probe.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -54,14 +54,14 @@ struct EvaluationInput {
 /// @throws NumericError when logits are not finite
 Tensor evaluate_attack(const EvaluationInput& input,
                        Attack& attack,
-                       plan::CellResult& result,
+                       wire::CellResult& result,
                        const ProgressCallback& progress);
 
 /// Measure a probe on the same samples; stores each value and mean, median, min, max and the share
 /// that is not finite.
 void evaluate_probe(const EvaluationInput& input,
                     Probe& probe,
-                    plan::CellResult& result,
+                    wire::CellResult& result,
                     const ProgressCallback& progress);
 
 }  // namespace unmask::engine

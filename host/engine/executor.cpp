@@ -20,6 +20,8 @@
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
+#include "wire/cell.hpp"
+#include "wire/key.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -51,7 +53,7 @@ json with_locals(json definition, const json& locals, const std::string& part) {
   for (const auto& [name, path] : paths->items()) {
     const auto planned = params.find(name);
     if (planned != params.end() &&
-        *planned != plan::identity_of_file(path.get_ref<const std::string&>())) {
+        *planned != wire::identity_of_file(path.get_ref<const std::string&>())) {
       throw DataError("the file " + path.get<std::string>() + ", parameter \"" + name +
                       "\" of the " + part + " \"" + definition.at("plugin").get<std::string>() +
                       "\", has changed since the run was planned; run again");
@@ -147,7 +149,7 @@ Model& Executor::network_for(NetworkCache& cache,
                              const json& definition,
                              const json& spec,
                              const DataCache& data,
-                             const plan::CheckpointFile& checkpoint) {
+                             const wire::CheckpointFile& checkpoint) {
   const std::string id = definition.dump() + spec.at("dtype").dump();
   if (cache.model && cache.checkpoint_sha256 == checkpoint.sha256 && cache.id == id) {
     return *cache.model;
@@ -170,7 +172,7 @@ std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& l
   const json parts = gradient.contains("mean") ? gradient.at("mean") : json::array({gradient});
   std::vector<SolverSetup> result;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::string name = plan::part_name("gradient", i, parts.size());
+    const std::string name = wire::part_name("gradient", i, parts.size());
     result.push_back(make_solver(registry_, with_locals(parts[i], locals, name)));
   }
   return result;
@@ -180,7 +182,7 @@ void Executor::execute_train(const std::string& key,
                              const json& spec,
                              const json& locals,
                              DataCache& data,
-                             plan::CellResult& result,
+                             wire::CellResult& result,
                              const ProgressCallback& progress) {
   const std::uint64_t seed = seed_of(key);
   const json definition = part_of(spec, locals, "model");
@@ -233,7 +235,7 @@ void Executor::execute_evaluation(const std::string& key,
                                   const json& locals,
                                   DataCache& data,
                                   const CellFiles& files,
-                                  plan::CellResult& result,
+                                  wire::CellResult& result,
                                   const ProgressCallback& progress) {
   Model& model =
       network_for(*network_, part_of(spec, locals, "model"), spec, data, *files.checkpoint);
@@ -292,14 +294,14 @@ void Executor::execute_evaluation(const std::string& key,
   }
 }
 
-plan::CellResult Executor::execute(const std::string& key,
+wire::CellResult Executor::execute(const std::string& key,
                                    const json& spec,
                                    const json& locals,
                                    const CellFiles& files,
                                    const ProgressCallback& progress) {
-  UNMASK_CHECK(plan::key_of(spec) == key, "a specification does not have the key it came with");
+  UNMASK_CHECK(wire::key_of(spec) == key, "a specification does not have the key it came with");
   const auto start = std::chrono::steady_clock::now();
-  plan::CellResult result;
+  wire::CellResult result;
   DataCache& data = data_for(spec, locals);
   if (spec.at("kind") == "train") {
     execute_train(key, spec, locals, data, result, progress);
@@ -314,10 +316,10 @@ plan::CellResult Executor::execute(const std::string& key,
   return result;
 }
 
-plan::DatasetFacts dataset_facts(loader::Registry& registry,
+wire::DatasetFacts dataset_facts(loader::Registry& registry,
                                  const std::string& plugin,
                                  const json& params) {
-  plan::DatasetFacts facts;
+  wire::DatasetFacts facts;
   try {
     const auto dataset = registry.create_dataset(plugin, params);
     const auto options = DataOptions::from(host_params(registry.record("dataset", plugin), params));

@@ -15,15 +15,15 @@
 #include "engine/network.hpp"
 #include "engine/training.hpp"
 #include "loader/registry.hpp"
-#include "plan/planner.hpp"
-#include "plan/result.hpp"
+#include "wire/dataset_facts.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
 /// What a cell needs and yields besides numbers.
 struct CellFiles {
-  std::optional<plan::CheckpointFile> checkpoint = {};  ///< the attacked or probed network
-  std::optional<plan::CheckpointFile> source =
+  std::optional<wire::CheckpointFile> checkpoint = {};  ///< the attacked or probed network
+  std::optional<wire::CheckpointFile> source =
       {};                           ///< the network that images are made on, if another
   bool keeps_adversarials = false;  ///< write the images of an attack to a file
 };
@@ -43,7 +43,7 @@ class Executor {
   /// @param locals      where the files and folders of its parts are, outside of the key
   /// @param files       of the trainings, for attack and probe cells
   /// @throws Error of any kind; std::exception from plugins and LibTorch
-  plan::CellResult execute(const std::string& key,
+  wire::CellResult execute(const std::string& key,
                            const nlohmann::json& spec,
                            const nlohmann::json& locals,
                            const CellFiles& files,
@@ -58,20 +58,20 @@ class Executor {
                      const nlohmann::json& definition,
                      const nlohmann::json& spec,
                      const DataCache& data,
-                     const plan::CheckpointFile& checkpoint);
+                     const wire::CheckpointFile& checkpoint);
   std::vector<SolverSetup> gradients_for(const nlohmann::json& spec, const nlohmann::json& locals);
   void execute_train(const std::string& key,
                      const nlohmann::json& spec,
                      const nlohmann::json& locals,
                      DataCache& data,
-                     plan::CellResult& result,
+                     wire::CellResult& result,
                      const ProgressCallback& progress);
   void execute_evaluation(const std::string& key,
                           const nlohmann::json& spec,
                           const nlohmann::json& locals,
                           DataCache& data,
                           const CellFiles& files,
-                          plan::CellResult& result,
+                          wire::CellResult& result,
                           const ProgressCallback& progress);
 
   loader::Registry& registry_;
@@ -84,7 +84,7 @@ class Executor {
 };
 
 /// What the data set plugin says of a definition; problems become text, not exceptions.
-plan::DatasetFacts dataset_facts(loader::Registry& registry,
+wire::DatasetFacts dataset_facts(loader::Registry& registry,
                                  const std::string& plugin,
                                  const nlohmann::json& params);
 

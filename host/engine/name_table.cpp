@@ -4,15 +4,16 @@
 #include <set>
 
 #include "base/files.hpp"
-#include "manifest/diagnostics.hpp"
-#include "manifest/source.hpp"
-#include "manifest/text.hpp"
+#include "text/diagnostics.hpp"
+#include "text/globs.hpp"
+#include "text/nodes.hpp"
+#include "text/source.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
 
-using manifest::Node;
+using words::Node;
 
 std::ptrdiff_t stars(const std::string& text) {
   return std::count(text.begin(), text.end(), '*');
@@ -21,15 +22,15 @@ std::ptrdiff_t stars(const std::string& text) {
 }  // namespace
 
 NameTable NameTable::read(const std::filesystem::path& file) {
-  manifest::Source source(file.string(), base::read_file(file));
-  manifest::Reporter reporter;
+  words::Source source(file.string(), base::read_file(file));
+  words::Reporter reporter;
   NameTable table;
   const auto check = [&](const Node& root) {
-    if (!manifest::expect(root, Node::Kind::kObject, "a table of names", reporter)) return;
-    for (const manifest::Member& member : root.members) {
+    if (!words::expect(root, Node::Kind::kObject, "a table of names", reporter)) return;
+    for (const words::Member& member : root.members) {
       const Node& value = member.value;
       if (stars(member.key) > 1) {
-        reporter.at_key(manifest::code::kWrongValue,
+        reporter.at_key(words::code::kWrongValue,
                         value,
                         "a name may hold one \"*\"",
                         "write a rule for each case");
@@ -39,15 +40,15 @@ NameTable NameTable::read(const std::filesystem::path& file) {
         table.rules_.push_back({member.key, std::nullopt});
         continue;
       }
-      if (!manifest::expect(value,
-                            Node::Kind::kString,
-                            "the name in the model (or null: leave the tensor out)",
-                            reporter)) {
+      if (!words::expect(value,
+                         Node::Kind::kString,
+                         "the name in the model (or null: leave the tensor out)",
+                         reporter)) {
         continue;
       }
       if (stars(value.string) != stars(member.key)) {
         reporter.at_value(
-            manifest::code::kWrongValue,
+            words::code::kWrongValue,
             value,
             "both sides of a rule must have the same number of \"*\"",
             "what the \"*\" on the left stands for is put in place of the one on the right");
@@ -57,11 +58,11 @@ NameTable NameTable::read(const std::filesystem::path& file) {
     }
   };
   if (const std::optional<Node> root = source.parse(reporter.raw())) check(*root);
-  const std::vector<manifest::Diagnostic> errors = reporter.take({source.name()});
+  const std::vector<words::Diagnostic> errors = reporter.take({source.name()});
   if (errors.empty()) return table;
   std::string text = "the table of names has errors";
-  for (const manifest::Diagnostic& error : errors) {
-    text += "\n" + manifest::to_text(error);
+  for (const words::Diagnostic& error : errors) {
+    text += "\n" + words::to_text(error);
     while (text.ends_with('\n')) text.pop_back();
   }
   throw ManifestError(text);
@@ -69,7 +70,7 @@ NameTable NameTable::read(const std::filesystem::path& file) {
 
 const NameTable::Rule* NameTable::rule_for(const std::string& file_name) const {
   const auto found = std::find_if(rules_.begin(), rules_.end(), [&](const Rule& rule) {
-    return manifest::glob_matches(rule.from, file_name);
+    return words::glob_matches(rule.from, file_name);
   });
   return found == rules_.end() ? nullptr : &*found;
 }

@@ -26,7 +26,7 @@ void SolveLog::add(const std::string& phase,
     found->second.stats.step_max = statistics.step_max;
   }
   Entry& entry = found->second;
-  plan::SolveStats& stats = entry.stats;
+  wire::SolveStats& stats = entry.stats;
   ++stats.solves;
   ++entry.nfe[statistics.nfe];
   stats.accepted += statistics.accepted;
@@ -66,10 +66,10 @@ void SolveLog::settle_backward(const BackwardRecords& records) {
   }
 }
 
-std::vector<plan::SolveStats> SolveLog::rows() const {
-  std::vector<plan::SolveStats> result;
+std::vector<wire::SolveStats> SolveLog::rows() const {
+  std::vector<wire::SolveStats> result;
   for (const auto& [id, entry] : entries_) {
-    plan::SolveStats stats = entry.stats;
+    wire::SolveStats stats = entry.stats;
     stats.nfe_min = entry.nfe.begin()->first;
     stats.nfe_max = entry.nfe.rbegin()->first;
     std::int64_t below = 0;  // solves with fewer evaluations
@@ -84,7 +84,7 @@ std::vector<plan::SolveStats> SolveLog::rows() const {
 }
 
 nlohmann::json SolveLog::state() const {
-  plan::CellResult totals;  // its JSON keeps numbers that are not finite
+  wire::CellResult totals;  // its JSON keeps numbers that are not finite
   nlohmann::json counts = nlohmann::json::array();
   for (const auto& [id, entry] : entries_) {
     totals.solve_stats.push_back(entry.stats);
@@ -95,9 +95,9 @@ nlohmann::json SolveLog::state() const {
 
 void SolveLog::restore(const nlohmann::json& state) {
   *this = SolveLog();
-  const auto totals = state.at("totals").get<plan::CellResult>();
+  const auto totals = state.at("totals").get<wire::CellResult>();
   for (std::size_t i = 0; i < totals.solve_stats.size(); ++i) {
-    const plan::SolveStats& stats = totals.solve_stats[i];
+    const wire::SolveStats& stats = totals.solve_stats[i];
     Entry entry{stats, state.at("nfe").at(i).get<std::map<std::int64_t, std::int64_t>>()};
     for (const auto& [nfe, solves] : entry.nfe) {
       nfe_ += nfe * solves;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ode/session.hpp"
-#include "plan/result.hpp"
 #include "unmask/model.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -39,7 +39,7 @@ class SolveLog {
   std::int64_t rejected() const { return rejected_; }
 
   /// One row per phase and solve, in order of first appearance.
-  std::vector<plan::SolveStats> rows() const;
+  std::vector<wire::SolveStats> rows() const;
 
   /// Everything seen so far, for restore() of another log.
   nlohmann::json state() const;
@@ -52,7 +52,7 @@ class SolveLog {
            ode::SolveStatus status);
 
   struct Entry {
-    plan::SolveStats stats;
+    wire::SolveStats stats;
     std::map<std::int64_t, std::int64_t> nfe;  // evaluations of a solve -> how many solves
   };
   std::vector<std::pair<std::string, Entry>> entries_;  // few: phases x blocks of a network

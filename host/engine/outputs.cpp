@@ -39,7 +39,7 @@ void describe_outputs(Model& model,
                       const SolverSetup& solver,
                       const Tensor& images,
                       std::int64_t num_classes,
-                      plan::CellResult& result) {
+                      wire::CellResult& result) {
   const std::int64_t n = images.size(0);
   if (n == 0) return;
   const Tensor outputs = outputs_of(model, solver, images);

@@ -4,7 +4,7 @@
 // confident: it looks robust and merely hides.
 
 #include "engine/network.hpp"
-#include "plan/result.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -19,6 +19,6 @@ void describe_outputs(Model& model,
                       const SolverSetup& solver,
                       const Tensor& images,
                       std::int64_t num_classes,
-                      plan::CellResult& result);
+                      wire::CellResult& result);
 
 }  // namespace unmask::engine

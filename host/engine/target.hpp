@@ -48,7 +48,7 @@ class NetworkTarget final : public Target {
   /// Forward passes spent on each row since begin_batch.
   const std::vector<std::int64_t>& queries() const { return queries_; }
 
-  const plan::Counters& counters() const { return counters_; }
+  const wire::Counters& counters() const { return counters_; }
 
   /// Watches the gradients of the batches that it is told of.
   GradientCheck& gradient_check() { return gradient_check_; }
@@ -88,7 +88,7 @@ class NetworkTarget final : public Target {
   std::int64_t num_classes_;
   SolveLog& log_;
   TargetPhases phases_;
-  plan::Counters counters_;
+  wire::Counters counters_;
   GradientCheck gradient_check_;
   std::vector<std::int64_t> queries_;
 };

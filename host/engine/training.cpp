@@ -151,7 +151,7 @@ class Trainer {
         sums_(input.device, 0, 0),
         last_snapshot_(Clock::now()) {}
 
-  void run(plan::CellResult& result) {
+  void run(wire::CellResult& result) {
     resume();
     if (!is_finished()) {
       BatchStream batches(input_.data, plan_, options_.epochs, epoch_, step_);
@@ -265,9 +265,9 @@ class Trainer {
 
   void record(const std::string& name, double value) {
     const auto found = std::find_if(
-        series_.begin(), series_.end(), [&](const plan::Series& s) { return s.name == name; });
-    plan::Series& series =
-        found == series_.end() ? series_.emplace_back(plan::Series{name, {}}) : *found;
+        series_.begin(), series_.end(), [&](const wire::Series& s) { return s.name == name; });
+    wire::Series& series =
+        found == series_.end() ? series_.emplace_back(wire::Series{name, {}}) : *found;
     series.values.push_back(value);
   }
 
@@ -357,9 +357,9 @@ class Trainer {
     set_trainable(input_.model, false);
   }
 
-  void report(plan::CellResult& result) const {
+  void report(wire::CellResult& result) const {
     const auto last = [&](const char* name) {
-      for (const plan::Series& s : series_) {
+      for (const wire::Series& s : series_) {
         if (s.name == name) return s.values.back();
       }
       throw InternalError("a training has no series \"" + std::string(name) + "\"");
@@ -397,7 +397,7 @@ class Trainer {
     check_finite();  // nothing that has gone wrong is worth keeping
     const auto start = Clock::now();
     TrainingSnapshot snapshot;
-    plan::CellResult partial;
+    wire::CellResult partial;
     partial.series = series_;
     partial.counters = counters_;
     const auto score = [](const Score& s) {
@@ -477,7 +477,7 @@ class Trainer {
     before_epoch_ = {before.at(0).get<std::int64_t>(),
                      before.at(1).get<std::int64_t>(),
                      before.at(2).get<std::int64_t>()};
-    const auto partial = state.at("partial").get<plan::CellResult>();
+    const auto partial = state.at("partial").get<wire::CellResult>();
     series_ = partial.series;
     counters_ = partial.counters;
     log_.restore(state.at("log"));
@@ -491,7 +491,7 @@ class Trainer {
   const std::vector<NamedTensor> tensors_;
 
   SolveLog log_;
-  plan::Counters counters_;
+  wire::Counters counters_;
   Optimizer optimizer_;
   WeightAverage average_;
   NetworkStep network_;
@@ -502,7 +502,7 @@ class Trainer {
   EpochSums sums_;
   double seconds_ = 0;  // of this epoch's steps
   Evaluations before_epoch_;
-  std::vector<plan::Series> series_;
+  std::vector<wire::Series> series_;
   Score last_score_;
   Best best_;
   std::string note_;
@@ -515,7 +515,7 @@ class Trainer {
 
 void train(const TrainingInput& input,
            const TrainingOptions& options,
-           plan::CellResult& result,
+           wire::CellResult& result,
            const ProgressCallback& progress) {
   check(input, options);
   Trainer(input, options, progress).run(result);

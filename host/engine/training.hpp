@@ -10,8 +10,8 @@
 #include "engine/network.hpp"
 #include "engine/training_options.hpp"
 #include "engine/training_snapshot.hpp"
-#include "plan/result.hpp"
 #include "unmask/objective.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -41,7 +41,7 @@ struct TrainingInput {
 /// @throws TrainingStopped when the snapshots' is_stopping says so
 void train(const TrainingInput& input,
            const TrainingOptions& options,
-           plan::CellResult& result,
+           wire::CellResult& result,
            const ProgressCallback& progress);
 
 }  // namespace unmask::engine

@@ -11,7 +11,7 @@ NetworkStep::NetworkStep(Model& model,
                          std::int64_t num_classes,
                          bool mixed,
                          SolveLog& log,
-                         plan::Counters& counters)
+                         wire::Counters& counters)
     : model_(model),
       solver_(solver),
       num_classes_(num_classes),

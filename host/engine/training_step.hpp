@@ -7,8 +7,8 @@
 
 #include "engine/network.hpp"
 #include "engine/target.hpp"
-#include "plan/result.hpp"
 #include "unmask/objective.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 
@@ -21,7 +21,7 @@ class NetworkStep final : public TrainingStep {
               std::int64_t num_classes,
               bool mixed,
               SolveLog& log,
-              plan::Counters& counters);
+              wire::Counters& counters);
 
   /// The coming step.
   void begin(SampleRandom random);
@@ -45,7 +45,7 @@ class NetworkStep final : public TrainingStep {
   std::int64_t num_classes_;
   bool mixed_;
   SolveLog& log_;
-  plan::Counters& counters_;
+  wire::Counters& counters_;
   ode::Session session_;
   std::optional<SampleRandom> random_;
   std::optional<NetworkTarget> target_;

@@ -7,13 +7,13 @@
 #include "engine/model_state.hpp"
 #include "engine/name_table.hpp"
 #include "engine/safetensors.hpp"
-#include "manifest/diagnostics.hpp"
+#include "text/diagnostics.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
 
-using manifest::in_quotes;
+using words::in_quotes;
 
 constexpr std::string_view kBatchCount = "num_batches_tracked";
 

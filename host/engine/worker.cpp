@@ -13,8 +13,8 @@
 #include "base/die_with_parent.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
-#include "run/messages.hpp"
 #include "unmask/errors.hpp"
+#include "wire/messages.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -28,7 +28,7 @@ class ProgressSender {
     const auto now = std::chrono::steady_clock::now();
     if (done < total && now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;
-    base::write_frame(fd_, run::CellProgress{key_, done, total, note});
+    base::write_frame(fd_, wire::CellProgress{key_, done, total, note});
   }
 
  private:
@@ -37,10 +37,10 @@ class ProgressSender {
   std::chrono::steady_clock::time_point last_{};
 };
 
-void execute(int fd, Executor& executor, const run::Execute& order) {
+void execute(int fd, Executor& executor, const wire::Execute& order) {
   ProgressSender progress(fd, order.key);
   try {
-    const plan::CellResult result =
+    const wire::CellResult result =
         executor.execute(order.key,
                          order.spec,
                          order.locals,
@@ -48,18 +48,18 @@ void execute(int fd, Executor& executor, const run::Execute& order) {
                          [&](std::int64_t done, std::int64_t total, const std::string& note) {
                            progress(done, total, note);
                          });
-    base::write_frame(fd, run::Result{order.key, result});
+    base::write_frame(fd, wire::Result{order.key, result});
   } catch (const base::FrameError&) {
     throw;  // the host is gone: nobody to tell
   } catch (const c10::Error& error) {
     // Without the C++ backtrace that LibTorch appends to what().
     base::write_frame(
-        fd, run::Failure{order.key, failure_class_of(error), error.what_without_backtrace()});
+        fd, wire::Failure{order.key, failure_class_of(error), error.what_without_backtrace()});
   } catch (const std::exception& error) {
-    base::write_frame(fd, run::Failure{order.key, failure_class_of(error), error.what()});
+    base::write_frame(fd, wire::Failure{order.key, failure_class_of(error), error.what()});
   } catch (...) {
     base::write_frame(
-        fd, run::Failure{order.key, "plugin_error", "an exception of unknown type was thrown"});
+        fd, wire::Failure{order.key, "plugin_error", "an exception of unknown type was thrown"});
   }
 }
 
@@ -105,11 +105,11 @@ int worker_main(const WorkerOptions& options) {
     loader::Registry registry({options.plugin_dirs.begin(), options.plugin_dirs.end()});
     Executor executor(registry, options.device, options.checkpoints);
     if (options.cuda_graphs) executor.record_passes(cuda_graph_maker(options.device));
-    base::write_frame(options.fd, run::Hello{::getpid(), options.device, TORCH_VERSION});
+    base::write_frame(options.fd, wire::Hello{::getpid(), options.device, TORCH_VERSION});
     while (const auto frame = base::read_frame(options.fd)) {
-      const run::HostMessage message = run::parse_host_message(*frame);
-      if (std::holds_alternative<run::Stop>(message)) break;
-      execute(options.fd, executor, std::get<run::Execute>(message));
+      const wire::HostMessage message = wire::parse_host_message(*frame);
+      if (std::holds_alternative<wire::Stop>(message)) break;
+      execute(options.fd, executor, std::get<wire::Execute>(message));
     }
   } catch (const base::FrameError& error) {
     std::fprintf(stderr, "worker: connection to the host lost: %s\n", error.what());

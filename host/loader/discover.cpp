@@ -160,26 +160,29 @@ std::string what_happened(const Lister& child, const base::ExitStatus& status, d
   return "ended the process while it was being loaded: " + base::describe(status);
 }
 
-// Kind as a position in kKinds; unknown ones last.
+// Kind as a position in catalog::kKinds; unknown ones last.
 std::ptrdiff_t rank(const std::string& kind) {
-  return std::find(std::begin(kKinds), std::end(kKinds), kind) - std::begin(kKinds);
+  return std::find(std::begin(catalog::kKinds), std::end(catalog::kKinds), kind) -
+         std::begin(catalog::kKinds);
 }
 
 }  // namespace
 
-Catalog assemble_catalog(std::vector<PluginRecord> records, std::vector<PluginRefusal> refusals) {
+catalog::Catalog assemble_catalog(std::vector<catalog::PluginRecord> records,
+                                  std::vector<catalog::PluginRefusal> refusals) {
   // Stable: of equal ones the first in the search path stays first.
   std::stable_sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
     return rank(a.kind) != rank(b.kind) ? rank(a.kind) < rank(b.kind) : a.id < b.id;
   });
-  Catalog catalog;
+  catalog::Catalog catalog;
   catalog.refusals = std::move(refusals);
   for (auto first = records.begin(); first != records.end();) {
-    auto last = std::find_if(first, records.end(), [&](const PluginRecord& r) {
+    auto last = std::find_if(first, records.end(), [&](const catalog::PluginRecord& r) {
       return r.kind != first->kind || r.id != first->id;
     });
-    const auto other = std::find_if(
-        first, last, [&](const PluginRecord& r) { return r.file_sha256 != first->file_sha256; });
+    const auto other = std::find_if(first, last, [&](const catalog::PluginRecord& r) {
+      return r.file_sha256 != first->file_sha256;
+    });
     if (other == last) {
       catalog.plugins.push_back(std::move(*first));
     } else {
@@ -199,9 +202,9 @@ Catalog assemble_catalog(std::vector<PluginRecord> records, std::vector<PluginRe
   return catalog;
 }
 
-Catalog inspect_in_child(const ListCommand& command, const std::vector<fs::path>& files) {
-  std::vector<PluginRecord> records;
-  std::vector<PluginRefusal> refusals;
+catalog::Catalog inspect_in_child(const ListCommand& command, const std::vector<fs::path>& files) {
+  std::vector<catalog::PluginRecord> records;
+  std::vector<catalog::PluginRefusal> refusals;
   int cuda_devices = 0;
   std::size_t done = 0;  // files that are settled
   for (bool is_complete = false; !is_complete;) {
@@ -220,14 +223,14 @@ Catalog inspect_in_child(const ListCommand& command, const std::vector<fs::path>
           is_complete = true;
           break;
         } else {
-          auto found = answer.at("found").get<Catalog>();
+          auto found = answer.at("found").get<catalog::Catalog>();
           UNMASK_CHECK(done < files.size() && found.plugins.size() + found.refusals.size() == 1,
                        "the child that lists plugins does not answer file by file");
-          for (PluginRecord& record : found.plugins) {
+          for (catalog::PluginRecord& record : found.plugins) {
             record.file = files[done];
             records.push_back(std::move(record));
           }
-          for (PluginRefusal& refusal : found.refusals) {
+          for (catalog::PluginRefusal& refusal : found.refusals) {
             refusals.push_back({files[done], std::move(refusal.reason)});
           }
           ++done;
@@ -260,12 +263,13 @@ Catalog inspect_in_child(const ListCommand& command, const std::vector<fs::path>
              : what_happened(child, status, command.timeout_s)});
     ++done;
   }
-  Catalog catalog = assemble_catalog(std::move(records), std::move(refusals));
+  catalog::Catalog catalog = assemble_catalog(std::move(records), std::move(refusals));
   catalog.cuda_devices = cuda_devices;
   return catalog;
 }
 
-Catalog discover_in_child(const ListCommand& command, const std::vector<fs::path>& folders) {
+catalog::Catalog discover_in_child(const ListCommand& command,
+                                   const std::vector<fs::path>& folders) {
   return inspect_in_child(command, list_libraries(folders));
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 
 namespace unmask::loader {
 
@@ -22,16 +22,17 @@ struct ListCommand {
 
 /// Look at the libraries of the folders through a child.
 /// @throws PluginError when the child fails before it has touched a library
-Catalog discover_in_child(const ListCommand& command,
-                          const std::vector<std::filesystem::path>& folders);
+catalog::Catalog discover_in_child(const ListCommand& command,
+                                   const std::vector<std::filesystem::path>& folders);
 
 /// The same for given files.
-Catalog inspect_in_child(const ListCommand& command,
-                         const std::vector<std::filesystem::path>& files);
+catalog::Catalog inspect_in_child(const ListCommand& command,
+                                  const std::vector<std::filesystem::path>& files);
 
 /// Make a catalog of single findings: sorted, and without plugins that share kind and id. Those are
 /// all refused, each naming another one, since which of them a name means would depend on chance;
 /// byte-identical copies count as one.
-Catalog assemble_catalog(std::vector<PluginRecord> records, std::vector<PluginRefusal> refusals);
+catalog::Catalog assemble_catalog(std::vector<catalog::PluginRecord> records,
+                                  std::vector<catalog::PluginRefusal> refusals);
 
 }  // namespace unmask::loader

@@ -19,8 +19,8 @@
 
 #include <boost/dll/shared_library.hpp>
 
+#include "catalog/host_options.hpp"
 #include "loader/build_tag.hpp"
-#include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::loader {
@@ -112,7 +112,7 @@ const PluginDescriptor* checked_descriptor(const boost::dll::shared_library& lib
   return descriptor;
 }
 
-void check_table(const PluginRecord& record) {
+void check_table(const catalog::PluginRecord& record) {
   if (auto problem = table_violation(record.params)) {
     throw Refused{"declares its parameters wrongly: " + *problem};
   }
@@ -124,7 +124,7 @@ void check_table(const PluginRecord& record) {
       }
     }
   }
-  for (const ParamSpec& option : manifest::host_options(record.kind, record.capabilities)) {
+  for (const ParamSpec& option : catalog::host_options(record.kind, record.capabilities)) {
     for (const ParamSpec& spec : record.params) {
       if (spec.name == option.name) {
         throw Refused{"declares its parameters wrongly: \"" + spec.name +
@@ -135,15 +135,17 @@ void check_table(const PluginRecord& record) {
   }
 }
 
-PluginRecord checked_record(const PluginDescriptor& descriptor) {
-  PluginRecord record;
-  const bool is_known = descriptor.kind != nullptr &&
-                        std::any_of(std::begin(kKinds), std::end(kKinds), [&](const char* kind) {
-                          return std::string_view(kind) == descriptor.kind;
-                        });
+catalog::PluginRecord checked_record(const PluginDescriptor& descriptor) {
+  catalog::PluginRecord record;
+  const bool is_known =
+      descriptor.kind != nullptr &&
+      std::any_of(std::begin(catalog::kKinds), std::end(catalog::kKinds), [&](const char* kind) {
+        return std::string_view(kind) == descriptor.kind;
+      });
   if (!is_known) {
     std::string kinds;
-    for (const char* kind : kKinds) kinds += (kinds.empty() ? "" : ", ") + std::string(kind);
+    for (const char* kind : catalog::kKinds)
+      kinds += (kinds.empty() ? "" : ", ") + std::string(kind);
     throw Refused{"is of the unknown kind " + shown(descriptor.kind) + "; the kinds are " + kinds};
   }
   record.kind = descriptor.kind;
@@ -232,7 +234,7 @@ std::optional<PluginLibrary> PluginLibrary::try_open(const std::filesystem::path
     FileInspection inspection = inspect_file(file, host_build_tag());
     if (!inspection.problem.empty()) throw Refused{std::move(inspection.problem)};
     const PluginDescriptor* descriptor = checked_descriptor(load_for_ever(file));
-    PluginRecord record = checked_record(*descriptor);
+    catalog::PluginRecord record = checked_record(*descriptor);
     record.file = file;
     record.file_sha256 = std::move(inspection.sha256);
     record.build_tag = std::move(inspection.build_tag);

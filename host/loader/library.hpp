@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask::loader {
@@ -29,7 +29,7 @@ class PluginLibrary {
   static std::optional<PluginLibrary> try_open(const std::filesystem::path& file,
                                                std::string& reason);
 
-  const PluginRecord& record() const noexcept { return record_; }
+  const catalog::PluginRecord& record() const noexcept { return record_; }
 
   /// A new instance as a pointer to the base class of its kind; owned by the caller.
   /// @param context  ModelContext for models, else nullptr
@@ -38,10 +38,10 @@ class PluginLibrary {
   void* create(const Params& params, const void* context) const;
 
  private:
-  PluginLibrary(PluginRecord record, const PluginDescriptor* descriptor)
+  PluginLibrary(catalog::PluginRecord record, const PluginDescriptor* descriptor)
       : record_(std::move(record)), descriptor_(descriptor) {}
 
-  PluginRecord record_;
+  catalog::PluginRecord record_;
   const PluginDescriptor* descriptor_ = nullptr;  // in the library, which stays
 };
 

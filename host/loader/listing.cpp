@@ -47,7 +47,7 @@ int count_cuda_devices() {
 int list_main(const std::vector<std::filesystem::path>& files, int answer_fd) {
   for (const std::filesystem::path& file : files) {
     if (!write_line(answer_fd, {{"begin", file.string()}})) return 1;
-    Catalog found;
+    catalog::Catalog found;
     std::string reason;
     if (auto library = PluginLibrary::try_open(file, reason)) {
       found.plugins.push_back(library->record());
@@ -60,9 +60,9 @@ int list_main(const std::vector<std::filesystem::path>& files, int answer_fd) {
   ::_exit(0);
 }
 
-Catalog discover(const std::vector<std::filesystem::path>& folders) {
-  std::vector<PluginRecord> records;
-  std::vector<PluginRefusal> refusals;
+catalog::Catalog discover(const std::vector<std::filesystem::path>& folders) {
+  std::vector<catalog::PluginRecord> records;
+  std::vector<catalog::PluginRefusal> refusals;
   for (const std::filesystem::path& file : list_libraries(folders)) {
     std::string reason;
     if (auto library = PluginLibrary::try_open(file, reason)) {
@@ -71,7 +71,7 @@ Catalog discover(const std::vector<std::filesystem::path>& folders) {
       refusals.push_back({file, std::move(reason)});
     }
   }
-  Catalog catalog = assemble_catalog(std::move(records), std::move(refusals));
+  catalog::Catalog catalog = assemble_catalog(std::move(records), std::move(refusals));
   catalog.cuda_devices = count_cuda_devices();
   return catalog;
 }

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 
 namespace unmask::loader {
 
@@ -17,6 +17,6 @@ int list_main(const std::vector<std::filesystem::path>& files, int answer_fd);
 
 /// All plugins of some folders, loaded into this process. For tests and tools that trust them; the
 /// host uses discover_in_child().
-Catalog discover(const std::vector<std::filesystem::path>& folders);
+catalog::Catalog discover(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace unmask::loader

@@ -2,9 +2,9 @@
 
 #include <set>
 
+#include "catalog/host_options.hpp"
+#include "catalog/params_json.hpp"
 #include "loader/folders.hpp"
-#include "loader/params_json.hpp"
-#include "manifest/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::loader {
@@ -50,7 +50,7 @@ const PluginLibrary& Registry::library(std::string_view kind, std::string_view i
   throw PluginError(message);
 }
 
-const PluginRecord& Registry::record(std::string_view kind, std::string_view id) {
+const catalog::PluginRecord& Registry::record(std::string_view kind, std::string_view id) {
   return library(kind, id).record();
 }
 
@@ -60,14 +60,14 @@ std::unique_ptr<Base> Registry::create(std::string_view kind,
                                        const nlohmann::json& params,
                                        const void* context) {
   const PluginLibrary& found = library(kind, id);
-  const PluginRecord& plugin = found.record();
+  const catalog::PluginRecord& plugin = found.record();
   std::set<std::string> host_names;
-  for (const ParamSpec& option : manifest::host_options(plugin.kind, plugin.capabilities)) {
+  for (const ParamSpec& option : catalog::host_options(plugin.kind, plugin.capabilities)) {
     host_names.insert(option.name);
   }
   Params typed;
   try {
-    typed = params_from_json(plugin.params, params, host_names);
+    typed = catalog::params_from_json(plugin.params, params, host_names);
   } catch (Error& problem) {
     problem.add_context(plugin.kind + " " + plugin.id);
     throw;

@@ -44,7 +44,7 @@ class Registry {
   std::unique_ptr<Probe> create_probe(std::string_view id, const nlohmann::json& params);
 
   /// What a plugin says of itself; loads it.
-  const PluginRecord& record(std::string_view kind, std::string_view id);
+  const catalog::PluginRecord& record(std::string_view kind, std::string_view id);
 
  private:
   const PluginLibrary& library(std::string_view kind, std::string_view id);

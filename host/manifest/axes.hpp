@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "manifest/definitions.hpp"
-#include "manifest/diagnostics.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {
 

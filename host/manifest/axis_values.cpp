@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {

@@ -15,7 +15,7 @@
 
 #include "manifest/axes.hpp"
 #include "manifest/checkpoints.hpp"
-#include "manifest/source.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <functional>
 
-#include "manifest/host_options.hpp"
+#include "catalog/host_options.hpp"
 #include "manifest/inheritance.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/solver_rules.hpp"
-#include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 #include "manifest/training_rules.hpp"
 
@@ -66,7 +66,7 @@ std::optional<ResolvedDefinition> Definitions::plain(const std::string& kind,
   out.plugin = catalog_.find(kind, plugin);
   if (out.plugin == nullptr) return std::nullopt;
   out.definition = {name, plugin, nlohmann::json::object()};
-  for (const ParamSpec& spec : full_table(*out.plugin)) {
+  for (const ParamSpec& spec : catalog::full_table(*out.plugin)) {
     if (spec.default_value) out.definition.params[spec.name] = to_json_value(*spec.default_value);
   }
   return out;
@@ -76,13 +76,13 @@ void Definitions::read(const Node* define) {
   if (define == nullptr || !expect(*define, Node::Kind::kObject, "\"define\"", reporter_)) return;
   check_keys(*define, Scope::kDefine, reporter_);
   // Names of all kinds first, so that help can say where a name is defined.
-  for (const char* kind : loader::kKinds) {
+  for (const char* kind : catalog::kKinds) {
     const Node* object = define->find(kind);
     if (object == nullptr) continue;
     if (!expect(*object, Node::Kind::kObject, "define." + std::string(kind), reporter_)) continue;
     read_names(kind, *object);
   }
-  for (const char* kind : loader::kKinds) {
+  for (const char* kind : catalog::kKinds) {
     if (kinds_.contains(kind)) read_kind(kind);
   }
 }
@@ -163,7 +163,7 @@ void Definitions::resolve(const std::string& kind,
                           bool is_whole,
                           ResolvedDefinition& out) {
   const Node* plugin = merged.find("plugin");
-  const loader::PluginRecord* record = nullptr;
+  const catalog::PluginRecord* record = nullptr;
   const std::string title = kind + " " + in_quotes(out.written);
   if (plugin == nullptr) {
     if (is_whole) {
@@ -178,7 +178,7 @@ void Definitions::resolve(const std::string& kind,
     if (record == nullptr) {
       std::string help = help_for_unknown(plugin->string, catalog_.ids(kind), "installed");
       if (help.empty()) help = "no " + kind + " plugin is installed";
-      for (const char* other : loader::kKinds) {
+      for (const char* other : catalog::kKinds) {
         if (other != kind && catalog_.find(other, plugin->string) != nullptr) {
           help = in_quotes(plugin->string) + " is a plugin of the kind " + other + "\n" + help;
         }
@@ -196,7 +196,7 @@ void Definitions::resolve(const std::string& kind,
   }
   std::vector<std::string> parameters;
   if (record != nullptr) {
-    for (const ParamSpec& spec : full_table(*record)) parameters.push_back(spec.name);
+    for (const ParamSpec& spec : catalog::full_table(*record)) parameters.push_back(spec.name);
   }
   check_keys(merged, Scope::kDefinition, reporter_, parameters);
   if (const Node* description = merged.find("description")) {
@@ -219,7 +219,7 @@ void Definitions::read_params(const std::string& kind,
                               const Node* params,
                               bool is_whole,
                               ResolvedDefinition& out) {
-  const std::vector<ParamSpec> table = full_table(*out.plugin);
+  const std::vector<ParamSpec> table = catalog::full_table(*out.plugin);
   std::vector<std::string> names;
   for (const ParamSpec& spec : table) names.push_back(spec.name);
   if (params != nullptr) {
@@ -236,7 +236,7 @@ void Definitions::read_params(const std::string& kind,
         help = "this key exists one level up, in the definition\n" + help;
       }
       if (kind == "solver" && !out.plugin->capabilities.contains("adaptive")) {
-        for (const ParamSpec& spec : host_options("solver", {"adaptive"})) {
+        for (const ParamSpec& spec : catalog::host_options("solver", {"adaptive"})) {
           if (spec.name != member.key) continue;
           help = in_quotes(member.key) + " is an option of adaptive methods; " +
                  in_quotes(out.plugin->id) + " takes fixed steps\n" + help;

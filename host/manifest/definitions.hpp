@@ -9,20 +9,19 @@
 #include <utility>
 #include <vector>
 
-#include "loader/catalog.hpp"
-#include "manifest/diagnostics.hpp"
+#include "catalog/catalog.hpp"
 #include "manifest/param_value.hpp"
 #include "manifest/paths.hpp"
-#include "manifest/source.hpp"
 #include "manifest/study.hpp"
 #include "manifest/sweep.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest {
 
 struct ResolvedDefinition {
   Definition definition;
-  const loader::PluginRecord* plugin = nullptr;  ///< nullptr: an ensemble, or there are errors
-  std::vector<ResolvedDefinition> members;       ///< of an ensemble
+  const catalog::PluginRecord* plugin = nullptr;  ///< nullptr: an ensemble, or there are errors
+  std::vector<ResolvedDefinition> members;        ///< of an ensemble
   Place place;
   std::vector<EpsilonUse> uses;
   std::string written;                 ///< its name, or that of the swept definition it comes from
@@ -38,7 +37,7 @@ struct ResolvedDefinition {
 
 class Definitions {
  public:
-  Definitions(const loader::Catalog& catalog, Paths& paths, Reporter& reporter)
+  Definitions(const catalog::Catalog& catalog, Paths& paths, Reporter& reporter)
       : catalog_(catalog), paths_(paths), reporter_(reporter) {}
 
   /// Read and check all definitions. `define` may be nullptr.
@@ -92,7 +91,7 @@ class Definitions {
                       const Node* params,
                       const ResolvedDefinition& definition);
 
-  const loader::Catalog& catalog_;
+  const catalog::Catalog& catalog_;
   Paths& paths_;
   Reporter& reporter_;
   std::map<std::string, Kind, std::less<>> kinds_;

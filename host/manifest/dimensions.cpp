@@ -5,6 +5,8 @@
 #include <string>
 #include <unordered_set>
 
+#include "manifest/keys.hpp"
+
 namespace unmask::manifest::matrix {
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "manifest/axes.hpp"
 #include "manifest/axis_values.hpp"
-#include "manifest/source.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {

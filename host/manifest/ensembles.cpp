@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "manifest/definitions.hpp"
-#include "manifest/suggest.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {

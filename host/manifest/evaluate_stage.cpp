@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {

@@ -1,5 +1,6 @@
 #include "manifest/grid.hpp"
 
+#include "manifest/keys.hpp"
 #include "manifest/matrix.hpp"
 
 namespace unmask::manifest::matrix {

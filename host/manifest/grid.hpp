@@ -12,7 +12,7 @@
 
 #include "manifest/axes.hpp"
 #include "manifest/dimensions.hpp"
-#include "manifest/source.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "manifest/suggest.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {

@@ -6,9 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "manifest/diagnostics.hpp"
-#include "manifest/source.hpp"
 #include "manifest/sweep.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest {
 

@@ -2,9 +2,8 @@
 // The two matrices: axes, zip groups, added cells, rules -> rows of a study.
 
 #include "manifest/definitions.hpp"
-#include "manifest/diagnostics.hpp"
-#include "manifest/source.hpp"
 #include "manifest/study.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest {
 

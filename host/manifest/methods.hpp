@@ -9,8 +9,8 @@
 #include "manifest/axes.hpp"
 #include "manifest/axis_values.hpp"
 #include "manifest/definitions.hpp"
-#include "manifest/source.hpp"
 #include "manifest/study.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {
 

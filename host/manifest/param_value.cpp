@@ -7,7 +7,6 @@
 #include <system_error>
 #include <utility>
 
-#include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {

@@ -7,9 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "manifest/diagnostics.hpp"
 #include "manifest/paths.hpp"
-#include "manifest/source.hpp"
+#include "manifest/text.hpp"
 #include "unmask/params.hpp"
 
 namespace unmask::manifest {

@@ -9,9 +9,8 @@
 #include <system_error>
 
 #include "manifest/definitions.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/matrix.hpp"
-#include "manifest/source.hpp"
-#include "manifest/suggest.hpp"
 #include "manifest/text.hpp"
 #include "unmask/sha256.hpp"
 
@@ -259,7 +258,7 @@ void read_run(const Node& run, Reporter& reporter, RunSettings& out) {
 
 }  // namespace
 
-ReadResult read_study(const std::filesystem::path& file, const loader::Catalog& catalog) {
+ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog& catalog) {
   Reporter reporter;
   Loader loader(reporter);
   Study study;

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "loader/catalog.hpp"
-#include "manifest/diagnostics.hpp"
+#include "catalog/catalog.hpp"
 #include "manifest/study.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest {
 
@@ -19,6 +19,6 @@ struct ReadResult {
 
 /// Read, check and resolve a manifest and the files that it extends. Nothing is executed, no data
 /// is looked at. All errors come at once. Never throws for what a file holds.
-ReadResult read_study(const std::filesystem::path& file, const loader::Catalog& catalog);
+ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog& catalog);
 
 }  // namespace unmask::manifest

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "manifest/suggest.hpp"
+#include "manifest/keys.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {
 namespace {

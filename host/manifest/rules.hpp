@@ -10,7 +10,7 @@
 
 #include "manifest/axes.hpp"
 #include "manifest/axis_values.hpp"
-#include "manifest/source.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/study.hpp"
 #include "manifest/text.hpp"
 

@@ -3,13 +3,14 @@
 // filled, every matrix expanded; nothing about JSON text is left but the verbatim copy.
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "wire/manifest_record.hpp"
 
 namespace unmask::manifest {
 
@@ -18,8 +19,8 @@ struct Definition {
   std::string name;    ///< name in the manifest
   std::string plugin;  ///< plugin id
 
-  /// Complete and canonical parameters: all of full_table(plugin) that have a value, numbers typed
-  /// as declared (a real is always a JSON float). May contain the placeholder strings
+  /// Complete and canonical parameters: all of catalog::full_table(plugin) that have a value,
+  /// numbers typed as declared (a real is always a JSON float). May contain the placeholder strings
   /// "${epsilon}*k" of attacks and probes; rows hold them resolved.
   nlohmann::json params;
 
@@ -76,12 +77,7 @@ struct RunSettings {
   bool fail_fast = false;
 };
 
-struct Study {
-  std::filesystem::path file;
-  std::string text;    ///< the manifest verbatim, comments included
-  std::string sha256;  ///< of `text`
-  std::string name;
-  std::string description;
+struct Study : wire::ManifestRecord {
   std::string dtype = "float32";  ///< "float32" or "float64"
   std::int64_t eval_samples = 0;  ///< first n samples of the evaluation split; 0: all
   std::int64_t eval_batch_size =

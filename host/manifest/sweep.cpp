@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "manifest/diagnostics.hpp"
-#include "manifest/source.hpp"
+#include "manifest/text.hpp"
 
 namespace unmask::manifest {
 

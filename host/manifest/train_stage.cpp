@@ -1,6 +1,6 @@
 #include "manifest/train_stage.hpp"
 
-#include "manifest/suggest.hpp"
+#include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest::matrix {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
-#include "manifest/host_options.hpp"
+#include "catalog/host_options.hpp"
 #include "unmask/errors.hpp"
-#include "unmask/sha256.hpp"
 #include "unmask/version.hpp"
+#include "wire/key.hpp"
 
 namespace unmask::plan {
 namespace {
@@ -17,7 +17,7 @@ using nlohmann::json;
 // Turns definitions into their parts of a specification.
 class SpecMaker {
  public:
-  SpecMaker(const loader::Catalog& catalog, const std::map<std::string, DatasetFacts>& facts)
+  SpecMaker(const catalog::Catalog& catalog, const std::map<std::string, wire::DatasetFacts>& facts)
       : catalog_(catalog), facts_(facts) {}
 
   // What a definition contributes to a key: plugin, fingerprint of its sources, parameters without
@@ -33,7 +33,7 @@ class SpecMaker {
       }
       return {{"members", std::move(members)}, {"names", std::move(names)}};
     }
-    const loader::PluginRecord& plugin = record(kind, definition);
+    const catalog::PluginRecord& plugin = record(kind, definition);
     json params = definition.params;
     for (const ParamSpec& param : local_params(plugin)) {
       const auto found = params.find(param.name);
@@ -81,17 +81,17 @@ class SpecMaker {
   }
 
  private:
-  const loader::PluginRecord& record(const std::string& kind, const Definition& definition) const {
-    const loader::PluginRecord* plugin = catalog_.find(kind, definition.plugin);
+  const catalog::PluginRecord& record(const std::string& kind, const Definition& definition) const {
+    const catalog::PluginRecord* plugin = catalog_.find(kind, definition.plugin);
     UNMASK_CHECK(plugin != nullptr, kind + " " + definition.plugin + " is not in the catalog");
     return *plugin;
   }
 
   // The parameters that name something on this machine, the host's own options among them.
-  const std::vector<ParamSpec>& local_params(const loader::PluginRecord& plugin) {
+  const std::vector<ParamSpec>& local_params(const catalog::PluginRecord& plugin) {
     const auto [found, is_new] = local_params_.try_emplace(&plugin);
     if (is_new) {
-      for (ParamSpec& param : manifest::full_table(plugin)) {
+      for (ParamSpec& param : catalog::full_table(plugin)) {
         if (param.type == ParamType::kPath || param.type == ParamType::kFile) {
           found->second.push_back(std::move(param));
         }
@@ -103,26 +103,28 @@ class SpecMaker {
   // Every file is read once, however many cells name it.
   const std::string& file_identity(const std::string& file) {
     const auto [found, is_new] = file_identities_.try_emplace(file);
-    if (is_new) found->second = identity_of_file(file);
+    if (is_new) found->second = wire::identity_of_file(file);
     return found->second;
   }
 
-  const loader::Catalog& catalog_;
-  const std::map<std::string, DatasetFacts>& facts_;
-  std::map<const loader::PluginRecord*, std::vector<ParamSpec>> local_params_;
+  const catalog::Catalog& catalog_;
+  const std::map<std::string, wire::DatasetFacts>& facts_;
+  std::map<const catalog::PluginRecord*, std::vector<ParamSpec>> local_params_;
   std::map<std::string, std::string> file_identities_;
 };
 
-json frame(CellKind kind, const manifest::Study& study) {
+json frame(wire::CellKind kind, const manifest::Study& study) {
   return {{"kind", to_string(kind)},
-          {"semantics", kSemantics},
+          {"semantics", wire::kSemantics},
           {"sdk_epoch", kSdkEpoch},
           {"dtype", study.dtype}};
 }
 
-Cell train_cell(const manifest::Study& study, const manifest::TrainRow& row, SpecMaker& make) {
-  Cell cell;
-  cell.kind = CellKind::kTrain;
+wire::Cell train_cell(const manifest::Study& study,
+                      const manifest::TrainRow& row,
+                      SpecMaker& make) {
+  wire::Cell cell;
+  cell.kind = wire::CellKind::kTrain;
   cell.spec = frame(cell.kind, study);
   cell.spec["dataset"] = make.dataset_spec(row.dataset);
   // How much of the test split is evaluated does not change a training.
@@ -131,7 +133,7 @@ Cell train_cell(const manifest::Study& study, const manifest::TrainRow& row, Spe
   cell.spec["objective"] = make.spec("objective", row.objective);
   cell.spec["solver"] = make.spec("solver", row.solver);
   cell.spec["seed"] = row.seed;
-  cell.key = key_of(cell.spec);
+  cell.key = wire::key_of(cell.spec);
   cell.locals = json::object();
   make.add_locals("dataset", "dataset", row.dataset, cell.locals);
   make.add_locals("model", "model", row.model, cell.locals);
@@ -145,14 +147,14 @@ Cell train_cell(const manifest::Study& study, const manifest::TrainRow& row, Spe
   return cell;
 }
 
-Cell evaluate_cell(const manifest::Study& study,
-                   const manifest::EvaluateRow& row,
-                   const Cell& training,
-                   const Cell* source,
-                   SpecMaker& make) {
+wire::Cell evaluate_cell(const manifest::Study& study,
+                         const manifest::EvaluateRow& row,
+                         const wire::Cell& training,
+                         const wire::Cell* source,
+                         SpecMaker& make) {
   const manifest::TrainRow& trained = study.train[row.checkpoint];
-  Cell cell;
-  cell.kind = row.kind == "probe" ? CellKind::kProbe : CellKind::kAttack;
+  wire::Cell cell;
+  cell.kind = row.kind == "probe" ? wire::CellKind::kProbe : wire::CellKind::kAttack;
   cell.spec = frame(cell.kind, study);
   cell.spec["checkpoint"] = training.key;
   cell.spec["dataset"] = make.dataset_spec(trained.dataset);
@@ -170,7 +172,7 @@ Cell evaluate_cell(const manifest::Study& study,
                            {"model", source->spec.at("model")},
                            {"solver", make.spec("solver", row.source->solver)}};
   }
-  cell.key = key_of(cell.spec);
+  cell.key = wire::key_of(cell.spec);
   cell.locals = json::object();
   make.add_locals("dataset", "dataset", trained.dataset, cell.locals);
   make.add_locals("model", "model", trained.model, cell.locals);
@@ -178,7 +180,8 @@ Cell evaluate_cell(const manifest::Study& study,
   if (row.gradient) {
     const std::vector<Definition>& solvers = row.gradient->solvers;
     for (std::size_t i = 0; i < solvers.size(); ++i) {
-      make.add_locals(part_name("gradient", i, solvers.size()), "solver", solvers[i], cell.locals);
+      make.add_locals(
+          wire::part_name("gradient", i, solvers.size()), "solver", solvers[i], cell.locals);
     }
   }
   if (source != nullptr) {
@@ -200,14 +203,6 @@ Cell evaluate_cell(const manifest::Study& study,
 
 }  // namespace
 
-std::string key_of(const json& spec) {
-  return sha256_hex(spec.dump());
-}
-
-std::string identity_of_file(const std::filesystem::path& file) {
-  return "sha256:" + sha256_file(file);
-}
-
 std::string dataset_id(const Definition& dataset) {
   return dataset.plugin + " " + dataset.params.dump();
 }
@@ -220,18 +215,18 @@ std::map<std::string, Definition> used_datasets(const manifest::Study& study) {
 }
 
 Plan make_plan(const manifest::Study& study,
-               const loader::Catalog& catalog,
-               const std::map<std::string, DatasetFacts>& facts) {
+               const catalog::Catalog& catalog,
+               const std::map<std::string, wire::DatasetFacts>& facts) {
   Plan plan;
   for (const auto& [id, definition] : used_datasets(study)) {
-    const DatasetFacts& known = facts.at(id);
+    const wire::DatasetFacts& known = facts.at(id);
     if (!known.problem.empty()) plan.dataset_problems.emplace(definition.name, known.problem);
   }
   SpecMaker make(catalog, facts);
 
   // Definitions of different names may resolve to the same computation: such rows are one cell.
   std::map<std::string, std::size_t> index_of_key;
-  const auto add = [&](Cell cell) {
+  const auto add = [&](wire::Cell cell) {
     const auto [found, is_new] = index_of_key.emplace(cell.key, plan.cells.size());
     if (is_new) plan.cells.push_back(std::move(cell));
     return found->second;
@@ -245,11 +240,11 @@ Plan make_plan(const manifest::Study& study,
     const std::size_t training = training_of_row.at(row.checkpoint);
     std::optional<std::size_t> source;
     if (row.source) source = training_of_row.at(row.source->checkpoint);
-    Cell cell = evaluate_cell(
+    wire::Cell cell = evaluate_cell(
         study, row, plan.cells[training], source ? &plan.cells[*source] : nullptr, make);
     cell.needs = training;
     if (source != training) cell.needs_source = source;
-    cell.keeps_adversarials = study.keeps_adversarials && cell.kind == CellKind::kAttack;
+    cell.keeps_adversarials = study.keeps_adversarials && cell.kind == wire::CellKind::kAttack;
     add(std::move(cell));
   }
   return plan;

@@ -22,9 +22,9 @@ namespace unmask::run {
 namespace {
 
 using nlohmann::json;
-using plan::Cell;
-using plan::CellFailure;
-using plan::CellResult;
+using wire::Cell;
+using wire::CellFailure;
+using wire::CellResult;
 
 constexpr double kRedrawInterval = 0.2;  // seconds
 constexpr std::size_t kShownTailLines = 5;
@@ -80,7 +80,7 @@ std::vector<std::string> failure_lines(const Cell& cell,
                                        const CellFailure& failure,
                                        bool will_retry) {
   std::vector<std::string> lines;
-  lines.push_back(plan::title(cell) + ": " + failure.failure_class + ": " +
+  lines.push_back(wire::title(cell) + ": " + failure.failure_class + ": " +
                   first_line(failure.message) + (will_retry ? " (will be tried again)" : ""));
   std::vector<std::string> tail;
   std::string_view rest = failure.log_tail;
@@ -217,14 +217,14 @@ class PlainProgress : public Progress {
   void worker_started(int, int, const std::string&) override {}
   void cell_started(int slot, const Cell& cell, int attempt) override {
     started_[slot] = output_.now();
-    print("start  " + worker_name(slot) + "  " + plan::title(cell) +
+    print("start  " + worker_name(slot) + "  " + wire::title(cell) +
           (attempt > 1 ? " (attempt " + std::to_string(attempt) + ")" : ""));
   }
   void cell_progress(int, const Cell&, std::int64_t, std::int64_t, const std::string&) override {}
   void cell_done(int slot, const Cell& cell, const CellResult&) override {
     const double seconds = output_.now() - started_[slot];
     tally_.finished(cell, seconds);
-    print("done   " + worker_name(slot) + "  " + plan::title(cell) + "  in " +
+    print("done   " + worker_name(slot) + "  " + wire::title(cell) + "  in " +
           duration_text(seconds) + " (" + position() + ")");
   }
   void cell_failed(int slot,
@@ -239,7 +239,7 @@ class PlainProgress : public Progress {
   }
   void cell_skipped(const Cell& cell, const std::string& reason) override {
     tally_.skipped(cell);
-    print("skip   " + plan::title(cell) + ": " + first_line(reason));
+    print("skip   " + wire::title(cell) + ": " + first_line(reason));
   }
   void notice(const std::string& text) override { print(text); }
   void tick() override {}
@@ -280,7 +280,7 @@ class TerminalProgress : public Progress {
   void cell_started(int slot, const Cell& cell, int attempt) override {
     Worker& worker = at(slot);
     worker.title =
-        plan::title(cell) + (attempt > 1 ? " (attempt " + std::to_string(attempt) + ")" : "");
+        wire::title(cell) + (attempt > 1 ? " (attempt " + std::to_string(attempt) + ")" : "");
     worker.start = output_.now();
     worker.done = worker.total = 0;
     worker.note.clear();
@@ -314,7 +314,7 @@ class TerminalProgress : public Progress {
   }
   void cell_skipped(const Cell& cell, const std::string& reason) override {
     tally_.skipped(cell);
-    print_above({"skipped " + plan::title(cell) + ": " + first_line(reason)});
+    print_above({"skipped " + wire::title(cell) + ": " + first_line(reason)});
   }
   void notice(const std::string& text) override { print_above({text}); }
   void tick() override { draw_soon(); }
@@ -465,8 +465,8 @@ class JsonProgress : public Progress {
   static json about(const char* event, const Cell& cell) {
     return {{"event", event},
             {"key", cell.key},
-            {"kind", plan::to_string(cell.kind)},
-            {"title", plan::title(cell)}};
+            {"kind", wire::to_string(cell.kind)},
+            {"title", wire::title(cell)}};
   }
   void print(json line) {
     line["elapsed_s"] = output_.now() - start_;

@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "plan/cell.hpp"
-#include "plan/result.hpp"
+#include "wire/cell.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::run {
 
 struct RunSummary;
 
-/// What is ahead when a run starts. Arrays are indexed by plan::CellKind.
+/// What is ahead when a run starts. Arrays are indexed by wire::CellKind.
 struct RunOutline {
   std::size_t hit = 0;                  ///< cells of the plan that are done already
   std::array<std::size_t, 3> to_run{};  ///< cells to run, by kind
@@ -31,18 +31,18 @@ class Progress {
   virtual void run_started(const RunOutline& outline) = 0;
   virtual void worker_started(int slot, int pid, const std::string& device) = 0;
   /// @param attempt 1 for the first try
-  virtual void cell_started(int slot, const plan::Cell& cell, int attempt) = 0;
+  virtual void cell_started(int slot, const wire::Cell& cell, int attempt) = 0;
   virtual void cell_progress(int slot,
-                             const plan::Cell& cell,
+                             const wire::Cell& cell,
                              std::int64_t done,
                              std::int64_t total,
                              const std::string& note) = 0;
-  virtual void cell_done(int slot, const plan::Cell& cell, const plan::CellResult& result) = 0;
+  virtual void cell_done(int slot, const wire::Cell& cell, const wire::CellResult& result) = 0;
   virtual void cell_failed(int slot,
-                           const plan::Cell& cell,
-                           const plan::CellFailure& failure,
+                           const wire::Cell& cell,
+                           const wire::CellFailure& failure,
                            bool will_retry) = 0;
-  virtual void cell_skipped(const plan::Cell& cell, const std::string& reason) = 0;
+  virtual void cell_skipped(const wire::Cell& cell, const std::string& reason) = 0;
   /// A sentence about the run as a whole: "finishing 2 running cells; Ctrl-C again stops them".
   virtual void notice(const std::string& text) = 0;
   /// Called about ten times a second.

@@ -16,15 +16,15 @@
 #include <variant>
 
 #include "base/frames.hpp"
-#include "run/messages.hpp"
 #include "unmask/errors.hpp"
+#include "wire/messages.hpp"
 
 namespace unmask::run {
 namespace {
 
-using plan::Cell;
-using plan::CellFailure;
-using plan::CellKind;
+using wire::Cell;
+using wire::CellFailure;
+using wire::CellKind;
 
 /// Seconds on a clock that no change of the date moves.
 double now_s() {
@@ -142,7 +142,7 @@ class Ready {
 class Runner {
  public:
   Runner(const std::vector<Cell>& plan,
-         const std::map<std::string, std::optional<plan::CheckpointFile>>& done,
+         const std::map<std::string, std::optional<wire::CheckpointFile>>& done,
          const RunOptions& options,
          Recorder& recorder,
          Progress& progress)
@@ -187,7 +187,7 @@ class Runner {
  private:
   // ---- cells ----
 
-  void set_up_cells(const std::map<std::string, std::optional<plan::CheckpointFile>>& done) {
+  void set_up_cells(const std::map<std::string, std::optional<wire::CheckpointFile>>& done) {
     std::unordered_map<std::string_view, std::size_t> keys;
     std::vector<bool> is_done(plan_.size(), false);
     for (std::size_t i = 0; i < plan_.size(); ++i) {
@@ -229,9 +229,10 @@ class Runner {
     }
     slot.time_limit.reset();
     if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
-    slot.log->begin(cell.key + " " + plan::title(cell));
+    slot.log->begin(cell.key + " " + wire::title(cell));
 
-    Execute message{cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
+    wire::Execute message{
+        cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
     if (cell.needs) message.checkpoint = checkpoints_[*cell.needs];
     if (cell.needs_source) message.source = checkpoints_[*cell.needs_source];
     message.keep_adversarials = cell.keeps_adversarials;
@@ -239,7 +240,7 @@ class Runner {
     progress_.cell_started(number_of(slot), cell, ++attempts_[index]);
   }
 
-  void finish_cell(Slot& slot, const plan::CellResult& result) {
+  void finish_cell(Slot& slot, const wire::CellResult& result) {
     const std::size_t index = slot.cell;
     const Cell& cell = plan_[index];
     recorder_.cell_done(slot.attempt, cell, result);
@@ -420,7 +421,7 @@ class Runner {
   }
 
   void stop_worker(Slot& slot) {
-    slot.process->send(Stop{});
+    slot.process->send(wire::Stop{});
     slot.state = State::kStopping;
     slot.time_limit.reset();
     slot.kill_at = now_s() + options_.term_grace_s;
@@ -479,7 +480,7 @@ class Runner {
       try {
         const auto frame = slot.process->next_frame();
         if (!frame) return;
-        const WorkerMessage message = parse_worker_message(*frame);
+        const wire::WorkerMessage message = wire::parse_worker_message(*frame);
         std::visit([&](const auto& m) { handle(slot, m); }, message);
       } catch (const base::FrameError& error) {
         protocol_error(slot, error.what());
@@ -487,7 +488,7 @@ class Runner {
     }
   }
 
-  void handle(Slot& slot, const Hello& hello) {
+  void handle(Slot& slot, const wire::Hello& hello) {
     if (slot.state != State::kStarting) throw base::FrameError("a second hello");
     slot.state = State::kIdle;
     slot.device = hello.device;
@@ -495,12 +496,12 @@ class Runner {
     progress_.worker_started(number_of(slot), slot.process->pid(), hello.device);
   }
 
-  void handle(Slot& slot, const CellProgress& m) {
+  void handle(Slot& slot, const wire::CellProgress& m) {
     require_cell(slot, m.key);
     progress_.cell_progress(number_of(slot), plan_[slot.cell], m.done, m.total, m.note);
   }
 
-  void handle(Slot& slot, const Result& m) {
+  void handle(Slot& slot, const wire::Result& m) {
     if (slot.state != State::kRunning) throw base::FrameError("a result that nobody asked for");
     std::optional<std::string> wrong;
     if (m.key != plan_[slot.cell].key) {
@@ -518,7 +519,7 @@ class Runner {
     fail_and_recycle(slot, std::move(failure));
   }
 
-  void handle(Slot& slot, const Failure& m) {
+  void handle(Slot& slot, const wire::Failure& m) {
     require_cell(slot, m.key);
     CellFailure failure;
     failure.failure_class = m.failure_class;
@@ -688,7 +689,7 @@ class Runner {
   std::vector<std::vector<std::size_t>> dependants_;  // of train cells: who waits for them
   std::vector<std::size_t> waits_for_;  // of other cells: how many trainings are missing
   std::vector<bool> is_skipped_;
-  std::vector<std::optional<plan::CheckpointFile>> checkpoints_;
+  std::vector<std::optional<wire::CheckpointFile>> checkpoints_;
   std::vector<int> attempts_;
   std::map<std::pair<std::size_t, std::string>, int> retries_;  // cell and failure class -> used
 
@@ -746,7 +747,7 @@ StopSignals::~StopSignals() {
 }
 
 RunSummary run_cells(const std::vector<Cell>& plan,
-                     const std::map<std::string, std::optional<plan::CheckpointFile>>& done,
+                     const std::map<std::string, std::optional<wire::CheckpointFile>>& done,
                      const RunOptions& options,
                      Recorder& recorder,
                      Progress& progress) {
@@ -754,7 +755,7 @@ RunSummary run_cells(const std::vector<Cell>& plan,
   return Runner(plan, done, options, recorder, progress).run();
 }
 
-std::optional<std::string> complaint(const Cell& cell, const plan::CellResult& result) {
+std::optional<std::string> complaint(const Cell& cell, const wire::CellResult& result) {
   const auto is_count = [](double value) { return std::isfinite(value) && value >= 0; };
   if (cell.kind == CellKind::kTrain) {
     if (!result.checkpoint) return "a training yielded no checkpoint";
@@ -773,7 +774,7 @@ std::optional<std::string> complaint(const Cell& cell, const plan::CellResult& r
   }
 
   std::set<std::int64_t> samples;
-  for (const plan::SampleOutcome& o : result.outcomes) {
+  for (const wire::SampleOutcome& o : result.outcomes) {
     const std::string where = "the outcome of sample " + std::to_string(o.sample) + " ";
     if (o.sample < 0) return where + "has a negative index";
     if (!samples.insert(o.sample).second) return where + "is given twice";
@@ -787,7 +788,7 @@ std::optional<std::string> complaint(const Cell& cell, const plan::CellResult& r
     }
     if (o.queries < 0) return where + "has a negative number of queries";
   }
-  for (const plan::Metric& m : result.metrics) {
+  for (const wire::Metric& m : result.metrics) {
     const bool is_accuracy = m.name == "accuracy" || m.name.ends_with("_accuracy");
     if (is_accuracy && !(m.value >= 0 && m.value <= 1)) {
       return "the metric " + m.name + " is " + std::to_string(m.value) + ", outside of [0, 1]";

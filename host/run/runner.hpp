@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "plan/cell.hpp"
-#include "plan/result.hpp"
 #include "run/progress.hpp"
 #include "run/worker_process.hpp"
+#include "wire/cell.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::run {
 
@@ -26,18 +26,18 @@ class Recorder {
   virtual ~Recorder();
 
   /// A worker begins a cell. The answer names this attempt in later calls.
-  virtual std::string attempt_started(const plan::Cell& cell,
+  virtual std::string attempt_started(const wire::Cell& cell,
                                       int pid,
                                       const std::string& device) = 0;
   virtual void cell_done(const std::string& attempt,
-                         const plan::Cell& cell,
-                         const plan::CellResult& result) = 0;
+                         const wire::Cell& cell,
+                         const wire::CellResult& result) = 0;
   virtual void cell_failed(const std::string& attempt,
-                           const plan::Cell& cell,
-                           const plan::CellFailure& failure,
+                           const wire::Cell& cell,
+                           const wire::CellFailure& failure,
                            bool will_retry) = 0;
   /// The cell will not run, because the one it needs failed.
-  virtual void cell_skipped(const plan::Cell& cell, const std::string& reason) = 0;
+  virtual void cell_skipped(const wire::Cell& cell, const std::string& reason) = 0;
 
  protected:
   Recorder() = default;
@@ -109,8 +109,8 @@ struct RunSummary {
 /// @param done keys of cells that the store holds; for train cells with the checkpoint
 /// @throws whatever the recorder throws; PluginError or InternalError when workers do not start;
 ///         InternalError when the plan or the options contradict themselves
-RunSummary run_cells(const std::vector<plan::Cell>& plan,
-                     const std::map<std::string, std::optional<plan::CheckpointFile>>& done,
+RunSummary run_cells(const std::vector<wire::Cell>& plan,
+                     const std::map<std::string, std::optional<wire::CheckpointFile>>& done,
                      const RunOptions& options,
                      Recorder& recorder,
                      Progress& progress);
@@ -118,6 +118,6 @@ RunSummary run_cells(const std::vector<plan::Cell>& plan,
 /// Why a result cannot be what the cell asked for, or nothing when it can: every cell kind has
 /// parts that it must yield, predictions are classes, distances are finite, accuracies lie in [0,
 /// 1].
-std::optional<std::string> complaint(const plan::Cell& cell, const plan::CellResult& result);
+std::optional<std::string> complaint(const wire::Cell& cell, const wire::CellResult& result);
 
 }  // namespace unmask::run

@@ -316,7 +316,7 @@ std::string blob_text(const unsigned char* data, int size) {
   return result + "'";
 }
 
-report::Value value_of(sqlite3_stmt* statement, int column) {
+table::Value value_of(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(statement, column)};
     case SQLITE_FLOAT: return sqlite3_column_double(statement, column);
@@ -349,7 +349,7 @@ std::span<const std::string_view> label_columns() {
   return kLabels;
 }
 
-report::Table run_query(Database& database, std::string_view sql) {
+table::Table run_query(Database& database, std::string_view sql) {
   if (sql.find('\0') != std::string_view::npos) refuse("the query holds a zero byte");
   const std::string text(sql);
   sqlite3* handle = database.handle();
@@ -369,7 +369,7 @@ report::Table run_query(Database& database, std::string_view sql) {
   }
   if (sqlite3_stmt_readonly(statement.get()) == 0) refuse("the query would change the database");
 
-  report::Table table;
+  table::Table table;
   const int columns = sqlite3_column_count(statement.get());
   for (int c = 0; c < columns; ++c) {
     table.columns.emplace_back(sqlite3_column_name(statement.get(), c));
@@ -387,7 +387,7 @@ report::Table run_query(Database& database, std::string_view sql) {
   return table;
 }
 
-report::Table run_query(const Store& store, std::string_view sql) {
+table::Table run_query(const Store& store, std::string_view sql) {
   return run_query(store.database(), sql);
 }
 

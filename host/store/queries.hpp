@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "report/table.hpp"
 #include "store/store.hpp"
+#include "table/table.hpp"
 
 namespace unmask::store {
 
@@ -30,7 +30,7 @@ std::span<const std::string_view> label_columns();
 /// the schema. Blobs come as text X'...'.
 /// @throws StoreError with SQLite's text when the SQL is wrong, or when it is not one statement, or
 ///         when it would change anything (also ATTACH and transactions)
-report::Table run_query(Database& database, std::string_view sql);
-report::Table run_query(const Store& store, std::string_view sql);
+table::Table run_query(Database& database, std::string_view sql);
+table::Table run_query(const Store& store, std::string_view sql);
 
 }  // namespace unmask::store

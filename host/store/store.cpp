@@ -192,7 +192,7 @@ void set_run_cell(Database& database,
       .run();
 }
 
-void insert_values(Database& database, std::int64_t cell, const plan::CellResult& result) {
+void insert_values(Database& database, std::int64_t cell, const wire::CellResult& result) {
   if (result.adversarials) {
     database
         .prepare("insert adversarials",
@@ -215,7 +215,7 @@ void insert_values(Database& database, std::int64_t cell, const plan::CellResult
   }
   Statement metric = database.prepare(
       "insert metric", "INSERT INTO metric(cell_id, name, value, flag, n) VALUES (?, ?, ?, ?, ?)");
-  for (const plan::Metric& m : result.metrics) {
+  for (const wire::Metric& m : result.metrics) {
     metric.bind(cell).bind(m.name);
     bind_with_flag(metric, m.value);
     metric.bind(m.n).run();
@@ -224,14 +224,14 @@ void insert_values(Database& database, std::int64_t cell, const plan::CellResult
       "insert sample outcome",
       "INSERT INTO sample_outcome(cell_id, sample, label, clean_prediction, prediction, distance, "
       "queries) VALUES (?, ?, ?, ?, ?, ?, ?)");
-  for (const plan::SampleOutcome& o : result.outcomes) {
+  for (const wire::SampleOutcome& o : result.outcomes) {
     outcome.bind(cell).bind(o.sample).bind(o.label).bind(o.clean_prediction).bind(o.prediction);
     outcome.bind(o.distance).bind(o.queries).run();
   }
   Statement sample = database.prepare(
       "insert sample metric",
       "INSERT INTO sample_metric(cell_id, sample, name, value, flag) VALUES (?, ?, ?, ?, ?)");
-  for (const plan::SampleMetric& m : result.sample_metrics) {
+  for (const wire::SampleMetric& m : result.sample_metrics) {
     sample.bind(cell).bind(m.sample).bind(m.name);
     bind_with_flag(sample, m.value);
     sample.run();
@@ -239,7 +239,7 @@ void insert_values(Database& database, std::int64_t cell, const plan::CellResult
   Statement point = database.prepare(
       "insert series",
       "INSERT INTO series(cell_id, name, step, value, flag) VALUES (?, ?, ?, ?, ?)");
-  for (const plan::Series& s : result.series) {
+  for (const wire::Series& s : result.series) {
     std::int64_t step = 0;
     for (const double value : s.values) {
       point.bind(cell).bind(s.name).bind(++step);
@@ -252,7 +252,7 @@ void insert_values(Database& database, std::int64_t cell, const plan::CellResult
       "INSERT INTO solve_stats(cell_id, phase, solve, solves, nfe_min, nfe_median, nfe_max, "
       "nfe_total, accepted, rejected, failed, worst_status, step_min, step_max) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  for (const plan::SolveStats& s : result.solve_stats) {
+  for (const wire::SolveStats& s : result.solve_stats) {
     stats.bind(cell).bind(s.phase).bind(s.solve).bind(s.solves);
     stats.bind(s.nfe_min).bind(s.nfe_median).bind(s.nfe_max).bind(s.nfe_total);
     stats.bind(s.accepted).bind(s.rejected).bind(s.failed).bind(s.worst_status);
@@ -270,7 +270,7 @@ void insert_values(Database& database, std::int64_t cell, const plan::CellResult
 // Registers the plugins that specifications name, each once per run.
 class PluginRegister {
  public:
-  PluginRegister(Database& database, std::int64_t run, const loader::Catalog& catalog)
+  PluginRegister(Database& database, std::int64_t run, const catalog::Catalog& catalog)
       : database_(database),
         run_(run),
         catalog_(catalog),
@@ -318,7 +318,7 @@ class PluginRegister {
                          const std::string& fingerprint) {
     const auto [known, is_new] = ids_.try_emplace({kind, name, fingerprint}, 0);
     if (!is_new) return known->second;
-    const loader::PluginRecord* plugin = catalog_.find(kind, name);
+    const catalog::PluginRecord* plugin = catalog_.find(kind, name);
     UNMASK_CHECK(plugin != nullptr && plugin->fingerprint == fingerprint,
                  kind + " " + name + " with fingerprint " + fingerprint + " is not in the catalog");
     database_
@@ -353,7 +353,7 @@ class PluginRegister {
 
   Database& database_;
   std::int64_t run_;
-  const loader::Catalog& catalog_;
+  const catalog::Catalog& catalog_;
   Statement insert_cell_plugin_;
   std::map<std::array<std::string, 3>, std::int64_t> ids_;
 };
@@ -485,8 +485,8 @@ constexpr const char* kSelectDone =
     "LEFT JOIN checkpoint k ON k.cell_id = c.id";
 
 void take_done(const Statement& row, DoneCells& cells) {
-  std::optional<plan::CheckpointFile> checkpoint;
-  if (!row.is_null(1)) checkpoint = plan::CheckpointFile{row.text(1), row.integer(2), row.text(3)};
+  std::optional<wire::CheckpointFile> checkpoint;
+  if (!row.is_null(1)) checkpoint = wire::CheckpointFile{row.text(1), row.integer(2), row.text(3)};
   cells.emplace(row.text(0), std::move(checkpoint));
 }
 
@@ -503,20 +503,20 @@ DoneCells Store::lookup(std::span<const std::string> keys) const {
   return result;
 }
 
-DoneCells Store::lookup(std::span<const plan::Cell> cells) const {
+DoneCells Store::lookup(std::span<const wire::Cell> cells) const {
   std::vector<std::string> keys;
   keys.reserve(cells.size());
-  for (const plan::Cell& cell : cells) keys.push_back(cell.key);
+  for (const wire::Cell& cell : cells) keys.push_back(cell.key);
   return lookup(std::span<const std::string>(keys));
 }
 
-std::map<std::string, plan::ResultFile> Store::adversarials(
-    std::span<const plan::Cell> cells) const {
-  std::map<std::string, plan::ResultFile> result;
+std::map<std::string, wire::ResultFile> Store::adversarials(
+    std::span<const wire::Cell> cells) const {
+  std::map<std::string, wire::ResultFile> result;
   Statement find = impl_->database.prepare("find adversarials",
                                            "SELECT k.sha256, k.bytes, k.path FROM adversarials k "
                                            "JOIN cell c ON c.id = k.cell_id WHERE c.key = ?");
-  for (const plan::Cell& cell : cells) {
+  for (const wire::Cell& cell : cells) {
     find.bind(cell.key);
     while (find.step()) {
       result[cell.key] = {find.text(0), find.integer(1), find.text(2)};
@@ -532,7 +532,7 @@ DoneCells Store::stored() const {
   return result;
 }
 
-std::int64_t Store::begin_run(const manifest::Study& study, const RunInfo& info) {
+std::int64_t Store::begin_run(const wire::ManifestRecord& study, const RunInfo& info) {
   impl_->require_writer();
   Database& database = impl_->database;
   Transaction transaction(database);
@@ -599,8 +599,8 @@ void Store::end_run(std::int64_t run, int exit_code) {
 }
 
 void Store::register_cells(std::int64_t run,
-                           const loader::Catalog& catalog,
-                           std::span<const plan::Cell> cells) {
+                           const catalog::Catalog& catalog,
+                           std::span<const wire::Cell> cells) {
   impl_->require_writer();
   Database& database = impl_->database;
   Transaction transaction(database);
@@ -626,7 +626,7 @@ void Store::register_cells(std::int64_t run,
       "INSERT INTO run_cell(run_id, cell_id, how) SELECT ?1, ?2, CASE WHEN EXISTS (SELECT 1 FROM "
       "attempt WHERE cell_id = ?2 AND state = 'done') THEN 'hit' ELSE 'planned' END "
       "WHERE true ON CONFLICT (run_id, cell_id) DO NOTHING");
-  for (const plan::Cell& cell : cells) {
+  for (const wire::Cell& cell : cells) {
     const auto training = [&](const json& part) {
       const std::string key = part.at("checkpoint").get<std::string>();
       find.bind(key);
@@ -634,19 +634,19 @@ void Store::register_cells(std::int64_t run,
     };
     std::optional<std::int64_t> checkpoint;
     std::optional<std::int64_t> source;
-    if (cell.kind != plan::CellKind::kTrain) checkpoint = training(cell.spec);
+    if (cell.kind != wire::CellKind::kTrain) checkpoint = training(cell.spec);
     if (const auto part = cell.spec.find("source"); part != cell.spec.end()) {
       source = training(*part);
       if (source == checkpoint) source.reset();
     }
-    insert.bind(cell.key).bind(plan::to_string(cell.kind)).bind(checkpoint).bind(source);
+    insert.bind(cell.key).bind(wire::to_string(cell.kind)).bind(checkpoint).bind(source);
     insert.bind(dump(cell.spec)).bind(norm_of(cell.spec)).run();
     const bool is_new = database.changes() == 1;
     find.bind(cell.key);
     const std::int64_t id = only_integer(find, "cell " + cell.key);
     plugins.add(id, is_new, cell.spec);
 
-    const plan::CellLabels& l = cell.labels;
+    const wire::CellLabels& l = cell.labels;
     name.bind(manifest).bind(id).bind(l.dataset).bind(l.model).bind(l.objective);
     name.bind(l.train_solver).bind(l.train_seed).bind(l.solver).bind(l.gradient);
     name.bind(l.source).bind(l.method);
@@ -689,7 +689,7 @@ std::string Store::begin_attempt(std::int64_t run,
   return id;
 }
 
-std::size_t Store::commit_result(const std::string& attempt_id, const plan::CellResult& result) {
+std::size_t Store::commit_result(const std::string& attempt_id, const wire::CellResult& result) {
   impl_->require_writer();
   Database& database = impl_->database;
   Transaction transaction(database);
@@ -726,7 +726,7 @@ std::size_t Store::commit_result(const std::string& attempt_id, const plan::Cell
   return stale.size();
 }
 
-void Store::fail_attempt(const std::string& attempt_id, const plan::CellFailure& failure) {
+void Store::fail_attempt(const std::string& attempt_id, const wire::CellFailure& failure) {
   impl_->require_writer();
   Database& database = impl_->database;
   Transaction transaction(database);

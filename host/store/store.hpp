@@ -21,10 +21,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "loader/catalog.hpp"
-#include "manifest/study.hpp"
-#include "plan/cell.hpp"
-#include "plan/result.hpp"
+#include "catalog/catalog.hpp"
+#include "wire/cell.hpp"
+#include "wire/manifest_record.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::store {
 
@@ -41,7 +41,7 @@ struct RunInfo {
 };
 
 /// Cells that are done; train cells with their checkpoint.
-using DoneCells = std::map<std::string, std::optional<plan::CheckpointFile>>;
+using DoneCells = std::map<std::string, std::optional<wire::CheckpointFile>>;
 
 /// Every function that writes is one transaction: after it returns, what it wrote survives kill -9
 /// and power failure; if it throws, nothing of it was written. Every function may throw StoreError.
@@ -70,17 +70,17 @@ class Store {
   /// Those of `keys` whose result is stored. 10,000 keys take about 0.1 s.
   DoneCells lookup(std::span<const std::string> keys) const;
   /// Likewise for the cells of a plan.
-  DoneCells lookup(std::span<const plan::Cell> cells) const;
+  DoneCells lookup(std::span<const wire::Cell> cells) const;
   /// All cells whose result is stored.
   DoneCells stored() const;
 
   /// The files of adversarial images that were kept, by key, of those of `cells` that have one.
-  std::map<std::string, plan::ResultFile> adversarials(std::span<const plan::Cell> cells) const;
+  std::map<std::string, wire::ResultFile> adversarials(std::span<const wire::Cell> cells) const;
 
   // --- Writing -------------------------------------------------------------------------------
 
   /// Record the manifest and the beginning of a run. @return the id of the run
-  std::int64_t begin_run(const manifest::Study& study, const RunInfo& info);
+  std::int64_t begin_run(const wire::ManifestRecord& study, const RunInfo& info);
 
   /// Record how the run ended.
   void end_run(std::int64_t run, int exit_code);
@@ -92,8 +92,8 @@ class Store {
   ///                cell may be absent when it is registered already
   /// @throws InternalError when a plugin or a checkpoint that a specification names is unknown
   void register_cells(std::int64_t run,
-                      const loader::Catalog& catalog,
-                      std::span<const plan::Cell> cells);
+                      const catalog::Catalog& catalog,
+                      std::span<const wire::Cell> cells);
 
   /// A worker begins a registered cell. @return the id of the attempt (a UUID)
   /// @throws InternalError when the cell is not registered or has a result already
@@ -108,10 +108,10 @@ class Store {
   /// computed with the former weights are discarded: they would not belong to the stored
   /// checkpoint.
   /// @return how many results were discarded for that reason
-  std::size_t commit_result(const std::string& attempt, const plan::CellResult& result);
+  std::size_t commit_result(const std::string& attempt, const wire::CellResult& result);
 
   /// The attempt failed. Class "interrupted" means that the run was stopped: not the cell's fault.
-  void fail_attempt(const std::string& attempt, const plan::CellFailure& failure);
+  void fail_attempt(const std::string& attempt, const wire::CellFailure& failure);
 
   /// The run will not execute this cell, and why.
   void skip_cell(std::int64_t run, const std::string& key, const std::string& reason);

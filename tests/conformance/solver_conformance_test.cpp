@@ -24,8 +24,8 @@
 
 #include <gtest/gtest.h>
 
+#include "catalog/host_options.hpp"
 #include "loader/folders.hpp"
-#include "manifest/host_options.hpp"
 #include "ode/driver.hpp"
 #include "support/ode_fields.hpp"
 #include "unmask/errors.hpp"
@@ -145,7 +145,7 @@ class SolverConformance : public testing::TestWithParam<std::string> {
                         example == example_parameters().end() ? Values{} : example->second);
     method_.reset(static_cast<Method*>(descriptor.create(params, nullptr)));
     traits_ = method_->traits();
-    table_ = manifest::host_options("solver", descriptor.info().capabilities);
+    table_ = catalog::host_options("solver", descriptor.info().capabilities);
   }
 
   DriverOptions options(Values given) const {

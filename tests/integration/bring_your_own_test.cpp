@@ -113,7 +113,7 @@ json snippet(const Outcome& outcome) {
 // Logits [N][K] that the probe `logits` stored, by solver.
 std::map<std::string, std::vector<double>> stored_logits(const Sandbox& box) {
   const store::Store store = store::Store::open_reader(box.database());
-  const report::Table table =
+  const table::Table table =
       store::run_query(store,
                        "SELECT c.solver, s.value FROM sample_metric s JOIN cells c ON c.cell_id = "
                        "s.cell_id WHERE s.name LIKE 'logit~_%' ESCAPE '~' "

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/sandbox.hpp"
-#include "report/table.hpp"
+#include "table/table.hpp"
 
 namespace unmask::test {
 namespace {
@@ -214,7 +214,7 @@ TEST(Exec, ReproducesAStoredCell) {
       box.ask(
           "SELECT robust_accuracy FROM accuracy a JOIN cell c ON c.id = a.cell_id WHERE c.key = '" +
           key + "'"),
-      report::to_text({{"x"}, {{robust}}}, report::Format::kCsv).substr(2));
+      table::to_text({{"x"}, {{robust}}}, table::Format::kCsv).substr(2));
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "report/table.hpp"
 #include "store/queries.hpp"
 #include "store/store.hpp"
+#include "table/table.hpp"
 
 namespace unmask::test {
 namespace {
@@ -93,14 +93,14 @@ std::string Sandbox::results_of(const fs::path& database) {
            "s.phase, s.solve",
        }) {
     // Ids depend on the order of registration, which is the same for the same manifest.
-    text += report::to_text(store::run_query(store, sql), report::Format::kCsv);
+    text += table::to_text(store::run_query(store, sql), table::Format::kCsv);
   }
   return text;
 }
 
 std::string Sandbox::ask(const std::string& sql) const {
   const store::Store store = store::Store::open_reader(database());
-  const std::string csv = report::to_text(store::run_query(store, sql), report::Format::kCsv);
+  const std::string csv = table::to_text(store::run_query(store, sql), table::Format::kCsv);
   return csv.substr(csv.find('\n') + 1);
 }
 

@@ -6,6 +6,7 @@
 
 #include "integration/sandbox.hpp"
 #include "unmask/sha256.hpp"
+#include "wire/key.hpp"
 
 namespace unmask::test {
 namespace {

@@ -18,7 +18,7 @@
 
 #include "base/die_with_parent.hpp"
 #include "base/frames.hpp"
-#include "run/messages.hpp"
+#include "wire/messages.hpp"
 
 namespace {
 
@@ -49,14 +49,14 @@ void wait_for(const std::string& path) {
   while (!std::filesystem::exists(path)) ::usleep(1000);
 }
 
-plan::CellResult good_result(const run::Execute& cell) {
-  plan::CellResult result;
+wire::CellResult good_result(const wire::Execute& cell) {
+  wire::CellResult result;
   result.device = "cpu";
   result.wall_s = 0.01;
-  if (cell.kind == plan::CellKind::kTrain) {
-    result.checkpoint = plan::CheckpointFile{std::string(64, 'a'), 10, cell.key + ".safetensors"};
+  if (cell.kind == wire::CellKind::kTrain) {
+    result.checkpoint = wire::CheckpointFile{std::string(64, 'a'), 10, cell.key + ".safetensors"};
     result.metrics.push_back({"accuracy", 0.9, 100});
-  } else if (cell.kind == plan::CellKind::kAttack) {
+  } else if (cell.kind == wire::CellKind::kAttack) {
     result.outcomes = {{0, 1, 1, 2, 0.1, 3}, {1, 0, 0, 0, 0.2, 4}};
   } else {
     result.metrics.push_back({"gradient_norm", std::nan(""), 2});
@@ -66,14 +66,14 @@ plan::CellResult good_result(const run::Execute& cell) {
   return result;
 }
 
-void fail(int fd, const run::Execute& cell, const char* failure_class, const char* message) {
-  base::write_frame(fd, run::Failure{cell.key, failure_class, message});
+void fail(int fd, const wire::Execute& cell, const char* failure_class, const char* message) {
+  base::write_frame(fd, wire::Failure{cell.key, failure_class, message});
 }
 
-void execute(int fd, const run::Execute& cell) {
+void execute(int fd, const wire::Execute& cell) {
   const std::string what = cell.spec.value("do", "succeed");
   const std::string marker = cell.spec.value("marker", "");
-  run::Result answer{cell.key, good_result(cell)};
+  wire::Result answer{cell.key, good_result(cell)};
   std::cerr << "doing " << what << std::endl;
 
   if (what == "segfault") ::raise(SIGSEGV);
@@ -136,7 +136,7 @@ void execute(int fd, const run::Execute& cell) {
     if (cell.spec.value("crash", false)) std::abort();
   }
   if (what == "progress") {
-    for (int i = 1; i <= 3; ++i) base::write_frame(fd, run::CellProgress{cell.key, i, 3, "epoch"});
+    for (int i = 1; i <= 3; ++i) base::write_frame(fd, wire::CellProgress{cell.key, i, 3, "epoch"});
   }
   if (what == "wrong key") answer.key = "another";
   if (what == "nan distance") answer.result.outcomes.at(0).distance = std::nan("");
@@ -169,14 +169,14 @@ int main(int argc, char** argv) {
   }
   if (start == "hang") hang();
   if (start == "garbage") send_bytes(fd, "no frames spoken here");
-  base::write_frame(fd, run::Hello{::getpid(), "cpu", "none"});
+  base::write_frame(fd, wire::Hello{::getpid(), "cpu", "none"});
   if (start == "greet_and_exit") return 0;
 
   try {
     while (const auto frame = base::read_frame(fd)) {
-      const run::HostMessage message = run::parse_host_message(*frame);
-      if (std::holds_alternative<run::Stop>(message)) return 0;
-      execute(fd, std::get<run::Execute>(message));
+      const wire::HostMessage message = wire::parse_host_message(*frame);
+      if (std::holds_alternative<wire::Stop>(message)) return 0;
+      execute(fd, std::get<wire::Execute>(message));
     }
   } catch (const std::exception& error) {
     std::cerr << error.what() << std::endl;

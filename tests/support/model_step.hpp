@@ -43,12 +43,12 @@ class ModelStep final : public TrainingStep {
 
   void backward(const Tensor& loss) { network_.backward(loss); }
   const std::vector<Tensor>& points() const { return points_; }
-  const plan::Counters& counters() const { return counters_; }
+  const wire::Counters& counters() const { return counters_; }
 
  private:
   engine::SolverSetup solver_;
   engine::SolveLog log_;
-  plan::Counters counters_;
+  wire::Counters counters_;
   engine::NetworkStep network_;
   std::vector<Tensor> points_;
 };

@@ -8,8 +8,8 @@
 namespace unmask::cli {
 namespace {
 
-using plan::Cell;
-using plan::CellKind;
+using wire::Cell;
+using wire::CellKind;
 
 // Two trainings, an attack on each, and a probe on the second.
 std::vector<Cell> cells() {

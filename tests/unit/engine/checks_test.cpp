@@ -51,7 +51,7 @@ Tensor ask_nothing(Target&, const Tensor& x, const Tensor&, const Threat&) {
   return x;
 }
 
-plan::CellResult evaluate(Model& model,
+wire::CellResult evaluate(Model& model,
                           Attack& attack,
                           bool has_checks = true,
                           bool is_adaptive = false) {
@@ -60,27 +60,27 @@ plan::CellResult evaluate(Model& model,
   const LoadedSplit data = four_samples();
   EvaluationInput input{model, solver, none, data, 2, 3, 4, 0.1, "cpu", at::kFloat, 1};
   input.has_checks = has_checks;
-  plan::CellResult result;
+  wire::CellResult result;
   evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
   return result;
 }
 
-plan::CellResult evaluate(const Troubled::Trouble& trouble,
+wire::CellResult evaluate(const Troubled::Trouble& trouble,
                           const FunctionAttack::Function& attack = ask_once) {
   Troubled model(trouble);
   FunctionAttack function(attack);
   return evaluate(model, function);
 }
 
-const plan::Metric* find(const plan::CellResult& result, const std::string& name) {
-  for (const plan::Metric& m : result.metrics) {
+const wire::Metric* find(const wire::CellResult& result, const std::string& name) {
+  for (const wire::Metric& m : result.metrics) {
     if (m.name == name) return &m;
   }
   return nullptr;
 }
 
-double metric(const plan::CellResult& result, const std::string& name) {
-  const plan::Metric* found = find(result, name);
+double metric(const wire::CellResult& result, const std::string& name) {
+  const wire::Metric* found = find(result, name);
   if (found != nullptr) return found->value;
   ADD_FAILURE() << "no metric " << name;
   return -1;
@@ -203,7 +203,7 @@ TEST(Checks, TheirPassesAreCountedAsWorkAndNotAsQueries) {
   EXPECT_EQ(nlohmann::json(with).at("outcomes"), nlohmann::json(without).at("outcomes"));
   const auto phase = std::find_if(with.solve_stats.begin(),
                                   with.solve_stats.end(),
-                                  [](const plan::SolveStats& s) { return s.phase == "check"; });
+                                  [](const wire::SolveStats& s) { return s.phase == "check"; });
   ASSERT_NE(phase, with.solve_stats.end());
   EXPECT_EQ(phase->solves, 5 + 3);
 }
@@ -214,7 +214,7 @@ TEST(Checks, CellsWithoutThemHaveNone) {
 
   const auto result = evaluate(model, attack, /*has_checks=*/false);
 
-  for (const plan::Metric& m : result.metrics) EXPECT_NE(m.name.rfind("check.", 0), 0U) << m.name;
+  for (const wire::Metric& m : result.metrics) EXPECT_NE(m.name.rfind("check.", 0), 0U) << m.name;
 }
 
 // Notes 1, 2, ... for the rows of a batch; none for row `missing`.

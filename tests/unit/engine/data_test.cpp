@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "manifest/host_options.hpp"
+#include "catalog/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
@@ -150,7 +150,7 @@ TEST(ImageOptions, MayNameWhatIsThereAlready) {
 
 // The host's table of options with these values.
 DataOptions options_from(std::map<std::string, ParamValue> values) {
-  return DataOptions::from(Params(manifest::host_options("dataset", {}), std::move(values)));
+  return DataOptions::from(Params(catalog::host_options("dataset", {}), std::move(values)));
 }
 
 TEST(DataOptions, AreOffByDefault) {

@@ -11,7 +11,7 @@ namespace {
 
 // Samples 0, 2 and 3 are classified correctly, sample 1 is not. Margins 0.4, 0.6, 0.1: with radius
 // 0.1 each pixel moves the difference by 0.2 at most, so exactly sample 3 can be fooled.
-plan::CellResult attack_with(const FunctionAttack::Function& function,
+wire::CellResult attack_with(const FunctionAttack::Function& function,
                              double epsilon = 0.1,
                              bool is_coupled = false,
                              std::int64_t batch_size = 4) {
@@ -22,13 +22,13 @@ plan::CellResult attack_with(const FunctionAttack::Function& function,
   const EvaluationInput input{
       model, solver, none, data, 2, batch_size, batch_size, epsilon, "cpu", at::kFloat, 1};
   FunctionAttack attack(function);
-  plan::CellResult result;
+  wire::CellResult result;
   evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
   return result;
 }
 
-double metric(const plan::CellResult& result, const std::string& name) {
-  for (const plan::Metric& m : result.metrics) {
+double metric(const wire::CellResult& result, const std::string& name) {
+  for (const wire::Metric& m : result.metrics) {
     if (m.name == name) return m.value;
   }
   ADD_FAILURE() << "no metric " << name;
@@ -112,7 +112,7 @@ TEST(EvaluateAttack, DoesNotCountWhatLeavesTheBoxOrIsNotFinite) {
 TEST(EvaluateAttack, WithoutARadiusChangesNothing) {
   const auto result = attack_with(sign_step, 0);
 
-  for (const plan::SampleOutcome& o : result.outcomes) {
+  for (const wire::SampleOutcome& o : result.outcomes) {
     EXPECT_EQ(o.distance, 0);
     EXPECT_EQ(o.prediction, o.clean_prediction);
   }
@@ -133,7 +133,7 @@ TEST(EvaluateAttack, DoesNotDependOnTheBatchSizeWithoutCoupling) {
 }
 
 // The attack sees `source` in place of the network that judges.
-plan::CellResult transfer_with(const FunctionAttack::Function& function,
+wire::CellResult transfer_with(const FunctionAttack::Function& function,
                                const Tensor& source_weight,
                                bool is_source_coupled = false) {
   LinearModel model(difference_weight());
@@ -145,7 +145,7 @@ plan::CellResult transfer_with(const FunctionAttack::Function& function,
   EvaluationInput input{model, solver, none, data, 2, 4, 4, 0.1, "cpu", at::kFloat, 1};
   input.source.emplace(source_model, source_solver);
   FunctionAttack attack(function);
-  plan::CellResult result;
+  wire::CellResult result;
   evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
   return result;
 }
@@ -213,7 +213,7 @@ TEST(EvaluateProbe, StoresValuesAndTheirSummary) {
   const LoadedSplit data = four_samples();
   const EvaluationInput input{model, solver, none, data, 2, 4, 3, 0, "cpu", at::kFloat, 1};
   MeanProbe probe;
-  plan::CellResult result;
+  wire::CellResult result;
 
   evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
 

@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "engine/checkpoint.hpp"
 #include "unmask/errors.hpp"
+#include "wire/key.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -26,7 +27,7 @@ class ExecutorFiles : public ::testing::Test {
     weights_ = {{"linear.weight", at::randn({10, 400})}, {"linear.bias", at::randn({10})}};
     write_safetensors(file(), weights_);
     const json params = {{"train_count", 10}, {"test_count", 4}};
-    const plan::DatasetFacts facts = dataset_facts(registry_, "strokes", params);
+    const wire::DatasetFacts facts = dataset_facts(registry_, "strokes", params);
     spec_ = {
         {"kind", "train"},
         {"dtype", "float32"},
@@ -34,7 +35,7 @@ class ExecutorFiles : public ::testing::Test {
         {"model", {{"plugin", "linear"}, {"params", json::object()}}},
         {"objective",
          {{"plugin", "cross_entropy"},
-          {"params", {{"epochs", 0}, {"weights", plan::identity_of_file(file())}}}}},
+          {"params", {{"epochs", 0}, {"weights", wire::identity_of_file(file())}}}}},
         {"solver", {{"plugin", "euler"}, {"params", json::object()}}},
         {"seed", 0}};
     locals_ = {{"objective", {{"weights", file().string()}}}};
@@ -42,9 +43,9 @@ class ExecutorFiles : public ::testing::Test {
 
   std::filesystem::path file() const { return folder_.path() / "net.safetensors"; }
 
-  plan::CellResult execute() {
+  wire::CellResult execute() {
     Executor executor(registry_, "cpu", folder_.path() / "checkpoints");
-    return executor.execute(plan::key_of(spec_),
+    return executor.execute(wire::key_of(spec_),
                             spec_,
                             locals_,
                             {},
@@ -59,7 +60,7 @@ class ExecutorFiles : public ::testing::Test {
 };
 
 TEST_F(ExecutorFiles, WeightsBecomeTheCheckpointOfATrainingWithoutEpochs) {
-  const plan::CellResult result = execute();
+  const wire::CellResult result = execute();
 
   const TensorFile checkpoint =
       load_checkpoint(folder_.path() / "checkpoints", result.checkpoint.value());
@@ -74,7 +75,7 @@ TEST_F(ExecutorFiles, WeightsAreWhereATrainingBegins) {
   spec_["objective"]["params"]["epochs"] = 1;
   spec_["objective"]["params"]["learning_rate"] = 1e-30;  // too small to move a float32 weight
 
-  const plan::CellResult result = execute();
+  const wire::CellResult result = execute();
 
   const TensorFile checkpoint =
       load_checkpoint(folder_.path() / "checkpoints", result.checkpoint.value());
@@ -102,10 +103,10 @@ TEST_F(ExecutorFiles, AFileThatVanishedIsRefused) {
 }
 
 TEST_F(ExecutorFiles, TheOutputsOfATrainingAreDescribed) {
-  const plan::CellResult result = execute();
+  const wire::CellResult result = execute();
 
   std::vector<std::string> names;
-  for (const plan::Metric& metric : result.metrics) names.push_back(metric.name);
+  for (const wire::Metric& metric : result.metrics) names.push_back(metric.name);
   EXPECT_THAT(names, testing::IsSupersetOf({"output_min", "output_max", "output_is_probability"}));
 }
 

@@ -25,17 +25,17 @@ class FunctionModel final : public Model {
   std::function<Tensor(const Tensor&)> function_;
 };
 
-double metric(const plan::CellResult& result, const std::string& name) {
-  for (const plan::Metric& item : result.metrics) {
+double metric(const wire::CellResult& result, const std::string& name) {
+  for (const wire::Metric& item : result.metrics) {
     if (item.name == name) return item.value;
   }
   ADD_FAILURE() << "no metric " << name;
   return -1;
 }
 
-plan::CellResult describe(const std::function<Tensor(const Tensor&)>& function) {
+wire::CellResult describe(const std::function<Tensor(const Tensor&)>& function) {
   FunctionModel model(function);
-  plan::CellResult result;
+  wire::CellResult result;
   describe_outputs(model, make_setup(false), four_samples().images, 2, result);
   return result;
 }
@@ -64,8 +64,8 @@ TEST(Outputs, OfALogarithmicSoftmaxAreNone) {
 }
 
 TEST(Outputs, AreDescribedByTheirRangeAndKind) {
-  const plan::CellResult logits = describe([](const Tensor& x) { return 10 * x - 5; });
-  const plan::CellResult probabilities = describe([](const Tensor& x) { return x.softmax(1); });
+  const wire::CellResult logits = describe([](const Tensor& x) { return 10 * x - 5; });
+  const wire::CellResult probabilities = describe([](const Tensor& x) { return x.softmax(1); });
 
   // The pixels go from 0.2 to 0.8.
   EXPECT_NEAR(metric(logits, "output_min"), -3, 1e-6);
@@ -83,7 +83,7 @@ TEST(Outputs, ThatArePredictedClassesAreRefused) {
 }
 
 TEST(Outputs, AreUnknownWhenTheSolverGivesUp) {
-  const plan::CellResult result =
+  const wire::CellResult result =
       describe([](const Tensor&) -> Tensor { throw NumericError("too many steps"); });
 
   EXPECT_TRUE(std::isnan(metric(result, "output_is_probability")));

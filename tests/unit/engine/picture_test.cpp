@@ -82,7 +82,7 @@ TEST(Picture, DrawsColours) {
   EXPECT_EQ(pixel(drawn, 4, 4), (std::vector<int>{255, 0, 0}));
 }
 
-plan::ResultFile keep(const std::filesystem::path& folder) {
+wire::ResultFile keep(const std::filesystem::path& folder) {
   const LoadedSplit data{images(), at::tensor({3, 4}, at::kLong)};
   return save_adversarials(
       folder, "abc", data, adversarials(), {{0, 3, 3, 5, 0.125, 7}, {1, 4, 4, 4, 0, 9}});
@@ -91,7 +91,7 @@ plan::ResultFile keep(const std::filesystem::path& folder) {
 TEST(Adversarials, AreKeptWithTheirClasses) {
   const base::TempFolder folder;
 
-  const plan::ResultFile file = keep(folder.path());
+  const wire::ResultFile file = keep(folder.path());
 
   EXPECT_EQ(file.path, "abc.safetensors");
   EXPECT_EQ(file.sha256, sha256_file(folder.path() / file.path));

@@ -108,7 +108,7 @@ TEST(RecordedPasses, AreCountedAsIfTheyWereRun) {
       target.logits(batch(0.01));
     }
     EXPECT_EQ(target.queries(), (std::vector<std::int64_t>{8, 8, 8, 8}));
-    const plan::SolveStats row = log.rows().at(0);
+    const wire::SolveStats row = log.rows().at(0);
     return std::vector<std::int64_t>{target.counters().forwards,
                                      target.counters().backwards,
                                      target.counters().nfe,

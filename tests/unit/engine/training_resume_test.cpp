@@ -66,7 +66,7 @@ struct Stop : std::runtime_error {
 
 struct Trained {
   std::vector<NamedTensor> tensors;
-  plan::CellResult result;
+  wire::CellResult result;
   std::int64_t first_step = 0;  // that was reported as done
 };
 
@@ -92,8 +92,8 @@ Trained train_once(const Values& values,
 }
 
 // All of a result but what a clock has measured.
-std::string timeless(plan::CellResult result) {
-  std::erase_if(result.series, [](const plan::Series& s) { return s.name == "images_per_s"; });
+std::string timeless(wire::CellResult result) {
+  std::erase_if(result.series, [](const wire::Series& s) { return s.name == "images_per_s"; });
   return nlohmann::json(result).dump();
 }
 

@@ -44,27 +44,27 @@ class OneStepAdversary final : public Objective {
   }
 };
 
-const plan::Series* find(const plan::CellResult& result, const std::string& name) {
+const wire::Series* find(const wire::CellResult& result, const std::string& name) {
   const auto found = std::find_if(result.series.begin(),
                                   result.series.end(),
-                                  [&](const plan::Series& s) { return s.name == name; });
+                                  [&](const wire::Series& s) { return s.name == name; });
   return found == result.series.end() ? nullptr : &*found;
 }
 
-double metric(const plan::CellResult& result, const std::string& name) {
-  for (const plan::Metric& m : result.metrics) {
+double metric(const wire::CellResult& result, const std::string& name) {
+  for (const wire::Metric& m : result.metrics) {
     if (m.name == name) return m.value;
   }
   throw std::runtime_error("no metric " + name);
 }
 
-plan::CellResult train_model(Model& model,
+wire::CellResult train_model(Model& model,
                              Objective& objective,
                              const LoadedSplit& data,
                              const TrainingOptions& options,
                              bool is_adaptive = false) {
   const SolverSetup solver = make_setup(is_adaptive);
-  plan::CellResult result;
+  wire::CellResult result;
   train({model, objective, solver, data, 2, "cpu", at::kFloat, 11},
         options,
         result,
@@ -73,11 +73,11 @@ plan::CellResult train_model(Model& model,
 }
 
 Tensor train_weights(const TrainingOptions& options,
-                     plan::CellResult* result = nullptr,
+                     wire::CellResult* result = nullptr,
                      double factor = 1) {
   LinearModel model(torch::zeros({2, 2}));
   CrossEntropy objective(factor);
-  const plan::CellResult got = train_model(model, objective, four_samples(), options);
+  const wire::CellResult got = train_model(model, objective, four_samples(), options);
   if (result != nullptr) *result = got;
   return model.parameters()[0].tensor.clone();
 }
@@ -117,12 +117,12 @@ TEST(Train, IsBitIdenticalWhenRepeated) {
 }
 
 TEST(Train, RecordsOneValuePerEpoch) {
-  plan::CellResult result;
+  wire::CellResult result;
 
   train_weights(training_options({{"epochs", std::int64_t{3}}, {"learning_rate", 0.5}}), &result);
 
   std::vector<std::string> names;
-  for (const plan::Series& s : result.series) {
+  for (const wire::Series& s : result.series) {
     names.push_back(s.name);
     EXPECT_EQ(s.values.size(), 3u) << s.name;
   }
@@ -144,7 +144,7 @@ TEST(Train, RecordsTheEvaluationsOfEveryEpoch) {
   LinearModel model(torch::zeros({2, 2}), /*has_ode=*/true);
   CrossEntropy objective;
 
-  const plan::CellResult result =
+  const wire::CellResult result =
       train_model(model,
                   objective,
                   four_samples(),
@@ -160,7 +160,7 @@ TEST(Train, CountsWhatInnerAttacksDo) {
   LinearModel model(torch::zeros({2, 2}), /*has_ode=*/true);
   OneStepAdversary objective;
 
-  const plan::CellResult result =
+  const wire::CellResult result =
       train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
 
   // One step on four samples: two passes of training and one of the attack, each there and back.
@@ -168,7 +168,7 @@ TEST(Train, CountsWhatInnerAttacksDo) {
   EXPECT_EQ(result.counters.backwards, 12);
   EXPECT_EQ(result.counters.nfe, 3);
   std::vector<std::string> phases;
-  for (const plan::SolveStats& s : result.solve_stats) phases.push_back(s.phase);
+  for (const wire::SolveStats& s : result.solve_stats) phases.push_back(s.phase);
   EXPECT_THAT(phases, ::testing::ElementsAre("train", "inner_attack"));
 }
 
@@ -271,7 +271,7 @@ class Grow final : public Objective {
 };
 
 // Five samples of class 0, the last four held out: one step per epoch.
-plan::CellResult train_script(ScriptedModel& model, Values values) {
+wire::CellResult train_script(ScriptedModel& model, Values values) {
   values.insert({{"learning_rate", 1.0},
                  {"momentum", 0.0},
                  {"validation", std::int64_t{4}},
@@ -284,7 +284,7 @@ plan::CellResult train_script(ScriptedModel& model, Values values) {
 TEST(Validation, RecordsTheAccuracyOfTheSamplesHeldOut) {
   ScriptedModel model({0, 1, 3, 2});
 
-  const plan::CellResult result = train_script(model, {{"epochs", std::int64_t{3}}});
+  const wire::CellResult result = train_script(model, {{"epochs", std::int64_t{3}}});
 
   EXPECT_EQ(find(result, "validation_accuracy")->values, (std::vector<double>{0.25, 0.75, 0.5}));
   // Cross-entropy of logits (1, 0): log(1 + 1/e) where the answer is right, log(1 + e) where not.
@@ -300,7 +300,7 @@ TEST(Validation, RecordsTheAccuracyOfTheSamplesHeldOut) {
 TEST(Validation, KeepsTheEarliestOfTheBestNetworks) {
   ScriptedModel model({0, 1, 3, 3, 2});
 
-  const plan::CellResult result =
+  const wire::CellResult result =
       train_script(model, {{"epochs", std::int64_t{4}}, {"keep", std::string("best")}});
 
   EXPECT_EQ(model.weight(), 2);
@@ -310,7 +310,7 @@ TEST(Validation, KeepsTheEarliestOfTheBestNetworks) {
 TEST(Validation, StopsWhenPatienceRunsOut) {
   ScriptedModel model({0, 1, 3, 3, 2, 4});
 
-  const plan::CellResult result =
+  const wire::CellResult result =
       train_script(model, {{"epochs", std::int64_t{5}}, {"patience", std::int64_t{2}}});
 
   EXPECT_EQ(metric(result, "epochs"), 4);
@@ -320,7 +320,7 @@ TEST(Validation, StopsWhenPatienceRunsOut) {
 TEST(Validation, GoesOnWhilePatienceLasts) {
   ScriptedModel model({0, 1, 3, 3, 4, 4});
 
-  const plan::CellResult result =
+  const wire::CellResult result =
       train_script(model, {{"epochs", std::int64_t{5}}, {"patience", std::int64_t{2}}});
 
   EXPECT_EQ(metric(result, "epochs"), 5);
@@ -330,7 +330,7 @@ TEST(Validation, GoesOnWhilePatienceLasts) {
 TEST(Validation, JudgesAndKeepsTheAverage) {
   ScriptedModel model({0, 1, 2, 3});
 
-  const plan::CellResult result = train_script(
+  const wire::CellResult result = train_script(
       model,
       {{"epochs", std::int64_t{3}}, {"averaging", std::string("ema")}, {"averaging_decay", 0.5}});
 
@@ -377,7 +377,7 @@ class StatisticsModel final : public Model {
 
 // All pixels 1, the loss minus the weight, learning rate 1, one batch per epoch. The running mean
 // sees weights 0 and 1 in training: 0, then 0.5. Weights after the epochs are 1 and 2.
-plan::CellResult train_statistics(StatisticsModel& model, const std::string& averaging) {
+wire::CellResult train_statistics(StatisticsModel& model, const std::string& averaging) {
   Grow objective;
   const LoadedSplit data{torch::ones({2, 1, 1, 2}), torch::zeros({2}, torch::kLong)};
   return train_model(model,
@@ -402,7 +402,7 @@ TEST(Averaging, OfStepsAveragesRunningStatistics) {
 TEST(Averaging, OfEpochsEstimatesRunningStatisticsAnew) {
   StatisticsModel model;
 
-  const plan::CellResult result = train_statistics(model, "swa");
+  const wire::CellResult result = train_statistics(model, "swa");
 
   EXPECT_EQ(model.weight(), 1.5);
   EXPECT_EQ(model.mean(), 0.5 * 0.25 + 0.5 * 1.5) << "from the average, one batch of mean 1.5";

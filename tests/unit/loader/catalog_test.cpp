@@ -1,6 +1,6 @@
 // Assembling a catalog, its way through JSON, and its renderings.
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 
 #include <string>
 #include <utility>
@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loader/describe.hpp"
+#include "catalog/describe.hpp"
 #include "loader/discover.hpp"
 
 namespace unmask::loader {
@@ -19,11 +19,11 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-PluginRecord record(const std::string& kind,
-                    const std::string& id,
-                    const std::string& file,
-                    const std::string& sha256 = "00") {
-  PluginRecord r;
+catalog::PluginRecord record(const std::string& kind,
+                             const std::string& id,
+                             const std::string& file,
+                             const std::string& sha256 = "00") {
+  catalog::PluginRecord r;
   r.kind = kind;
   r.id = id;
   r.version = "1.0";
@@ -33,8 +33,8 @@ PluginRecord record(const std::string& kind,
   return r;
 }
 
-PluginRecord described() {
-  PluginRecord r = record("attack", "pgd", "/p/attack_pgd.so");
+catalog::PluginRecord described() {
+  catalog::PluginRecord r = record("attack", "pgd", "/p/attack_pgd.so");
   r.source = "Madry et al.";
   r.params = {integer("steps", "iterations").by_default(20).at_least(1),
               real("size", "length | of a step").above(0).optional().unit("pixel range"),
@@ -46,7 +46,7 @@ PluginRecord described() {
 }
 
 TEST(AssembleCatalog, SortsByKindAndId) {
-  const Catalog catalog = assemble_catalog(
+  const catalog::Catalog catalog = assemble_catalog(
       {record("probe", "a", "1"), record("solver", "z", "2"), record("solver", "b", "3")}, {});
 
   EXPECT_EQ(catalog.plugins[0].id, "b");
@@ -61,10 +61,10 @@ TEST(AssembleCatalog, AllowsOneIdInTwoKinds) {
 }
 
 TEST(AssembleCatalog, RefusesAllThatShareAnId) {
-  const Catalog catalog = assemble_catalog({record("probe", "a", "/1", "x"),
-                                            record("probe", "a", "/2", "y"),
-                                            record("probe", "a", "/3", "x")},
-                                           {});
+  const catalog::Catalog catalog = assemble_catalog({record("probe", "a", "/1", "x"),
+                                                     record("probe", "a", "/2", "y"),
+                                                     record("probe", "a", "/3", "x")},
+                                                    {});
 
   EXPECT_TRUE(catalog.plugins.empty());
   ASSERT_EQ(catalog.refusals.size(), 3U);
@@ -73,7 +73,7 @@ TEST(AssembleCatalog, RefusesAllThatShareAnId) {
 }
 
 TEST(AssembleCatalog, KeepsTheFirstOfIdenticalCopies) {
-  const Catalog catalog =
+  const catalog::Catalog catalog =
       assemble_catalog({record("probe", "a", "/z", "x"), record("probe", "a", "/b", "x")}, {});
 
   ASSERT_EQ(catalog.plugins.size(), 1U);
@@ -81,18 +81,18 @@ TEST(AssembleCatalog, KeepsTheFirstOfIdenticalCopies) {
 }
 
 TEST(Catalog, SurvivesItsWayThroughJson) {
-  Catalog catalog;
+  catalog::Catalog catalog;
   catalog.plugins = {described()};
   catalog.refusals = {{"/p/x.so", "is empty"}};
   catalog.cuda_devices = 2;
 
-  const Catalog again = json::parse(json(catalog).dump()).get<Catalog>();
+  const catalog::Catalog again = json::parse(json(catalog).dump()).get<catalog::Catalog>();
 
   EXPECT_EQ(json(again), json(catalog));
 }
 
 TEST(ListText, NamesPluginsAndRefusals) {
-  Catalog catalog;
+  catalog::Catalog catalog;
   catalog.plugins = {described()};
   catalog.refusals = {{"/p/x.so", "is empty"}};
 
@@ -101,7 +101,7 @@ TEST(ListText, NamesPluginsAndRefusals) {
 }
 
 TEST(ListText, SaysThatThereIsNothing) {
-  EXPECT_EQ(list_text(Catalog{}), "No plugins were found.\n");
+  EXPECT_EQ(list_text(catalog::Catalog{}), "No plugins were found.\n");
 }
 
 TEST(ShowText, HoldsParametersAndOptionsOfTheHost) {
@@ -114,7 +114,7 @@ TEST(ShowText, HoldsParametersAndOptionsOfTheHost) {
 }
 
 TEST(MarkdownReference, EscapesWhatWouldEndACell) {
-  Catalog catalog;
+  catalog::Catalog catalog;
   catalog.plugins = {described()};
 
   EXPECT_THAT(
@@ -123,7 +123,7 @@ TEST(MarkdownReference, EscapesWhatWouldEndACell) {
 }
 
 TEST(MarkdownReference, HoldsNothingOfThisMachine) {
-  Catalog catalog;
+  catalog::Catalog catalog;
   catalog.plugins = {described()};
 
   EXPECT_THAT(markdown_reference(catalog), AllOf(Not(HasSubstr("/p/")), Not(HasSubstr("f00d"))));

@@ -1,17 +1,17 @@
 #pragma once
 // A handful of plugins that exist only as declarations: what the manifest tests are read against.
 
-#include "loader/catalog.hpp"
+#include "catalog/catalog.hpp"
 
 namespace unmask::manifest::testing {
 
-inline loader::Catalog fake_catalog() {
-  loader::Catalog catalog;
+inline catalog::Catalog fake_catalog() {
+  catalog::Catalog catalog;
   const auto add = [&](const char* kind,
                        const char* id,
                        std::vector<ParamSpec> params,
                        std::set<std::string> capabilities = {}) {
-    loader::PluginRecord record;
+    catalog::PluginRecord record;
     record.kind = kind;
     record.id = id;
     record.version = "1";

@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-loader::Catalog catalog() {
-  loader::Catalog result = testing::fake_catalog();
-  loader::PluginRecord record;
+catalog::Catalog catalog() {
+  catalog::Catalog result = testing::fake_catalog();
+  catalog::PluginRecord record;
   record.kind = "model";
   record.id = "stored";
   record.params = {file("file", "a network")};

@@ -10,7 +10,7 @@
 
 #include "fake_catalog.hpp"
 #include "manifest/reader.hpp"
-#include "manifest/source.hpp"
+#include "text/source.hpp"
 
 namespace unmask::manifest {
 namespace {

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_catalog.hpp"
-#include "manifest/text.hpp"
+#include "manifest/keys.hpp"
 
 namespace unmask::manifest {
 namespace {
@@ -121,7 +121,7 @@ TEST_F(Reader, LongChainOfDefinitionsIsRefusedInAnyOrder) {
 }
 
 TEST_F(Reader, ClearMessageWhenThePluginNoneIsNotInstalled) {
-  loader::Catalog catalog = testing::fake_catalog();
+  catalog::Catalog catalog = testing::fake_catalog();
   std::erase_if(catalog.plugins, [](const auto& plugin) { return plugin.id == "none"; });
   const fs::path file = write("study.json", R"({ "version": 1, "define": {
       "dataset": { "d": { "plugin": "digits" } }, "model": { "m": { "plugin": "odenet" } },
@@ -136,7 +136,7 @@ TEST_F(Reader, ClearMessageWhenThePluginNoneIsNotInstalled) {
 }
 
 TEST_F(Reader, RefusedLibrariesAreMentioned) {
-  loader::Catalog catalog;
+  catalog::Catalog catalog;
   catalog.refusals.push_back({"broken.so", "it is empty"});
   const fs::path file = write("study.json", R"({ "version": 1,
       "define": { "solver": { "s": { "plugin": "rk4" } } }, "train": {} })");

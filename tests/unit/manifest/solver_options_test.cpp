@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
+#include "catalog/host_options.hpp"
 #include "fake_catalog.hpp"
-#include "manifest/host_options.hpp"
 #include "manifest/reader.hpp"
 
 namespace unmask::manifest {
@@ -44,8 +44,8 @@ std::vector<Diagnostic> errors_of(const std::string& plugin, const json& params)
 }
 
 std::vector<ParamSpec> table(bool is_adaptive) {
-  return host_options("solver",
-                      is_adaptive ? std::set<std::string>{"adaptive"} : std::set<std::string>{});
+  return catalog::host_options(
+      "solver", is_adaptive ? std::set<std::string>{"adaptive"} : std::set<std::string>{});
 }
 
 void expect_one_error(const std::string& plugin, const json& params, const std::string& name) {

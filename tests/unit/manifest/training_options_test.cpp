@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
+#include "catalog/host_options.hpp"
 #include "fake_catalog.hpp"
-#include "manifest/host_options.hpp"
 #include "manifest/reader.hpp"
 
 namespace unmask::manifest {
@@ -50,7 +50,7 @@ void expect_one_error(const json& params, const std::string& words) {
 }
 
 std::vector<ParamSpec> numbers_and_words() {
-  std::vector<ParamSpec> table = host_options("objective", {});
+  std::vector<ParamSpec> table = catalog::host_options("objective", {});
   std::erase_if(table, [](const ParamSpec& spec) { return spec.type == ParamType::kFile; });
   return table;
 }

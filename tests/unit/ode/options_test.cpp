@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "manifest/host_options.hpp"
+#include "catalog/host_options.hpp"
 #include "unmask/errors.hpp"
 
 namespace {
@@ -31,7 +31,7 @@ using Given = std::map<std::string, ParamValue>;
 Params table(bool is_adaptive, const Given& given) {
   const std::set<std::string> capabilities =
       is_adaptive ? std::set<std::string>{"adaptive"} : std::set<std::string>{};
-  return {manifest::host_options("solver", capabilities), given};
+  return {catalog::host_options("solver", capabilities), given};
 }
 
 DriverOptions adaptive(const Given& given) {

@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "plan/planner.hpp"
+#include "wire/key.hpp"
 
 namespace unmask::plan {
 namespace {
@@ -15,10 +16,10 @@ using nlohmann::json;
 
 class EnsembleCells : public ::testing::Test {
  protected:
-  static loader::PluginRecord plugin(const std::string& kind,
-                                     const std::string& id,
-                                     std::vector<ParamSpec> params = {}) {
-    loader::PluginRecord record;
+  static catalog::PluginRecord plugin(const std::string& kind,
+                                      const std::string& id,
+                                      std::vector<ParamSpec> params = {}) {
+    catalog::PluginRecord record;
     record.kind = kind;
     record.id = id;
     record.fingerprint = std::string(64, 'a');
@@ -51,8 +52,8 @@ class EnsembleCells : public ::testing::Test {
     study_.evaluate = {row};
   }
 
-  Cell cell() const {
-    std::map<std::string, DatasetFacts> facts;
+  wire::Cell cell() const {
+    std::map<std::string, wire::DatasetFacts> facts;
     for (const auto& [id, definition] : used_datasets(study_)) {
       facts[id] = {std::string(64, 'c'), "", 10};
     }
@@ -63,7 +64,7 @@ class EnsembleCells : public ::testing::Test {
 
   base::TempFolder folder_;
   std::filesystem::path patch_ = folder_.path() / "patch";
-  loader::Catalog catalog_;
+  catalog::Catalog catalog_;
   manifest::Study study_;
 };
 
@@ -98,12 +99,12 @@ TEST_F(EnsembleCells, TheOrderAndTheParametersOfMembersAreInTheKey) {
 }
 
 TEST_F(EnsembleCells, FilesOfMembersAreInTheLocalsAndTheirContentInTheKey) {
-  const Cell made = cell();
+  const wire::Cell made = cell();
 
   EXPECT_EQ(made.locals.at("attack.1").at("file"), patch_.string());
   EXPECT_FALSE(made.locals.contains("attack.0"));
   EXPECT_EQ(made.spec.at("attack").at("members").at(1).at("params").at("file"),
-            identity_of_file(patch_));
+            wire::identity_of_file(patch_));
 }
 
 }  // namespace

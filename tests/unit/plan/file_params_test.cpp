@@ -17,10 +17,10 @@ namespace fs = std::filesystem;
 using manifest::Definition;
 using nlohmann::json;
 
-loader::PluginRecord plugin(const std::string& kind,
-                            const std::string& id,
-                            std::vector<ParamSpec> params = {}) {
-  loader::PluginRecord record;
+catalog::PluginRecord plugin(const std::string& kind,
+                             const std::string& id,
+                             std::vector<ParamSpec> params = {}) {
+  catalog::PluginRecord record;
   record.kind = kind;
   record.id = id;
   record.fingerprint = std::string(64, 'a');
@@ -35,8 +35,8 @@ class FileParams : public ::testing::Test {
     return folder_.path() / name;
   }
 
-  static loader::Catalog catalog() {
-    loader::Catalog result;
+  static catalog::Catalog catalog() {
+    catalog::Catalog result;
     result.plugins = {plugin("solver", "table", {file("file", "a tableau")}),
                       plugin("model", "net", {file("file", "a network").optional()}),
                       plugin("attack", "patch", {file("file", "an image"), path("folder", "more")}),
@@ -71,8 +71,8 @@ class FileParams : public ::testing::Test {
     return result;
   }
 
-  static std::vector<Cell> cells(const manifest::Study& of) {
-    std::map<std::string, DatasetFacts> facts;
+  static std::vector<wire::Cell> cells(const manifest::Study& of) {
+    std::map<std::string, wire::DatasetFacts> facts;
     for (const auto& [id, definition] : used_datasets(of)) facts[id] = {"content", "", 10};
     return make_plan(of, catalog(), facts).cells;
   }
@@ -88,7 +88,7 @@ std::string hash(const std::string& bytes) {
 }
 
 TEST_F(FileParams, StandInTheSpecificationAsHashes) {
-  const std::vector<Cell> plan = cells(study());
+  const std::vector<wire::Cell> plan = cells(study());
 
   const json& training = plan[0].spec;
   EXPECT_EQ(training.at("dataset").at("params").at("file"), hash("images"));
@@ -114,7 +114,7 @@ TEST_F(FileParams, AreFoundByTheLocalsOfATraining) {
 }
 
 TEST_F(FileParams, AreFoundByTheLocalsOfAnEvaluation) {
-  const std::vector<Cell> plan = cells(study());
+  const std::vector<wire::Cell> plan = cells(study());
 
   EXPECT_EQ(plan[1].locals,
             (json{{"dataset", {{"file", in_folder("images")}}},
@@ -131,8 +131,8 @@ TEST_F(FileParams, OfEqualContentGiveEqualKeys) {
   moved.train[0].objective.params["weights"] = write("moved_weights", "weights").string();
   moved.evaluate[0].method.params["file"] = write("moved_patch", "patch").string();
 
-  const std::vector<Cell> before = cells(study());
-  const std::vector<Cell> after = cells(moved);
+  const std::vector<wire::Cell> before = cells(study());
+  const std::vector<wire::Cell> after = cells(moved);
 
   ASSERT_EQ(after.size(), before.size());
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(after[i].key, before[i].key) << i;
@@ -140,10 +140,10 @@ TEST_F(FileParams, OfEqualContentGiveEqualKeys) {
 
 TEST_F(FileParams, OfOtherContentGiveOtherKeys) {
   const manifest::Study planned = study();
-  const std::vector<Cell> before = cells(planned);
+  const std::vector<wire::Cell> before = cells(planned);
   write("network", "edited");
 
-  const std::vector<Cell> after = cells(planned);
+  const std::vector<wire::Cell> after = cells(planned);
 
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NE(after[i].key, before[i].key) << i;
 }
@@ -152,7 +152,7 @@ TEST_F(FileParams, LeftOutAreNotInTheKey) {
   manifest::Study without = study();
   without.train[0].model.params.erase("file");
 
-  const Cell training = cells(without)[0];
+  const wire::Cell training = cells(without)[0];
 
   EXPECT_EQ(training.spec.at("model").at("params"), json::object());
   EXPECT_FALSE(training.locals.contains("model"));

@@ -7,14 +7,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "wire/key.hpp"
+
 namespace unmask::plan {
 namespace {
 
 using manifest::Definition;
 using nlohmann::json;
 
-loader::PluginRecord plugin(const std::string& kind, const std::string& id) {
-  loader::PluginRecord record;
+catalog::PluginRecord plugin(const std::string& kind, const std::string& id) {
+  catalog::PluginRecord record;
   record.kind = kind;
   record.id = id;
   record.fingerprint = std::string(64, 'a');
@@ -23,8 +25,8 @@ loader::PluginRecord plugin(const std::string& kind, const std::string& id) {
   return record;
 }
 
-loader::Catalog catalog() {
-  loader::Catalog result;
+catalog::Catalog catalog() {
+  catalog::Catalog result;
   result.plugins = {plugin("solver", "rk4"),
                     plugin("solver", "bosh3"),
                     plugin("model", "net"),
@@ -60,16 +62,17 @@ manifest::Study study() {
   return result;
 }
 
-std::map<std::string, DatasetFacts> facts(const manifest::Study& of,
-                                          const std::string& hash = std::string(64, 'c')) {
-  std::map<std::string, DatasetFacts> result;
+std::map<std::string, wire::DatasetFacts> facts(const manifest::Study& of,
+                                                const std::string& hash = std::string(64, 'c')) {
+  std::map<std::string, wire::DatasetFacts> result;
   for (const auto& [id, definition] : used_datasets(of)) result[id] = {hash, "", 10};
   return result;
 }
 
 std::vector<std::string> keys(const manifest::Study& of) {
   std::vector<std::string> result;
-  for (const Cell& cell : make_plan(of, catalog(), facts(of)).cells) result.push_back(cell.key);
+  for (const wire::Cell& cell : make_plan(of, catalog(), facts(of)).cells)
+    result.push_back(cell.key);
   return result;
 }
 
@@ -79,12 +82,13 @@ TEST(Key, AgreesWithTheGoldenFile) {
 
   ASSERT_GE(golden.size(), 5u);
   for (const json& entry : golden)
-    EXPECT_EQ(key_of(entry.at("spec")), entry.at("key").get<std::string>()) << entry.at("spec");
+    EXPECT_EQ(wire::key_of(entry.at("spec")), entry.at("key").get<std::string>())
+        << entry.at("spec");
 }
 
 TEST(Key, OfAPlanNeverChangesByAccident) {
   // The whole way from a study to keys. A change here re-runs every cell that anybody has stored:
-  // raise kSemantics on purpose, or undo it.
+  // raise wire::kSemantics on purpose, or undo it.
   const json golden = json::parse(std::ifstream(std::string(UNMASK_TEST_DATA) + "/keys/plan.json"));
 
   EXPECT_EQ(json(keys(study())), golden);
@@ -183,7 +187,7 @@ TEST(Plan, TheSameWeightsUnderAnotherSolverNeedOneTraining) {
 
 TEST(Key, ChangesWithThePluginsSourcesAndTheDataSetsContent) {
   const manifest::Study s = study();
-  loader::Catalog edited = catalog();
+  catalog::Catalog edited = catalog();
   edited.plugins[3].fingerprint = std::string(64, 'b');  // the attack
 
   const auto with_edit = make_plan(s, edited, facts(s)).cells;
@@ -209,9 +213,9 @@ TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   const auto cells = make_plan(study(), catalog(), facts(study())).cells;
 
   ASSERT_EQ(cells.size(), 3u);
-  EXPECT_EQ(cells[0].kind, CellKind::kTrain);
-  EXPECT_EQ(cells[1].kind, CellKind::kAttack);
-  EXPECT_EQ(cells[2].kind, CellKind::kProbe);
+  EXPECT_EQ(cells[0].kind, wire::CellKind::kTrain);
+  EXPECT_EQ(cells[1].kind, wire::CellKind::kAttack);
+  EXPECT_EQ(cells[2].kind, wire::CellKind::kProbe);
   EXPECT_EQ(cells[1].needs, 0u);
   EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
   EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
@@ -231,8 +235,8 @@ TEST(Plan, NamesDataThatCannotBeRead) {
 TEST(Title, SaysWhatACellIs) {
   const auto cells = make_plan(study(), catalog(), facts(study())).cells;
 
-  EXPECT_EQ(title(cells[0]), "train small/images/natural/coarse seed 0");
-  EXPECT_EQ(title(cells[1]), "attack strong eps 8/255 on small/images/natural/coarse seed 0");
+  EXPECT_EQ(wire::title(cells[0]), "train small/images/natural/coarse seed 0");
+  EXPECT_EQ(wire::title(cells[1]), "attack strong eps 8/255 on small/images/natural/coarse seed 0");
 }
 
 }  // namespace

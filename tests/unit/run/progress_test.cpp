@@ -36,8 +36,8 @@ class ProgressTest : public testing::Test {
     return result;
   }
 
-  static plan::CellFailure crash() {
-    plan::CellFailure failure;
+  static wire::CellFailure crash() {
+    wire::CellFailure failure;
     failure.failure_class = "crash";
     failure.message = "it fell";
     failure.log_tail = "1\n2\n3\n4\n5\n6";
@@ -72,8 +72,8 @@ class ProgressTest : public testing::Test {
   bool is_terminal = false;
   int width = 100;
   double now = 100;
-  const plan::Cell training = fake_training("t");
-  const plan::Cell attack = fake_cell("pgd");
+  const wire::Cell training = fake_training("t");
+  const wire::Cell attack = fake_cell("pgd");
 };
 
 TEST(ProgressMode, IsReadFromItsName) {

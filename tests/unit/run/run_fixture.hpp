@@ -15,11 +15,11 @@
 
 namespace unmask::run {
 
-inline plan::Cell fake_cell(const std::string& key,
+inline wire::Cell fake_cell(const std::string& key,
                             nlohmann::json spec = nlohmann::json::object(),
-                            plan::CellKind kind = plan::CellKind::kAttack,
+                            wire::CellKind kind = wire::CellKind::kAttack,
                             std::optional<std::size_t> needs = std::nullopt) {
-  plan::Cell cell;
+  wire::Cell cell;
   cell.kind = kind;
   cell.key = key;
   cell.spec = spec.is_null() ? nlohmann::json::object() : std::move(spec);
@@ -28,15 +28,15 @@ inline plan::Cell fake_cell(const std::string& key,
   cell.labels.dataset = "data";
   cell.labels.objective = "loss";
   cell.labels.train_solver = "rk4";
-  cell.labels.solver = kind == plan::CellKind::kTrain ? "" : "rk4";
-  cell.labels.method = kind == plan::CellKind::kTrain ? "" : key;
+  cell.labels.solver = kind == wire::CellKind::kTrain ? "" : "rk4";
+  cell.labels.method = kind == wire::CellKind::kTrain ? "" : key;
   cell.needs = needs;
   return cell;
 }
 
-inline plan::Cell fake_training(const std::string& key,
+inline wire::Cell fake_training(const std::string& key,
                                 nlohmann::json spec = nlohmann::json::object()) {
-  return fake_cell(key, std::move(spec), plan::CellKind::kTrain);
+  return fake_cell(key, std::move(spec), wire::CellKind::kTrain);
 }
 
 /// Remembers all that it is told, in order.
@@ -44,18 +44,18 @@ class MemoryRecorder : public Recorder {
  public:
   struct Failed {
     std::string key;
-    plan::CellFailure failure;
+    wire::CellFailure failure;
     bool will_retry = false;
   };
 
   std::vector<std::string> events;  ///< "start a", "done a", "crash a", "skip a"
   std::vector<Failed> failures;
-  std::map<std::string, plan::CellResult> results;
+  std::map<std::string, wire::CellResult> results;
   std::map<std::string, std::vector<int>> pids;  ///< by key, one per attempt
   std::vector<int> starts;                       ///< the worker of each attempt, in order
   std::function<void(const std::string& event)> on_event;
 
-  std::string attempt_started(const plan::Cell& cell, int pid, const std::string& device) override {
+  std::string attempt_started(const wire::Cell& cell, int pid, const std::string& device) override {
     pids[cell.key].push_back(pid);
     starts.push_back(pid);
     EXPECT_EQ(device, "cpu");
@@ -63,21 +63,21 @@ class MemoryRecorder : public Recorder {
     return "attempt of " + cell.key;
   }
   void cell_done(const std::string& attempt,
-                 const plan::Cell& cell,
-                 const plan::CellResult& result) override {
+                 const wire::Cell& cell,
+                 const wire::CellResult& result) override {
     EXPECT_EQ(attempt, "attempt of " + cell.key);
     results[cell.key] = result;
     note("done " + cell.key);
   }
   void cell_failed(const std::string& attempt,
-                   const plan::Cell& cell,
-                   const plan::CellFailure& failure,
+                   const wire::Cell& cell,
+                   const wire::CellFailure& failure,
                    bool will_retry) override {
     EXPECT_EQ(attempt, "attempt of " + cell.key);
     failures.push_back({cell.key, failure, will_retry});
     note(failure.failure_class + " " + cell.key);
   }
-  void cell_skipped(const plan::Cell& cell, const std::string& reason) override {
+  void cell_skipped(const wire::Cell& cell, const std::string& reason) override {
     skips[cell.key] = reason;
     note("skip " + cell.key);
   }
@@ -106,7 +106,7 @@ class RunTest : public testing::Test {
     options.term_grace_s = 0.2;
   }
 
-  RunSummary run(const std::vector<plan::Cell>& plan) {
+  RunSummary run(const std::vector<wire::Cell>& plan) {
     const auto progress = make_progress(ProgressMode::kNone);
     return run_cells(plan, done, options, recorder, *progress);
   }
@@ -120,17 +120,17 @@ class RunTest : public testing::Test {
   std::string marker(const std::string& name) const { return (folder.path() / name).string(); }
 
   /// Runs one cell that fails for good and gives the last failure.
-  plan::CellFailure failure_of(const nlohmann::json& spec,
-                               plan::CellKind kind = plan::CellKind::kAttack) {
+  wire::CellFailure failure_of(const nlohmann::json& spec,
+                               wire::CellKind kind = wire::CellKind::kAttack) {
     const RunSummary summary = run({fake_cell("a", spec, kind)});
     EXPECT_EQ(summary.failed, 1U);
-    return recorder.failures.empty() ? plan::CellFailure{} : recorder.failures.back().failure;
+    return recorder.failures.empty() ? wire::CellFailure{} : recorder.failures.back().failure;
   }
 
   base::TempFolder folder;
   RunOptions options;
   MemoryRecorder recorder;
-  std::map<std::string, std::optional<plan::CheckpointFile>> done;
+  std::map<std::string, std::optional<wire::CheckpointFile>> done;
 };
 
 }  // namespace unmask::run

@@ -56,31 +56,31 @@ TEST_F(RunTest, RunsExactlyWhatIsMissing) {
 }
 
 TEST_F(RunTest, GivesAnEvaluationTheCheckpointOfItsTraining) {
-  run({fake_cell("a", {}, plan::CellKind::kAttack, 1), fake_training("t")});
+  run({fake_cell("a", {}, wire::CellKind::kAttack, 1), fake_training("t")});
 
   EXPECT_EQ(recorder.events, (Events{"start t", "done t", "start a", "done a"}));
   EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "t.safetensors");
 }
 
 TEST_F(RunTest, GivesAnEvaluationAStoredCheckpoint) {
-  done["t"] = plan::CheckpointFile{std::string(64, 'b'), 5, "stored"};
+  done["t"] = wire::CheckpointFile{std::string(64, 'b'), 5, "stored"};
 
-  run({fake_training("t"), fake_cell("a", {}, plan::CellKind::kAttack, 0)});
+  run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, 0)});
 
   EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "stored");
 }
 
 TEST_F(RunTest, TrainsBeforeItEvaluates) {
-  done["t0"] = plan::CheckpointFile{std::string(64, 'b'), 5, "stored"};
+  done["t0"] = wire::CheckpointFile{std::string(64, 'b'), 5, "stored"};
 
-  run({fake_training("t0"), fake_cell("a", {}, plan::CellKind::kAttack, 0), fake_training("t1")});
+  run({fake_training("t0"), fake_cell("a", {}, wire::CellKind::kAttack, 0), fake_training("t1")});
 
   EXPECT_EQ(recorder.events, (Events{"start t1", "done t1", "start a", "done a"}));
 }
 
 TEST_F(RunTest, StaysWithTheCheckpointThatAWorkerHolds) {
   // One worker trains t0, then t1, and so holds t1 when the evaluations begin.
-  const auto attack = plan::CellKind::kAttack;
+  const auto attack = wire::CellKind::kAttack;
 
   run({fake_training("t0"),
        fake_training("t1"),
@@ -146,9 +146,9 @@ TEST_F(RunTest, DoesNotBlameTheNextCellForAWorkerThatDiesAfterAResult) {
 
 TEST_F(RunTest, RunsManyCellsWithManyWorkers) {
   options.workers = 4;
-  std::vector<plan::Cell> plan = {fake_training("t0"), fake_training("t1")};
+  std::vector<wire::Cell> plan = {fake_training("t0"), fake_training("t1")};
   for (std::size_t i = 0; i < 500; ++i) {
-    plan.push_back(fake_cell(std::to_string(i), {}, plan::CellKind::kProbe, i % 2));
+    plan.push_back(fake_cell(std::to_string(i), {}, wire::CellKind::kProbe, i % 2));
   }
 
   EXPECT_EQ(run(plan).ran, 502U);
@@ -160,14 +160,14 @@ TEST_F(RunTest, PassesProgressOn) {
     std::vector<std::int64_t> seen;
     void run_started(const RunOutline&) override {}
     void worker_started(int, int, const std::string&) override {}
-    void cell_started(int, const plan::Cell&, int) override {}
+    void cell_started(int, const wire::Cell&, int) override {}
     void cell_progress(
-        int, const plan::Cell&, std::int64_t n, std::int64_t, const std::string&) override {
+        int, const wire::Cell&, std::int64_t n, std::int64_t, const std::string&) override {
       seen.push_back(n);
     }
-    void cell_done(int, const plan::Cell&, const plan::CellResult&) override {}
-    void cell_failed(int, const plan::Cell&, const plan::CellFailure&, bool) override {}
-    void cell_skipped(const plan::Cell&, const std::string&) override {}
+    void cell_done(int, const wire::Cell&, const wire::CellResult&) override {}
+    void cell_failed(int, const wire::Cell&, const wire::CellFailure&, bool) override {}
+    void cell_skipped(const wire::Cell&, const std::string&) override {}
     void notice(const std::string&) override {}
     void tick() override {}
     void run_finished(const RunSummary&) override {}
@@ -321,7 +321,7 @@ TEST_F(RunTest, GoesOnWithAFreshWorkerAfterATimeout) {
 
 TEST_F(RunTest, TriesOutOfMemoryAgainAloneAndOnce) {
   options.workers = 2;
-  std::vector<plan::Cell> plan = {fake_cell("a", {{"do", "oom once"}, {"marker", marker("m")}})};
+  std::vector<wire::Cell> plan = {fake_cell("a", {{"do", "oom once"}, {"marker", marker("m")}})};
   for (int i = 0; i < 10; ++i) plan.push_back(fake_cell(std::to_string(i)));
 
   const RunSummary summary = run(plan);
@@ -420,7 +420,7 @@ TEST_F(RunTest, KeepsTheLastLinesOfAFlood) {
 // ---- dependencies and stopping early ----
 
 TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
-  const auto attack = plan::CellKind::kAttack;
+  const auto attack = wire::CellKind::kAttack;
 
   const RunSummary summary = run({fake_training("t", doing("throw")),
                                   fake_cell("a", {}, attack, 0),
@@ -433,7 +433,7 @@ TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
 }
 
 TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
-  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 0);
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 0);
   transfer.needs_source = 2;
 
   const RunSummary summary = run({fake_training("t"), transfer, fake_training("s")});
@@ -446,7 +446,7 @@ TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
 }
 
 TEST_F(RunTest, SkipsATransferOnceWhenBothTrainingsFail) {
-  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 0);
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 0);
   transfer.needs_source = 1;
 
   const RunSummary summary =
@@ -458,7 +458,7 @@ TEST_F(RunTest, SkipsATransferOnceWhenBothTrainingsFail) {
 }
 
 TEST_F(RunTest, SkipsATransferWhoseSourceFailed) {
-  plan::Cell transfer = fake_cell("a", {}, plan::CellKind::kAttack, 1);
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 1);
   transfer.needs_source = 0;
 
   run({fake_training("s", doing("throw")), fake_training("t"), transfer});
@@ -468,7 +468,7 @@ TEST_F(RunTest, SkipsATransferWhoseSourceFailed) {
 
 TEST_F(RunTest, SkipsNothingWhileATrainingWillBeTriedAgain) {
   const RunSummary summary = run({fake_training("t", {{"do", "die once"}, {"marker", marker("m")}}),
-                                  fake_cell("a", {}, plan::CellKind::kAttack, 0)});
+                                  fake_cell("a", {}, wire::CellKind::kAttack, 0)});
 
   EXPECT_TRUE(summary.is_complete());
 }
@@ -598,14 +598,14 @@ TEST_F(RunTest, RefusesAPlanWithTwoCellsOfOneKey) {
 TEST_F(RunTest, RefusesADoneTrainingWithoutACheckpoint) {
   done["t"] = std::nullopt;
 
-  EXPECT_THROW(run({fake_training("t"), fake_cell("a", {}, plan::CellKind::kAttack, 0)}),
+  EXPECT_THROW(run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, 0)}),
                InternalError);
 }
 
 // ---- what a result must be ----
 
-plan::CellResult good_attack() {
-  plan::CellResult result;
+wire::CellResult good_attack() {
+  wire::CellResult result;
   result.outcomes = {{0, 1, 1, 2, 0.1, 3}};
   return result;
 }
@@ -623,15 +623,15 @@ TEST(Complaint, IsAboutATrainingWithoutACheckpoint) {
 }
 
 TEST(Complaint, IsAboutACheckpointWithoutAHash) {
-  plan::CellResult result;
-  result.checkpoint = plan::CheckpointFile{"abc", 10, "path"};
+  wire::CellResult result;
+  result.checkpoint = wire::CheckpointFile{"abc", 10, "path"};
 
   EXPECT_EQ(complaint(fake_training("t"), result),
             "a training yielded a checkpoint without a hash, a size or a path");
 }
 
 TEST(Complaint, IsAboutAProbeWithoutMetrics) {
-  EXPECT_EQ(complaint(fake_cell("p", {}, plan::CellKind::kProbe), {}),
+  EXPECT_EQ(complaint(fake_cell("p", {}, wire::CellKind::kProbe), {}),
             "a probe yielded no metrics");
 }
 

@@ -36,7 +36,7 @@ class SignalTest : public RunTest {
 
   // Run the cells in a forked host, which handles signals as the command does and reports every
   // event as a line. Its exit code tells how many cells ran, were interrupted and were not run.
-  void start_host(const std::vector<plan::Cell>& plan) {
+  void start_host(const std::vector<wire::Cell>& plan) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
     events_.reset(ends[0]);

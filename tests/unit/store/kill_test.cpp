@@ -28,7 +28,7 @@ using testing::train_cell;
 constexpr int kKills = 15;
 constexpr std::size_t kSamples = 200;
 
-plan::Cell cell_number(std::int64_t seed) {
+wire::Cell cell_number(std::int64_t seed) {
   return attack_cell(train_cell("so_resnet", 0), "bosh3", "", "pgd", 0.1, "0.1", seed);
 }
 
@@ -39,10 +39,10 @@ plan::Cell cell_number(std::int64_t seed) {
   try {
     Store store = Store::open_writer(file);
     const auto run = store.begin_run(testing::make_study(), testing::make_info());
-    const loader::Catalog catalog = testing::make_catalog();
-    const plan::CellResult result = testing::attack_result(std::string(kSamples, 'r'));
+    const catalog::Catalog catalog = testing::make_catalog();
+    const wire::CellResult result = testing::attack_result(std::string(kSamples, 'r'));
     for (std::int64_t seed = first;; ++seed) {
-      const plan::Cell cell = cell_number(seed);
+      const wire::Cell cell = cell_number(seed);
       store.register_cells(run, catalog, std::vector{cell});
       testing::finish(store, run, cell, result);
       const char byte = 'k';
@@ -60,7 +60,7 @@ TEST(KillSafety, AcknowledgedCommitsSurviveAndNothingIsHalf) {
   {
     Store store = Store::open_writer(file);
     const auto run = store.begin_run(testing::make_study(), testing::make_info());
-    const plan::Cell training = train_cell("so_resnet", 0);
+    const wire::Cell training = train_cell("so_resnet", 0);
     store.register_cells(run, testing::make_catalog(), std::vector{training});
     testing::finish(store, run, training, testing::train_result());
   }

@@ -32,9 +32,9 @@ Database open(const std::filesystem::path& file) {
 }
 
 std::string schema(Database& database) {
-  return report::to_text(
+  return table::to_text(
       run_query(database, "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2"),
-      report::Format::kCsv);
+      table::Format::kCsv);
 }
 
 class MigrationsTest : public ::testing::Test {
@@ -155,7 +155,7 @@ TEST(Schema, EveryTableIsStrict) {
                                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND "
                                "type = 'table' AND NOT strict AND name <> 'sqlite_schema'");
 
-  EXPECT_TRUE(loose.rows.empty()) << report::to_text(loose, report::Format::kTable);
+  EXPECT_TRUE(loose.rows.empty()) << table::to_text(loose, table::Format::kTable);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ using ::testing::IsSupersetOf;
 using nlohmann::json;
 
 // PGD with this many steps and restarts on the first network of the small study.
-plan::Cell pgd_cell(std::int64_t steps, std::int64_t restarts, double epsilon = 0.1) {
-  plan::Cell cell = testing::attack_cell(
+wire::Cell pgd_cell(std::int64_t steps, std::int64_t restarts, double epsilon = 0.1) {
+  wire::Cell cell = testing::attack_cell(
       testing::train_cell("so_resnet", 0), "bosh3", "", "pgd", epsilon, std::to_string(epsilon));
   cell.spec["attack"]["params"] = {{"norm", "linf"}, {"steps", steps}, {"restarts", restarts}};
   cell.key = sha256_hex(cell.spec.dump());
@@ -33,8 +33,8 @@ plan::Cell pgd_cell(std::int64_t steps, std::int64_t restarts, double epsilon = 
 }
 
 // An ensemble of these plugins, called m0, m1, ...
-plan::Cell ensemble_cell(const std::vector<std::string>& plugins) {
-  plan::Cell cell = pgd_cell(1, 1);
+wire::Cell ensemble_cell(const std::vector<std::string>& plugins) {
+  wire::Cell cell = pgd_cell(1, 1);
   json attack = {{"members", json::array()}, {"names", json::array()}};
   for (const std::string& id : plugins) {
     attack["members"].push_back({{"plugin", id},
@@ -53,11 +53,11 @@ class QueriesTest : public ::testing::Test {
   QueriesTest() {
     testing::run_small_study(store_);
     const std::int64_t run = store_.begin_run(testing::make_study(), testing::make_info());
-    const auto add = [&](const plan::Cell& cell,
+    const auto add = [&](const wire::Cell& cell,
                          const std::string& outcomes,
-                         const std::vector<plan::Metric>& metrics = {}) {
-      store_.register_cells(run, testing::make_catalog(), std::vector<plan::Cell>{cell});
-      plan::CellResult result = testing::attack_result(outcomes);
+                         const std::vector<wire::Metric>& metrics = {}) {
+      store_.register_cells(run, testing::make_catalog(), std::vector<wire::Cell>{cell});
+      wire::CellResult result = testing::attack_result(outcomes);
       result.metrics = metrics;
       testing::finish(store_, run, cell, result);
     };
@@ -75,7 +75,7 @@ class QueriesTest : public ::testing::Test {
     store_.end_run(run, 0);
   }
 
-  report::Table ask(const std::string& name, const std::string& columns) const {
+  table::Table ask(const std::string& name, const std::string& columns) const {
     return run_query(store_,
                      "SELECT " + columns + " FROM (" + std::string(find_query(name)->sql) + ")");
   }
@@ -129,11 +129,11 @@ TEST_F(QueriesTest, RowsOfNamedQueriesTellNetworksApart) {
   }
 }
 
-using Row = std::vector<report::Value>;
+using Row = std::vector<table::Value>;
 
 // The cells with two restarts differ in steps from none, those at the other radius from none.
 TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
-  const report::Table table =
+  const table::Table table =
       ask("elasticity", "parameter, value, robust_accuracy, drop_to_smallest");
 
   EXPECT_EQ(table.rows,
@@ -148,7 +148,7 @@ TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
 // threshold does not warn, nor does what is no number. What several attacks found out about the
 // same network is one warning, with the largest value.
 TEST_F(QueriesTest, WarningsAreChecksAboveTheirThreshold) {
-  const report::Table table = ask("warnings", "attack, warning, value, threshold, cells");
+  const table::Table table = ask("warnings", "attack, warning, value, threshold, cells");
   constexpr std::monostate none;
 
   EXPECT_EQ(table.rows,
@@ -174,12 +174,12 @@ TEST_F(QueriesTest, PluginsOfAnEnsembleHaveTheRolesOfItsMembers) {
 }
 
 TEST_F(QueriesTest, ValuesKeepTheirTypes) {
-  const report::Table table =
+  const table::Table table =
       run_query(store_, "SELECT 1 AS i, 0.5 AS r, 'x' AS s, NULL AS n, X'00ff' AS b");
 
   EXPECT_EQ(table.columns, (std::vector<std::string>{"i", "r", "s", "n", "b"}));
   EXPECT_EQ(table.rows[0],
-            (std::vector<report::Value>{std::int64_t{1}, 0.5, "x", std::monostate{}, "X'00ff'"}));
+            (std::vector<table::Value>{std::int64_t{1}, 0.5, "x", std::monostate{}, "X'00ff'"}));
 }
 
 TEST_F(QueriesTest, NoRowsStillHaveColumns) {

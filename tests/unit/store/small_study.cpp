@@ -18,8 +18,8 @@ json part(const std::string& kind, const std::string& id, json params = json::ob
   return {{"plugin", id}, {"fingerprint", fingerprint(kind, id)}, {"params", std::move(params)}};
 }
 
-plan::Cell evaluate_cell(const plan::Cell& training, const std::string& solver) {
-  plan::Cell cell;
+wire::Cell evaluate_cell(const wire::Cell& training, const std::string& solver) {
+  wire::Cell cell;
   cell.spec = {{"checkpoint", training.key},
                {"dataset", part("dataset", "strokes")},
                {"model", training.spec.at("model")},
@@ -43,8 +43,8 @@ manifest::Study make_study(const std::string& name) {
   return study;
 }
 
-loader::Catalog make_catalog() {
-  loader::Catalog catalog;
+catalog::Catalog make_catalog() {
+  catalog::Catalog catalog;
   const std::pair<const char*, const char*> plugins[] = {{"solver", "bosh3"},
                                                          {"solver", "rk4"},
                                                          {"model", "resnet"},
@@ -57,7 +57,7 @@ loader::Catalog make_catalog() {
                                                          {"objective", "ce"},
                                                          {"probe", "gradient_norm"}};
   for (const auto& [kind, id] : plugins) {
-    loader::PluginRecord record;
+    catalog::PluginRecord record;
     record.kind = kind;
     record.id = id;
     record.version = "1.0";
@@ -81,9 +81,9 @@ RunInfo make_info() {
   return info;
 }
 
-plan::Cell train_cell(const std::string& model, std::int64_t seed) {
-  plan::Cell cell;
-  cell.kind = plan::CellKind::kTrain;
+wire::Cell train_cell(const std::string& model, std::int64_t seed) {
+  wire::Cell cell;
+  cell.kind = wire::CellKind::kTrain;
   cell.spec = {{"kind", "train"},
                {"dataset", part("dataset", "strokes")},
                {"model", part("model", model)},
@@ -99,15 +99,15 @@ plan::Cell train_cell(const std::string& model, std::int64_t seed) {
   return cell;
 }
 
-plan::Cell attack_cell(const plan::Cell& training,
+wire::Cell attack_cell(const wire::Cell& training,
                        const std::string& solver,
                        const std::string& gradient,
                        const std::string& method,
                        double epsilon,
                        const std::string& epsilon_text,
                        std::int64_t seed) {
-  plan::Cell cell = evaluate_cell(training, solver);
-  cell.kind = plan::CellKind::kAttack;
+  wire::Cell cell = evaluate_cell(training, solver);
+  cell.kind = wire::CellKind::kAttack;
   cell.spec["kind"] = "attack";
   if (!gradient.empty()) cell.spec["gradient"] = part("solver", gradient);
   cell.spec["attack"] = part("attack", method, method == "pgd" ? json{{"norm", "linf"}} : json());
@@ -122,9 +122,9 @@ plan::Cell attack_cell(const plan::Cell& training,
   return cell;
 }
 
-plan::Cell probe_cell(const plan::Cell& training, const std::string& solver) {
-  plan::Cell cell = evaluate_cell(training, solver);
-  cell.kind = plan::CellKind::kProbe;
+wire::Cell probe_cell(const wire::Cell& training, const std::string& solver) {
+  wire::Cell cell = evaluate_cell(training, solver);
+  cell.kind = wire::CellKind::kProbe;
   cell.spec["kind"] = "probe";
   cell.spec["probe"] = part("probe", "gradient_norm");
   cell.key = sha256_hex(cell.spec.dump());
@@ -132,14 +132,14 @@ plan::Cell probe_cell(const plan::Cell& training, const std::string& solver) {
   return cell;
 }
 
-plan::CellResult train_result(const std::string& weights) {
-  plan::CellResult result;
+wire::CellResult train_result(const std::string& weights) {
+  wire::CellResult result;
   result.metrics = {{"train_accuracy", 0.75, 4}, {"train_loss", 0.5, 4}};
   result.series = {{"train_loss", {2.0, std::nan(""), 0.5}}};
   result.solve_stats = {{"train", "conv1", 10, 7, 10, 13, 100, 30, 5, 0, "ok", 0.1, 0.5}};
   result.counters = {40, 40, 100};
   result.checkpoint =
-      plan::CheckpointFile{sha256_hex(weights), 1234, "ab/" + weights + ".safetensors"};
+      wire::CheckpointFile{sha256_hex(weights), 1234, "ab/" + weights + ".safetensors"};
   result.device = "cpu";
   result.wall_s = 2.5;
   result.peak_bytes = 1000;
@@ -147,8 +147,8 @@ plan::CellResult train_result(const std::string& weights) {
   return result;
 }
 
-plan::CellResult attack_result(const std::string& right) {
-  plan::CellResult result;
+wire::CellResult attack_result(const std::string& right) {
+  wire::CellResult result;
   for (std::size_t i = 0; i < right.size(); ++i) {
     const auto label = static_cast<std::int64_t>(i);
     const std::int64_t clean = right[i] == 'w' ? label + 1 : label;
@@ -166,8 +166,8 @@ plan::CellResult attack_result(const std::string& right) {
   return result;
 }
 
-plan::CellResult probe_result() {
-  plan::CellResult result;
+wire::CellResult probe_result() {
+  wire::CellResult result;
   result.metrics = {{"median_norm", 0.5, 4}, {"broken", std::nan(""), 4}};
   result.sample_metrics = {{0, "norm", 0.25}, {1, "norm", HUGE_VAL}};
   result.counters = {4, 4, 14};
@@ -178,15 +178,15 @@ plan::CellResult probe_result() {
 
 void finish(Store& store,
             std::int64_t run,
-            const plan::Cell& cell,
-            const plan::CellResult& result) {
+            const wire::Cell& cell,
+            const wire::CellResult& result) {
   store.commit_result(store.begin_attempt(run, cell.key, 42, "cpu"), result);
 }
 
 void fail(Store& store,
           std::int64_t run,
-          const plan::Cell& cell,
-          const plan::CellFailure& failure) {
+          const wire::Cell& cell,
+          const wire::CellFailure& failure) {
   store.fail_attempt(store.begin_attempt(run, cell.key, 42, "cpu"), failure);
 }
 
@@ -206,7 +206,7 @@ SmallStudy::SmallStudy()
       pgd1(attack_cell(train1, "bosh3", "", "pgd", 8.0 / 255, "8/255")),
       blocked(attack_cell(broken, "bosh3", "", "pgd", 8.0 / 255, "8/255")) {}
 
-std::vector<plan::Cell> SmallStudy::cells() const {
+std::vector<wire::Cell> SmallStudy::cells() const {
   return {train0,
           train1,
           broken,
@@ -231,8 +231,8 @@ std::int64_t run_small_study(Store& store, const SmallStudy& study) {
   fail(store, run, study.broken, {"plugin_error", "loss is not finite", "epoch 3\n", {}, {}});
   store.skip_cell(run, study.blocked.key, "its training failed");
   finish(store, run, study.clean, attack_result("rrrw"));
-  plan::CellResult kept = attack_result("rrfw");
-  kept.adversarials = plan::ResultFile{std::string(64, 'e'), 4096, "kept.safetensors"};
+  wire::CellResult kept = attack_result("rrfw");
+  kept.adversarials = wire::ResultFile{std::string(64, 'e'), 4096, "kept.safetensors"};
   finish(store, run, study.pgd, kept);
   finish(store, run, study.pgd_rk4, attack_result("fffw"));
   finish(store, run, study.pgd_seed1, attack_result("rrrw"));

@@ -35,7 +35,7 @@ class StoreTest : public ::testing::Test {
   }
 
   std::string csv(const std::string& sql) const {
-    return report::to_text(run_query(store_, sql), report::Format::kCsv);
+    return table::to_text(run_query(store_, sql), table::Format::kCsv);
   }
   std::int64_t integer(const std::string& sql) const {
     return store_.database().integer("test", sql);
@@ -44,10 +44,10 @@ class StoreTest : public ::testing::Test {
   base::TempFolder folder_;
   std::filesystem::path file_ = folder_.path() / "results" / "x.sqlite";
   Store store_ = Store::open_writer(file_);
-  plan::Cell train_ = train_cell("so_resnet", 0);
-  plan::Cell pgd_ = attack_cell(train_, "bosh3", "rk4", "pgd", 8.0 / 255, "8/255");
-  plan::Cell probe_ = testing::probe_cell(train_, "bosh3");
-  std::vector<plan::Cell> cells_ = {train_, pgd_, probe_};
+  wire::Cell train_ = train_cell("so_resnet", 0);
+  wire::Cell pgd_ = attack_cell(train_, "bosh3", "rk4", "pgd", 8.0 / 255, "8/255");
+  wire::Cell probe_ = testing::probe_cell(train_, "bosh3");
+  std::vector<wire::Cell> cells_ = {train_, pgd_, probe_};
   std::int64_t run_ = 0;
 };
 
@@ -63,14 +63,14 @@ TEST_F(StoreTest, MovesWithItsLock) {
 }
 
 TEST_F(StoreTest, NothingIsDoneAtFirst) {
-  EXPECT_TRUE(store_.lookup(std::span<const plan::Cell>(cells_)).empty());
+  EXPECT_TRUE(store_.lookup(std::span<const wire::Cell>(cells_)).empty());
   EXPECT_TRUE(store_.stored().empty());
 }
 
 TEST_F(StoreTest, FinishedTrainingIsFoundWithItsCheckpoint) {
   finish(store_, run_, train_, train_result("a"));
 
-  const DoneCells done = store_.lookup(std::span<const plan::Cell>(cells_));
+  const DoneCells done = store_.lookup(std::span<const wire::Cell>(cells_));
 
   ASSERT_EQ(done.size(), 1U);
   ASSERT_TRUE(done.at(train_.key).has_value());
@@ -152,15 +152,15 @@ TEST_F(StoreTest, PluginsThatNobodyUsesAreNotStored) {
 }
 
 TEST_F(StoreTest, PluginWithAnotherFingerprintThanTheCatalogsIsABug) {
-  plan::Cell cell = train_cell("so_resnet", 5);
+  wire::Cell cell = train_cell("so_resnet", 5);
   cell.spec["model"]["fingerprint"] = "other";
 
   EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{cell}), InternalError);
 }
 
 TEST_F(StoreTest, RegisteringIsAllOrNothing) {
-  const plan::Cell good = train_cell("so_resnet", 5);
-  plan::Cell bad = train_cell("so_resnet", 6);
+  const wire::Cell good = train_cell("so_resnet", 5);
+  wire::Cell bad = train_cell("so_resnet", 6);
   bad.spec["model"]["plugin"] = "unknown";
 
   EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{good, bad}), InternalError);
@@ -177,7 +177,7 @@ TEST_F(StoreTest, RegisteringTwiceAddsNothing) {
 }
 
 TEST_F(StoreTest, SameCellKeepsItsNamesInEachStudy) {
-  std::vector<plan::Cell> renamed = {train_};
+  std::vector<wire::Cell> renamed = {train_};
   renamed[0].labels.model = "mine";
   const auto other = store_.begin_run(make_study("other"), make_info());
 
@@ -282,7 +282,7 @@ TEST_F(StoreTest, UnregisteredCellCannotBeTried) {
 }
 
 TEST_F(StoreTest, TrainingWithoutACheckpointIsABug) {
-  plan::CellResult result = train_result();
+  wire::CellResult result = train_result();
   result.checkpoint.reset();
   const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
 
@@ -301,14 +301,14 @@ TEST_F(StoreTest, AttemptNamesTheWeightsThatItUses) {
 struct WrongResult {
   const char* name;
   const char* rule;  // that the message names
-  void (*spoil)(plan::CellResult&);
+  void (*spoil)(wire::CellResult&);
 };
 
 class WrongResultTest : public StoreTest, public ::testing::WithParamInterface<WrongResult> {};
 
 TEST_P(WrongResultTest, IsRefusedAndLeavesNothing) {
   finish(store_, run_, train_, train_result());
-  plan::CellResult result = attack_result("rf");
+  wire::CellResult result = attack_result("rf");
   GetParam().spoil(result);
   const std::string attempt = store_.begin_attempt(run_, pgd_.key, 1, "cpu");
 
@@ -329,39 +329,39 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         WrongResult{"AccuracyAboveOne",
                     "accuracy_is_a_fraction",
-                    [](plan::CellResult& r) {
+                    [](wire::CellResult& r) {
                       r.metrics = {{"test_accuracy", 1.5, 2}};
                     }},
         WrongResult{"AccuracyBelowZero",
                     "accuracy_is_a_fraction",
-                    [](plan::CellResult& r) {
+                    [](wire::CellResult& r) {
                       r.metrics = {{"accuracy", -0.1, 2}};
                     }},
         WrongResult{"NegativeForwards",
                     "forwards >= 0",
-                    [](plan::CellResult& r) { r.counters.forwards = -1; }},
+                    [](wire::CellResult& r) { r.counters.forwards = -1; }},
         WrongResult{"NegativeQueries",
                     "queries >= 0",
-                    [](plan::CellResult& r) { r.outcomes[0].queries = -1; }},
+                    [](wire::CellResult& r) { r.outcomes[0].queries = -1; }},
         WrongResult{"NegativeSampleCount",
                     "n >= 0",
-                    [](plan::CellResult& r) {
+                    [](wire::CellResult& r) {
                       r.metrics = {{"loss", 1, -2}};
                     }},
         WrongResult{"NegativeClass",
                     "prediction >= 0",
-                    [](plan::CellResult& r) { r.outcomes[0].prediction = -1; }},
+                    [](wire::CellResult& r) { r.outcomes[0].prediction = -1; }},
         WrongResult{"DistanceIsNan",
                     "NaN",
-                    [](plan::CellResult& r) { r.outcomes[1].distance = std::nan(""); }},
+                    [](wire::CellResult& r) { r.outcomes[1].distance = std::nan(""); }},
         WrongResult{"DistanceIsInfinite",
                     "distance_is_finite",
-                    [](plan::CellResult& r) { r.outcomes[1].distance = HUGE_VAL; }},
-        WrongResult{"SampleTwice", "UNIQUE", [](plan::CellResult& r) { r.outcomes[1].sample = 0; }},
+                    [](wire::CellResult& r) { r.outcomes[1].distance = HUGE_VAL; }},
+        WrongResult{"SampleTwice", "UNIQUE", [](wire::CellResult& r) { r.outcomes[1].sample = 0; }},
         WrongResult{"MedianBelowMinimum",
                     "nfe_median >= nfe_min",
-                    [](plan::CellResult& r) { r.solve_stats[0].nfe_median = 1; }},
-        WrongResult{"WallTimeIsNan", "NaN", [](plan::CellResult& r) { r.wall_s = std::nan(""); }}),
+                    [](wire::CellResult& r) { r.solve_stats[0].nfe_median = 1; }},
+        WrongResult{"WallTimeIsNan", "NaN", [](wire::CellResult& r) { r.wall_s = std::nan(""); }}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST_F(StoreTest, DiscardedResultIsMissingAgain) {
@@ -413,8 +413,8 @@ TEST_F(StoreTest, AttacksOnOtherWeightsAreDiscarded) {
 }
 
 // An attack on `on` whose images are made on another network.
-plan::Cell transfer_cell(const plan::Cell& on, const plan::Cell& source) {
-  plan::Cell cell = attack_cell(on, "bosh3", "", "pgd", 0.03, "0.03", 7);
+wire::Cell transfer_cell(const wire::Cell& on, const wire::Cell& source) {
+  wire::Cell cell = attack_cell(on, "bosh3", "", "pgd", 0.03, "0.03", 7);
   cell.spec["source"] = {{"checkpoint", source.key},
                          {"model", source.spec.at("model")},
                          {"solver", source.spec.at("solver")}};
@@ -423,8 +423,8 @@ plan::Cell transfer_cell(const plan::Cell& on, const plan::Cell& source) {
 }
 
 TEST_F(StoreTest, TransferNamesItsSource) {
-  const plan::Cell other = train_cell("so_resnet", 1);
-  const plan::Cell transfer = transfer_cell(train_, other);
+  const wire::Cell other = train_cell("so_resnet", 1);
+  const wire::Cell transfer = transfer_cell(train_, other);
   store_.register_cells(run_, make_catalog(), std::vector{other, transfer});
   finish(store_, run_, train_, train_result("a"));
   finish(store_, run_, other, train_result("b"));
@@ -443,8 +443,8 @@ TEST_F(StoreTest, TransferNamesItsSource) {
 }
 
 TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
-  const plan::Cell other = train_cell("so_resnet", 1);
-  const plan::Cell transfer = transfer_cell(train_, other);
+  const wire::Cell other = train_cell("so_resnet", 1);
+  const wire::Cell transfer = transfer_cell(train_, other);
   store_.register_cells(run_, make_catalog(), std::vector{other, transfer});
   finish(store_, run_, train_, train_result("a"));
   finish(store_, run_, other, train_result("b"));
@@ -460,8 +460,8 @@ TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
 
 TEST_F(StoreTest, KeptImagesAreFoundUntilTheResultIsDiscarded) {
   finish(store_, run_, train_, train_result());
-  plan::CellResult result = attack_result("rf");
-  result.adversarials = plan::ResultFile{std::string(64, 'e'), 12, "x.safetensors"};
+  wire::CellResult result = attack_result("rf");
+  result.adversarials = wire::ResultFile{std::string(64, 'e'), 12, "x.safetensors"};
   finish(store_, run_, pgd_, result);
 
   const auto kept = store_.adversarials(std::vector{train_, pgd_});
@@ -493,11 +493,11 @@ TEST(Store, SameInputsGiveSameRows) {
                               "sample_outcome",
                               "sample_metric",
                               "seed"}) {
-      report::Table rows = run_query(store, std::string("SELECT * FROM ") + table);
+      table::Table rows = run_query(store, std::string("SELECT * FROM ") + table);
       if (rows.columns.back() == "first_seen") {
         for (auto& row : rows.rows) row.back() = std::monostate{};
       }
-      dumps[i] += report::to_text(rows, report::Format::kCsv);
+      dumps[i] += table::to_text(rows, table::Format::kCsv);
     }
   }
 
@@ -508,8 +508,8 @@ TEST(Store, RegistersTenThousandCellsQuickly) {
   const base::TempFolder folder;
   Store store = Store::open_writer(folder.path() / "x.sqlite");
   const auto run = store.begin_run(make_study(), make_info());
-  const loader::Catalog catalog = make_catalog();
-  std::vector<plan::Cell> cells = {train_cell("so_resnet", 0)};
+  const catalog::Catalog catalog = make_catalog();
+  std::vector<wire::Cell> cells = {train_cell("so_resnet", 0)};
   for (int i = 1; i < 10'000; ++i) {
     cells.push_back(attack_cell(cells[0], "bosh3", "rk4", "pgd", 0.03, "0.03", i));
   }

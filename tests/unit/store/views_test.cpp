@@ -30,7 +30,7 @@ class ViewsTest : public ::testing::Test {
   ViewsTest() { run_small_study(store_); }
 
   std::string csv(const std::string& sql) const {
-    return report::to_text(run_query(store_, sql), report::Format::kCsv);
+    return table::to_text(run_query(store_, sql), table::Format::kCsv);
   }
 
   base::TempFolder folder_;
@@ -54,10 +54,10 @@ TEST_F(ViewsTest, AccuracyCountsPerModelSolverAndAttack) {
 }
 
 TEST_F(ViewsTest, WrongCleanAnswerThatTheAttackRepairsIsNotRobust) {
-  plan::CellResult result = attack_result("r");
+  wire::CellResult result = attack_result("r");
   result.outcomes[0].clean_prediction = 7;
   const SmallStudy small;
-  const plan::Cell cell = attack_cell(small.train1, "bosh3", "", "spsa", 0.1, "0.1");
+  const wire::Cell cell = attack_cell(small.train1, "bosh3", "", "spsa", 0.1, "0.1");
   const auto run = store_.begin_run(make_study(), make_info());
   store_.register_cells(run, make_catalog(), std::vector{cell});
   finish(store_, run, cell, result);
@@ -184,8 +184,8 @@ TEST(Wilson, ViewsAgreeWithSqrtToRounding) {
   const base::TempFolder folder;
   Store store = Store::open_writer(folder.path() / "x.sqlite");
   const auto run = store.begin_run(make_study(), make_info());
-  const plan::Cell training = train_cell("so_resnet", 0);
-  std::vector<plan::Cell> cells = {training};
+  const wire::Cell training = train_cell("so_resnet", 0);
+  std::vector<wire::Cell> cells = {training};
   const std::pair<int, int> counts[] = {{0, 1},
                                         {1, 1},
                                         {0, 7},
@@ -214,7 +214,7 @@ TEST(Wilson, ViewsAgreeWithSqrtToRounding) {
   }
 
   for (const char* view : {"accuracy", "worst_case"}) {
-    const report::Table table = run_query(
+    const table::Table table = run_query(
         store,
         std::string("SELECT robust_correct, n, lower, upper FROM ") + view + " ORDER BY epsilon");
     ASSERT_EQ(table.rows.size(), std::size(counts));

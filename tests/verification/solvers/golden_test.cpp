@@ -19,11 +19,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "unmask/kit/ode/adams.hpp"
-#include "manifest/host_options.hpp"
+#include "catalog/host_options.hpp"
 #include "ode/driver.hpp"
 #include "support/ode_fields.hpp"
 #include "support/plugins.hpp"
+#include "unmask/kit/ode/adams.hpp"
 
 namespace {
 
@@ -197,7 +197,7 @@ ode::DriverOptions driver_options(const Case& c,
     given["step_size"] = c.run.at("step_size").get<double>();
   }
   if (mode == Differentiation::kAdjoint) given["gradient"] = std::string("adjoint");
-  return ode::DriverOptions::from(Params(manifest::host_options("solver", capabilities), given),
+  return ode::DriverOptions::from(Params(catalog::host_options("solver", capabilities), given),
                                   traits);
 }
 

@@ -1,0 +1,51 @@
+#pragma once
+// A table of values and the ways to print it: what queries yield and what every command that lists
+// something prints.
+
+#include <cstdint>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace unmask::table {
+
+/// One value; std::monostate is SQL's NULL: "there is no value".
+using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
+
+struct Table {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Value>> rows;  ///< each as long as `columns`
+};
+
+enum class Format {
+  kTable,     ///< aligned columns for a terminal; reals with 6 significant digits
+  kCsv,       ///< RFC 4180, one header line, "\n" line ends; reals read back to the same double
+  kJson,      ///< an array of objects, one per line; column order kept, NULL is null
+  kMarkdown,  ///< a pipe table; reals with 6 significant digits
+  kLatex      ///< a tabular environment; reals with 6 significant digits
+};
+
+/// "table", "csv", "json", "markdown", "latex". "text" is another name of "table".
+/// @throws UsageError that lists the names, for anything else
+Format parse_format(std::string_view text);
+
+/// Write the table. Numbers are right-aligned and NULL is empty, where the format has alignment and
+/// emptiness.
+void print(std::ostream& out, const Table& table, Format format);
+
+/// The same as text.
+std::string to_text(const Table& table, Format format);
+
+/// Take those columns out of a table of several rows that have the same value in every row, and
+/// return them as "study = quickstart, n = 100". One without any value goes unmentioned.
+/// @param names  the columns that may go
+std::string take_common_columns(Table& table, std::span<const std::string_view> names);
+
+/// Columns that a terminal needs for a UTF-8 text: combining marks take none, East Asian wide
+/// characters and emoji take two; a byte that is not UTF-8 takes one.
+std::size_t display_width(std::string_view text);
+
+}  // namespace unmask::table

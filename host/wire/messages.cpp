@@ -1,0 +1,125 @@
+#include "wire/messages.hpp"
+
+#include <array>
+
+#include "base/frames.hpp"
+
+namespace unmask::wire {
+namespace {
+
+using base::FrameError;
+using nlohmann::json;
+
+CellKind parse_kind(const std::string& text) {
+  for (const auto kind : {CellKind::kTrain, CellKind::kAttack, CellKind::kProbe}) {
+    if (text == to_string(kind)) return kind;
+  }
+  throw FrameError("a message names the unknown cell kind \"" + text + "\"");
+}
+
+std::string parse_failure_class(const std::string& text) {
+  // The other classes are the host's to see, not the worker's to claim.
+  for (const char* name : {"plugin_error", "oom", "device_fault", "invalid"}) {
+    if (text == name) return text;
+  }
+  throw FrameError("a message names the unknown failure class \"" + text + "\"");
+}
+
+std::string type_of(const json& message) {
+  if (!message.is_object()) throw FrameError("a message is not a JSON object");
+  const auto type = message.find("type");
+  if (type == message.end() || !type->is_string()) throw FrameError("a message has no type");
+  return type->get<std::string>();
+}
+
+// Runs a parser and turns a complaint of the JSON library into ours.
+template <typename Parse>
+auto guarded(const std::string& type, Parse parse) {
+  try {
+    return parse();
+  } catch (const json::exception& error) {
+    throw FrameError("a message of type \"" + type + "\" is malformed: " + error.what());
+  }
+}
+
+}  // namespace
+
+void to_json(json& j, const Execute& m) {
+  j = {{"type", "execute"},
+       {"key", m.key},
+       {"kind", to_string(m.kind)},
+       {"spec", m.spec},
+       {"locals", m.locals}};
+  if (m.checkpoint) j["checkpoint"] = *m.checkpoint;
+  if (m.source) j["source"] = *m.source;
+  if (m.keep_adversarials) j["keep_adversarials"] = true;
+}
+
+void to_json(json& j, const Stop&) {
+  j = {{"type", "stop"}};
+}
+
+void to_json(json& j, const Hello& m) {
+  j = {{"type", "hello"}, {"pid", m.pid}, {"device", m.device}, {"libtorch", m.libtorch}};
+}
+
+void to_json(json& j, const CellProgress& m) {
+  j = {
+      {"type", "progress"}, {"key", m.key}, {"done", m.done}, {"total", m.total}, {"note", m.note}};
+}
+
+void to_json(json& j, const Result& m) {
+  j = {{"type", "result"}, {"key", m.key}, {"result", m.result}};
+}
+
+void to_json(json& j, const Failure& m) {
+  j = {{"type", "failure"}, {"key", m.key}, {"class", m.failure_class}, {"message", m.message}};
+}
+
+HostMessage parse_host_message(const json& j) {
+  const std::string type = type_of(j);
+  return guarded(type, [&]() -> HostMessage {
+    if (type == "stop") return Stop{};
+    if (type != "execute")
+      throw FrameError("the host sent a message of unknown type \"" + type + "\"");
+    Execute m;
+    j.at("key").get_to(m.key);
+    m.kind = parse_kind(j.at("kind").get<std::string>());
+    m.spec = j.at("spec");
+    m.locals = j.at("locals");
+    if (const auto c = j.find("checkpoint"); c != j.end()) {
+      m.checkpoint = c->get<CheckpointFile>();
+    }
+    if (const auto s = j.find("source"); s != j.end()) m.source = s->get<CheckpointFile>();
+    m.keep_adversarials = j.value("keep_adversarials", false);
+    return m;
+  });
+}
+
+WorkerMessage parse_worker_message(const json& j) {
+  const std::string type = type_of(j);
+  return guarded(type, [&]() -> WorkerMessage {
+    if (type == "hello") {
+      return Hello{j.at("pid").get<std::int64_t>(),
+                   j.at("device").get<std::string>(),
+                   j.at("libtorch").get<std::string>()};
+    }
+    if (type == "progress") {
+      return CellProgress{j.at("key").get<std::string>(),
+                          j.at("done").get<std::int64_t>(),
+                          j.at("total").get<std::int64_t>(),
+                          j.at("note").get<std::string>()};
+    }
+    if (type == "result") {
+      return Result{j.at("key").get<std::string>(), j.at("result").get<CellResult>()};
+    }
+    if (type == "failure") {
+      return Failure{j.at("key").get<std::string>(),
+                     parse_failure_class(j.at("class").get<std::string>()),
+                     j.at("message").get<std::string>()};
+    }
+    throw FrameError("a worker sent a message of unknown type \"" + type + "\"");
+  });
+}
+
+}  // namespace unmask::wire

@@ -1,0 +1,145 @@
+#include "table/table.hpp"
+
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "unmask/errors.hpp"
+
+namespace unmask::table {
+namespace {
+
+Table sample() {
+  return {{"name", "n", "share"},
+          {{std::string("pgd"), std::int64_t{100}, 1.0 / 3},
+           {std::string("none, \"clean\""), std::int64_t{7}, std::monostate{}}}};
+}
+
+TEST(Table, TextAlignsNumbersRightAndLeavesNullEmpty) {
+  EXPECT_EQ(to_text(sample(), Format::kTable),
+            "name             n     share\n"
+            "-------------  ---  --------\n"
+            "pgd            100  0.333333\n"
+            "none, \"clean\"    7\n");
+}
+
+TEST(Table, CsvQuotesWhatNeedsItAndKeepsAllDigits) {
+  EXPECT_EQ(to_text(sample(), Format::kCsv),
+            "name,n,share\n"
+            "pgd,100,0.3333333333333333\n"
+            "\"none, \"\"clean\"\"\",7,\n");
+}
+
+TEST(Table, CsvTellsAnEmptyTextFromNull) {
+  const Table table{{"a", "b"}, {{std::string(), std::monostate{}}}};
+
+  EXPECT_EQ(to_text(table, Format::kCsv), "a,b\n\"\",\n");
+}
+
+TEST(Table, JsonReadsBackToTheSameValues) {
+  const auto json = nlohmann::json::parse(to_text(sample(), Format::kJson));
+
+  EXPECT_EQ(json, nlohmann::json::parse(R"([{"name": "pgd", "n": 100, "share": 0.3333333333333333},
+                                      {"name": "none, \"clean\"", "n": 7, "share": null}])"));
+}
+
+TEST(Table, JsonOfNoRowsIsAnEmptyArray) {
+  EXPECT_EQ(to_text({{"a"}, {}}, Format::kJson), "[]\n");
+}
+
+TEST(Table, JsonGivesEqualColumnsDistinctNames) {
+  const Table table{{"a", "a"}, {{std::int64_t{1}, std::int64_t{2}}}};
+
+  EXPECT_EQ(to_text(table, Format::kJson), "[\n  {\"a\": 1, \"a_2\": 2}\n]\n");
+}
+
+TEST(Table, JsonStaysJsonWithInfinityAndBytesThatAreNotUtf8) {
+  const Table table{{"a", "b"}, {{HUGE_VAL, std::string("\xff")}}};
+
+  EXPECT_TRUE(nlohmann::json::accept(to_text(table, Format::kJson)));
+}
+
+TEST(Table, MarkdownMarksTheAlignmentAndEscapesPipes) {
+  const Table table{{"name", "n"}, {{std::string("a|b"), std::int64_t{100}}}};
+
+  EXPECT_EQ(to_text(table, Format::kMarkdown),
+            "| name |   n |\n"
+            "| ---- | --: |\n"
+            "| a\\|b | 100 |\n");
+}
+
+TEST(Table, LatexEscapesItsSpecialCharacters) {
+  const Table table{{"a_b"}, {{std::string("50 % & $x^2$")}}};
+
+  EXPECT_EQ(to_text(table, Format::kLatex),
+            "\\begin{tabular}{l}\n\\hline\n"
+            "a\\_b                              \\\\\n\\hline\n"
+            "50 \\% \\& \\$x\\textasciicircum{}2\\$ \\\\\n\\hline\n\\end{tabular}\n");
+}
+
+TEST(Table, TextKeepsControlCharactersFromTheTerminal) {
+  const Table table{{"log"}, {{std::string("two\nlines \x1b[31m")}}};
+
+  EXPECT_EQ(to_text(table, Format::kTable),
+            "log\n"
+            "-------------------\n"
+            "two\\nlines \\x1b[31m\n");
+}
+
+TEST(Table, RowOfAnotherLengthIsABug) {
+  EXPECT_THROW(to_text({{"a"}, {{}}}, Format::kTable), InternalError);
+}
+
+TEST(DisplayWidth, CountsColumnsAndNotBytes) {
+  EXPECT_EQ(display_width("abc"), 3U);
+  EXPECT_EQ(display_width("\xce\xb5"), 1U);          // epsilon
+  EXPECT_EQ(display_width("e\xcc\x81"), 1U);         // e with a combining accent
+  EXPECT_EQ(display_width("\xe7\xb7\x9a"), 2U);      // a Chinese character
+  EXPECT_EQ(display_width("\xf0\x9f\x98\x80"), 2U);  // an emoji
+  EXPECT_EQ(display_width("\xff\xce"), 2U);          // not UTF-8
+}
+
+TEST(ParseFormat, KnowsEveryName) {
+  EXPECT_EQ(parse_format("table"), Format::kTable);
+  EXPECT_EQ(parse_format("text"), Format::kTable);
+  EXPECT_EQ(parse_format("csv"), Format::kCsv);
+  EXPECT_EQ(parse_format("json"), Format::kJson);
+  EXPECT_EQ(parse_format("markdown"), Format::kMarkdown);
+  EXPECT_EQ(parse_format("latex"), Format::kLatex);
+}
+
+TEST(ParseFormat, UnknownNameListsTheKnownOnes) {
+  try {
+    parse_format("xml");
+    FAIL() << "no error";
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(),
+                 "format \"xml\" is unknown; choose one of table, csv, json, markdown, latex");
+  }
+}
+
+TEST(CommonColumns, LeaveATableWhenAllRowsAgree) {
+  Table table{
+      {"study", "solver", "n", "gradient", "share"},
+      {{std::string("first"), std::string("rk4"), std::int64_t{9}, std::monostate{}, 0.5},
+       {std::string("first"), std::string("bosh3"), std::int64_t{9}, std::monostate{}, 0.5}}};
+
+  const std::string common = take_common_columns(
+      table, std::array<std::string_view, 4>{"study", "solver", "n", "gradient"});
+
+  EXPECT_EQ(common, "study = first, n = 9");  // "gradient" has no value to mention
+  EXPECT_EQ(to_text(table, Format::kCsv), "solver,share\nrk4,0.5\nbosh3,0.5\n");
+}
+
+TEST(CommonColumns, StayWhereThereIsOnlyOneRow) {
+  Table table{{"study", "share"}, {{std::string("first"), 0.5}}};
+
+  EXPECT_EQ(take_common_columns(table, std::array<std::string_view, 1>{"study"}), "");
+  EXPECT_EQ(table.columns.size(), 2U);
+}
+
+}  // namespace
+}  // namespace unmask::table

@@ -4,6 +4,7 @@
 
 #include <torch/types.h>
 
+#include "engine/host_values.hpp"
 #include "engine/threat_check.hpp"
 #include "unmask/errors.hpp"
 
@@ -66,11 +67,6 @@ SampleRandom random_for(SampleRandom stream, const std::vector<std::int64_t>& ro
   ids.reserve(rows.size());
   for (const std::int64_t row : rows) ids.push_back(drawn.data_ptr<std::int64_t>()[row]);
   return {derive_seed(0, "ensemble"), std::move(ids)};
-}
-
-std::vector<std::int64_t> to_vector(const Tensor& rows) {
-  const Tensor on_cpu = rows.to(at::kCPU, at::kLong).contiguous();
-  return {on_cpu.data_ptr<std::int64_t>(), on_cpu.data_ptr<std::int64_t>() + on_cpu.numel()};
 }
 
 // The best point of every row so far.

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "engine/checks.hpp"
+#include "engine/host_values.hpp"
 #include "engine/target.hpp"
 #include "engine/threat_check.hpp"
 #include "unmask/errors.hpp"
@@ -116,11 +117,6 @@ class Evaluation {
   NetworkTarget judge_;
   NetworkTarget target_;
 };
-
-std::vector<std::int64_t> to_vector(const Tensor& values) {
-  const Tensor on_cpu = values.to(at::kCPU, at::kLong).contiguous();
-  return {on_cpu.data_ptr<std::int64_t>(), on_cpu.data_ptr<std::int64_t>() + on_cpu.numel()};
-}
 
 std::vector<bool> to_flags(const Tensor& values) {
   const std::vector<std::int64_t> numbers = to_vector(values);

@@ -58,8 +58,10 @@ void execute(int fd, Executor& executor, const wire::Execute& order) {
   } catch (const std::exception& error) {
     base::write_frame(fd, wire::Failure{order.key, failure_class_of(error), error.what()});
   } catch (...) {
-    base::write_frame(
-        fd, wire::Failure{order.key, "plugin_error", "an exception of unknown type was thrown"});
+    base::write_frame(fd,
+                      wire::Failure{order.key,
+                                    wire::FailureClass::kPluginError,
+                                    "an exception of unknown type was thrown"});
   }
 }
 
@@ -86,16 +88,16 @@ void configure_libtorch(int threads) {
   at::globalContext().setAllowTF32CuDNN(false);
 }
 
-std::string failure_class_of(const std::exception& error) {
+wire::FailureClass failure_class_of(const std::exception& error) {
   const std::string text = error.what();
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
-  if (dynamic_cast<const NumericError*>(&error) != nullptr) return "invalid";
+  if (dynamic_cast<const NumericError*>(&error) != nullptr) return wire::FailureClass::kInvalid;
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || says("out of memory") ||
       says("not enough memory")) {
-    return "oom";
+    return wire::FailureClass::kOutOfMemory;
   }
-  if (says("CUDA error") || says("CUDNN_STATUS")) return "device_fault";
-  return "plugin_error";
+  if (says("CUDA error") || says("CUDNN_STATUS")) return wire::FailureClass::kDeviceFault;
+  return wire::FailureClass::kPluginError;
 }
 
 int worker_main(const WorkerOptions& options) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/failure_class.hpp"
+
 namespace unmask::engine {
 
 /// Options of a worker, as its command line says them.
@@ -25,8 +27,7 @@ int worker_main(const WorkerOptions& options);
 /// keep the memory that it frees. Called once, before any tensor exists.
 void configure_libtorch(int threads);
 
-/// The failure class of an exception that ended a cell: "invalid", "oom", "device_fault" or
-/// "plugin_error".
-std::string failure_class_of(const std::exception& error);
+/// The failure class of an exception that ended a cell.
+wire::FailureClass failure_class_of(const std::exception& error);
 
 }  // namespace unmask::engine

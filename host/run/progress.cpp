@@ -80,7 +80,7 @@ std::vector<std::string> failure_lines(const Cell& cell,
                                        const CellFailure& failure,
                                        bool will_retry) {
   std::vector<std::string> lines;
-  lines.push_back(wire::title(cell) + ": " + failure.failure_class + ": " +
+  lines.push_back(wire::title(cell) + ": " + wire::to_string(failure.failure_class) + ": " +
                   first_line(failure.message) + (will_retry ? " (will be tried again)" : ""));
   std::vector<std::string> tail;
   std::string_view rest = failure.log_tail;

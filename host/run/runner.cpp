@@ -266,7 +266,7 @@ class Runner {
                                                         : retry(index, failure.failure_class);
     recorder_.cell_failed(slot.attempt, cell, failure, wish.has_value());
     progress_.cell_failed(number_of(slot), cell, failure, wish.has_value());
-    if (failure.failure_class == "interrupted") {
+    if (failure.failure_class == wire::FailureClass::kInterrupted) {
       ++summary_.interrupted;
     } else if (wish) {
       ready_.add(index, *wish);
@@ -282,14 +282,13 @@ class Runner {
 
   // Whether the cell gets another try after a failure of this class, and what kind of worker for
   // it.
-  std::optional<Ready::Wish> retry(std::size_t index, const std::string& failure_class) {
+  std::optional<Ready::Wish> retry(std::size_t index, wire::FailureClass failure_class) {
     if (!may_begin_cells()) return std::nullopt;
-    int allowed = 0;
-    if (failure_class == "crash") allowed = options_.crash_retries;
-    if (failure_class == "oom" || failure_class == "device_fault") allowed = 1;
-    if (allowed == 0 || retries_[{index, failure_class}] >= allowed) return std::nullopt;
-    ++retries_[{index, failure_class}];
-    return failure_class == "oom" ? Ready::Wish::kAlone : Ready::Wish::kFreshWorker;
+    int& tried = retries_[{index, failure_class}];
+    if (tried >= wire::retries_of(failure_class, options_.crash_retries)) return std::nullopt;
+    ++tried;
+    return wire::rule_of(failure_class).retries_alone ? Ready::Wish::kAlone
+                                                      : Ready::Wish::kFreshWorker;
   }
 
   void skip_dependants(std::size_t index, const CellFailure& failure) {
@@ -297,8 +296,8 @@ class Runner {
       if (is_skipped_[dependant]) continue;  // another training that it needs failed before
       is_skipped_[dependant] = true;
       const std::string reason =
-          (plan_[dependant].needs == index ? "its training failed (" : "its source failed (") +
-          failure.failure_class + "): " + failure.message;
+          std::string(plan_[dependant].needs == index ? "its training" : "its source") +
+          " failed (" + wire::to_string(failure.failure_class) + "): " + failure.message;
       recorder_.cell_skipped(plan_[dependant], reason);
       progress_.cell_skipped(plan_[dependant], reason);
       ++summary_.skipped;
@@ -448,7 +447,7 @@ class Runner {
   void protocol_error(Slot& slot, const std::string& what) {
     if (slot.state == State::kRunning) {
       CellFailure failure;
-      failure.failure_class = "crash";
+      failure.failure_class = wire::FailureClass::kCrash;
       failure.message = "protocol: " + what;
       condemn(slot, std::move(failure));
     } else {
@@ -514,7 +513,7 @@ class Runner {
       return;
     }
     CellFailure failure;
-    failure.failure_class = "invalid";
+    failure.failure_class = wire::FailureClass::kInvalid;
     failure.message = *wrong;
     fail_and_recycle(slot, std::move(failure));
   }
@@ -524,7 +523,7 @@ class Runner {
     CellFailure failure;
     failure.failure_class = m.failure_class;
     failure.message = m.message;
-    if (m.failure_class == "plugin_error") {
+    if (m.failure_class == wire::FailureClass::kPluginError) {
       // The worker caught it in an orderly way and can go on.
       fail_cell(slot, std::move(failure));
       slot.state = State::kIdle;
@@ -552,7 +551,7 @@ class Runner {
     const State state = slot.state;
     if (state == State::kRunning) {
       CellFailure failure;
-      failure.failure_class = "crash";
+      failure.failure_class = wire::FailureClass::kCrash;
       failure.message = "the worker " + past_tense(status) + " in the middle of the cell";
       if (slot.process->is_truncated()) failure.message += "; its last message is truncated";
       failure.signal = status.signal;
@@ -581,7 +580,7 @@ class Runner {
     if (slot.kill_at && now >= *slot.kill_at) {
       if (slot.state == State::kRunning) {
         CellFailure failure;
-        failure.failure_class = "crash";
+        failure.failure_class = wire::FailureClass::kCrash;
         failure.message = "the worker closed its connection in the middle of the cell";
         condemn(slot, std::move(failure));
       } else if (slot.state == State::kDying) {
@@ -596,7 +595,7 @@ class Runner {
         kill_worker(slot);
       } else if (slot.state == State::kRunning) {
         CellFailure failure;
-        failure.failure_class = "timeout";
+        failure.failure_class = wire::FailureClass::kTimeout;
         failure.message = "no result after " + seconds_text(*options_.timeout_s);
         condemn(slot, std::move(failure));
         slot.process->signal(SIGTERM);
@@ -657,7 +656,7 @@ class Runner {
       const bool has_cell = slot.state == State::kRunning || slot.state == State::kDying;
       if (has_cell) {
         CellFailure failure;
-        failure.failure_class = "interrupted";
+        failure.failure_class = wire::FailureClass::kInterrupted;
         failure.message = "the run was stopped";
         fail_cell(slot, slot.verdict.value_or(failure));
       }
@@ -691,7 +690,7 @@ class Runner {
   std::vector<bool> is_skipped_;
   std::vector<std::optional<wire::CheckpointFile>> checkpoints_;
   std::vector<int> attempts_;
-  std::map<std::pair<std::size_t, std::string>, int> retries_;  // cell and failure class -> used
+  std::map<std::pair<std::size_t, wire::FailureClass>, int> retries_;  // of a cell, used up
 
   std::vector<Slot> slots_;
   StopLevel stop_ = StopLevel::kNone;

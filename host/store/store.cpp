@@ -731,13 +731,14 @@ void Store::fail_attempt(const std::string& attempt_id, const wire::CellFailure&
   Database& database = impl_->database;
   Transaction transaction(database);
   const Impl::Attempt attempt = impl_->running_attempt(attempt_id);
-  const bool is_interrupted = failure.failure_class == "interrupted";
+  const bool is_interrupted = failure.failure_class == wire::FailureClass::kInterrupted;
   Statement update = database.prepare(
       "record failure",
       "UPDATE attempt SET state = ?, failure_class = ?, message = ?, log_tail = ?, signal = ?, "
       "exit_code = ?, wall_s = ?, ended_at = " UNMASK_NOW " WHERE id = ?");
   update.bind(is_interrupted ? "interrupted" : "failed");
-  update.bind(is_interrupted ? std::nullopt : std::optional(failure.failure_class));
+  update.bind(is_interrupted ? std::nullopt
+                             : std::optional<std::string>(wire::to_string(failure.failure_class)));
   update.bind(failure.message).bind(failure.log_tail).bind(failure.signal).bind(failure.exit_code);
   update.bind(attempt.wall_s).bind(attempt_id).run();
   if (!is_interrupted) set_run_cell(database, attempt.run, attempt.cell, "failed", std::nullopt);

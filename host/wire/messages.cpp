@@ -17,11 +17,9 @@ CellKind parse_kind(const std::string& text) {
   throw FrameError("a message names the unknown cell kind \"" + text + "\"");
 }
 
-std::string parse_failure_class(const std::string& text) {
-  // The other classes are the host's to see, not the worker's to claim.
-  for (const char* name : {"plugin_error", "oom", "device_fault", "invalid"}) {
-    if (text == name) return text;
-  }
+FailureClass reported_class(const std::string& text) {
+  const auto found = parse_failure_class(text);
+  if (found && rule_of(*found).workers_report) return *found;
   throw FrameError("a message names the unknown failure class \"" + text + "\"");
 }
 
@@ -115,7 +113,7 @@ WorkerMessage parse_worker_message(const json& j) {
     }
     if (type == "failure") {
       return Failure{j.at("key").get<std::string>(),
-                     parse_failure_class(j.at("class").get<std::string>()),
+                     reported_class(j.at("class").get<std::string>()),
                      j.at("message").get<std::string>()};
     }
     throw FrameError("a worker sent a message of unknown type \"" + type + "\"");

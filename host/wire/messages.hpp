@@ -55,7 +55,7 @@ struct Result {
 /// The cell failed and the worker is alive to say so.
 struct Failure {
   std::string key;
-  std::string failure_class;  ///< "plugin_error", "oom", "device_fault" or "invalid"
+  FailureClass failure_class = FailureClass::kPluginError;  ///< one that workers report
   std::string message;
 };
 

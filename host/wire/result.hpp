@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/failure_class.hpp"
+
 namespace unmask::wire {
 
 /// What happened to one sample in one attack cell.
@@ -90,17 +92,16 @@ struct CellResult {
   std::optional<CheckpointFile> checkpoint;
   std::optional<ResultFile> adversarials;  ///< images that an attack cell was told to keep
   std::string norm;                        ///< of an attack: "linf", "l2", "l1"; else empty
-  std::vector<std::string> remarks;        ///< sentences for the user, e.g. of a plugin that misbehaved
-  std::string device;                      ///< "cpu", "cuda:0"
+  std::vector<std::string> remarks;  ///< sentences for the user, e.g. of a plugin that misbehaved
+  std::string device;                ///< "cpu", "cuda:0"
   double wall_s = 0;
   std::int64_t peak_bytes = 0;               ///< peak resident memory of the worker
   std::map<std::string, std::string> seeds;  ///< purpose -> derived seed
 };
 
-/// How an attempt at a cell can fail; each class has its own retry rule.
-/// "plugin_error" "crash" "timeout" "oom" "device_fault" "invalid" "interrupted"
+/// Why an attempt at a cell failed.
 struct CellFailure {
-  std::string failure_class;
+  FailureClass failure_class = FailureClass::kCrash;
   std::string message;
   std::string log_tail;
   std::optional<int> signal;

@@ -66,7 +66,10 @@ wire::CellResult good_result(const wire::Execute& cell) {
   return result;
 }
 
-void fail(int fd, const wire::Execute& cell, const char* failure_class, const char* message) {
+void fail(int fd,
+          const wire::Execute& cell,
+          wire::FailureClass failure_class,
+          const char* message) {
   base::write_frame(fd, wire::Failure{cell.key, failure_class, message});
 }
 
@@ -79,15 +82,17 @@ void execute(int fd, const wire::Execute& cell) {
   if (what == "segfault") ::raise(SIGSEGV);
   if (what == "abort") std::abort();
   if (what == "exit") std::_Exit(cell.spec.value("code", 0));
-  if (what == "throw") return fail(fd, cell, "plugin_error", "the plugin threw: no");
-  if (what == "bad class") return fail(fd, cell, "crash", "not mine to say");
-  if (what == "oom once" && is_first_time(marker)) return fail(fd, cell, "oom", "out of memory");
+  if (what == "throw")
+    return fail(fd, cell, wire::FailureClass::kPluginError, "the plugin threw: no");
+  if (what == "bad class") return fail(fd, cell, wire::FailureClass::kCrash, "not mine to say");
+  if (what == "oom once" && is_first_time(marker))
+    return fail(fd, cell, wire::FailureClass::kOutOfMemory, "out of memory");
   if (what == "device fault once" && is_first_time(marker)) {
-    return fail(fd, cell, "device_fault", "the device fell over");
+    return fail(fd, cell, wire::FailureClass::kDeviceFault, "the device fell over");
   }
   if (what == "die once" && is_first_time(marker)) ::raise(SIGKILL);
   if (what == "die always") ::raise(SIGKILL);
-  if (what == "oom") return fail(fd, cell, "oom", "out of memory");
+  if (what == "oom") return fail(fd, cell, wire::FailureClass::kOutOfMemory, "out of memory");
   if (what == "garbage") return send_bytes(fd, "\xff\xff\xff\xffthis is not a frame");
   if (what == "not json") return send_bytes(fd, std::string("\x04\0\0\0", 4) + "abcd");
   if (what == "unknown frame") return base::write_frame(fd, json{{"type", "greetings"}});

@@ -38,7 +38,7 @@ class ProgressTest : public testing::Test {
 
   static wire::CellFailure crash() {
     wire::CellFailure failure;
-    failure.failure_class = "crash";
+    failure.failure_class = wire::FailureClass::kCrash;
     failure.message = "it fell";
     failure.log_tail = "1\n2\n3\n4\n5\n6";
     return failure;

@@ -75,7 +75,7 @@ class MemoryRecorder : public Recorder {
                    bool will_retry) override {
     EXPECT_EQ(attempt, "attempt of " + cell.key);
     failures.push_back({cell.key, failure, will_retry});
-    note(failure.failure_class + " " + cell.key);
+    note(std::string(wire::to_string(failure.failure_class)) + " " + cell.key);
   }
   void cell_skipped(const wire::Cell& cell, const std::string& reason) override {
     skips[cell.key] = reason;

@@ -183,7 +183,7 @@ TEST_F(RunTest, PassesProgressOn) {
 TEST_F(RunTest, CallsAnOrderlyFailureAPluginError) {
   const auto failure = failure_of(doing("throw"));
 
-  EXPECT_EQ(failure.failure_class, "plugin_error");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kPluginError);
   EXPECT_EQ(failure.message, "the plugin threw: no");
 }
 
@@ -202,7 +202,7 @@ TEST_F(RunTest, KeepsTheWorkerAfterAPluginError) {
 TEST_F(RunTest, CallsASegmentationFaultACrash) {
   const auto failure = failure_of(doing("segfault"));
 
-  EXPECT_EQ(failure.failure_class, "crash");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kCrash);
   EXPECT_EQ(failure.signal, SIGSEGV);
   EXPECT_EQ(failure.message,
             "the worker was killed by signal 11 (Segmentation fault) in the middle of the cell");
@@ -215,14 +215,14 @@ TEST_F(RunTest, CallsAnAbortACrash) {
 TEST_F(RunTest, CallsAnExitInTheMiddleOfACellACrash) {
   const auto failure = failure_of(doing("exit"));
 
-  EXPECT_EQ(failure.failure_class, "crash");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kCrash);
   EXPECT_EQ(failure.exit_code, 0);
 }
 
 TEST_F(RunTest, CallsAClosedConnectionACrash) {
   const auto failure = failure_of(doing("close descriptors"));
 
-  EXPECT_EQ(failure.failure_class, "crash");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kCrash);
   EXPECT_EQ(failure.message, "the worker closed its connection in the middle of the cell");
 }
 
@@ -296,7 +296,7 @@ TEST_F(RunTest, StopsACellWhoseTimeIsUp) {
 
   const auto failure = failure_of(doing("hang"));
 
-  EXPECT_EQ(failure.failure_class, "timeout");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kTimeout);
   EXPECT_EQ(failure.message, "no result after 0.1 s");
   EXPECT_EQ(recorder.failures.size(), 1U);
 }
@@ -306,7 +306,7 @@ TEST_F(RunTest, KillsACellThatIsDeafToSigterm) {
 
   const auto failure = failure_of(doing("hang deaf"));
 
-  EXPECT_EQ(failure.failure_class, "timeout");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kTimeout);
   EXPECT_EQ(failure.message, "no result after 0.3 s; it ignored SIGTERM and was killed");
 }
 
@@ -333,7 +333,7 @@ TEST_F(RunTest, TriesOutOfMemoryAgainAloneAndOnce) {
 }
 
 TEST_F(RunTest, GivesUpOutOfMemoryAfterTheSecondTry) {
-  EXPECT_EQ(failure_of(doing("oom")).failure_class, "oom");
+  EXPECT_EQ(failure_of(doing("oom")).failure_class, wire::FailureClass::kOutOfMemory);
   EXPECT_EQ(recorder.failures.size(), 2U);
 }
 
@@ -342,32 +342,32 @@ TEST_F(RunTest, TriesADeviceFaultAgainInAFreshWorker) {
       run({fake_cell("a", {{"do", "device fault once"}, {"marker", marker("m")}})});
 
   EXPECT_EQ(summary.ran, 1U);
-  EXPECT_EQ(recorder.failures.at(0).failure.failure_class, "device_fault");
+  EXPECT_EQ(recorder.failures.at(0).failure.failure_class, wire::FailureClass::kDeviceFault);
   EXPECT_NE(recorder.pids.at("a").at(0), recorder.pids.at("a").at(1));
 }
 
 TEST_F(RunTest, RefusesTheResultOfAnotherCell) {
   const auto failure = failure_of(doing("wrong key"));
 
-  EXPECT_EQ(failure.failure_class, "invalid");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kInvalid);
   EXPECT_EQ(failure.message, "the result is of another cell, another");
 }
 
 TEST_F(RunTest, RefusesADistanceThatIsNotANumber) {
   const auto failure = failure_of(doing("nan distance"));
 
-  EXPECT_EQ(failure.failure_class, "invalid");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kInvalid);
   EXPECT_EQ(recorder.failures.size(), 1U);
 }
 
 TEST_F(RunTest, RefusesAResultWithoutItsParts) {
-  EXPECT_EQ(failure_of(doing("no parts")).failure_class, "invalid");
+  EXPECT_EQ(failure_of(doing("no parts")).failure_class, wire::FailureClass::kInvalid);
 }
 
 TEST_F(RunTest, CallsGarbageACrashOfTheProtocol) {
   const auto failure = failure_of(doing("garbage"));
 
-  EXPECT_EQ(failure.failure_class, "crash");
+  EXPECT_EQ(failure.failure_class, wire::FailureClass::kCrash);
   EXPECT_THAT(failure.message, StartsWith("protocol: a frame announces 4294967295 bytes"));
 }
 

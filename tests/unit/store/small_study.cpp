@@ -228,7 +228,10 @@ std::int64_t run_small_study(Store& store, const SmallStudy& study) {
   store.register_cells(run, make_catalog(), study.cells());
   finish(store, run, study.train0, train_result("a"));
   finish(store, run, study.train1, train_result("b"));
-  fail(store, run, study.broken, {"plugin_error", "loss is not finite", "epoch 3\n", {}, {}});
+  fail(store,
+       run,
+       study.broken,
+       {wire::FailureClass::kPluginError, "loss is not finite", "epoch 3\n", {}, {}});
   store.skip_cell(run, study.blocked.key, "its training failed");
   finish(store, run, study.clean, attack_result("rrrw"));
   wire::CellResult kept = attack_result("rrfw");
@@ -239,8 +242,14 @@ std::int64_t run_small_study(Store& store, const SmallStudy& study) {
   finish(store, run, study.spsa, attack_result("rffw"));
   finish(store, run, study.small_pgd, attack_result("rrrw"));
   finish(store, run, study.rk4_pgd, attack_result("rffw"));
-  fail(store, run, study.crashed, {"crash", "the worker crashed", "first\n", 11, {}});
-  fail(store, run, study.crashed, {"crash", "it crashed again", "second\n", 6, {}});
+  fail(store,
+       run,
+       study.crashed,
+       {wire::FailureClass::kCrash, "the worker crashed", "first\n", 11, {}});
+  fail(store,
+       run,
+       study.crashed,
+       {wire::FailureClass::kCrash, "it crashed again", "second\n", 6, {}});
   finish(store, run, study.probe, probe_result());
   finish(store, run, study.pgd1, attack_result("rfww"));
   store.end_run(run, 1);

@@ -88,7 +88,7 @@ TEST_F(StoreTest, FinishedAttackIsFoundWithoutACheckpoint) {
 
 TEST_F(StoreTest, RunningAndFailedCellsAreNotDone) {
   store_.begin_attempt(run_, train_.key, 1, "cpu");
-  testing::fail(store_, run_, probe_, {"crash", "", "", 11, {}});
+  testing::fail(store_, run_, probe_, {wire::FailureClass::kCrash, "", "", 11, {}});
 
   EXPECT_TRUE(store_.stored().empty());
 }
@@ -190,7 +190,7 @@ TEST_F(StoreTest, SameCellKeepsItsNamesInEachStudy) {
 
 TEST_F(StoreTest, RunCellTellsWhatTheRunDid) {
   finish(store_, run_, train_, train_result());
-  testing::fail(store_, run_, pgd_, {"timeout", "too slow", "", {}, {}});
+  testing::fail(store_, run_, pgd_, {wire::FailureClass::kTimeout, "too slow", "", {}, {}});
   store_.skip_cell(run_, probe_.key, "not today");
   const auto again = store_.begin_run(make_study(), make_info());
   store_.register_cells(again, make_catalog(), cells_);
@@ -203,7 +203,7 @@ TEST_F(StoreTest, RunCellTellsWhatTheRunDid) {
 }
 
 TEST_F(StoreTest, SuccessAfterAFailureCountsAsRan) {
-  testing::fail(store_, run_, train_, {"crash", "", "", 11, {}});
+  testing::fail(store_, run_, train_, {wire::FailureClass::kCrash, "", "", 11, {}});
   finish(store_, run_, train_, train_result());
 
   EXPECT_EQ(csv("SELECT how FROM run_cell JOIN cell ON id = cell_id WHERE kind = 'train'"),
@@ -238,7 +238,10 @@ TEST_F(StoreTest, AllValuesOfAResultAreStored) {
 }
 
 TEST_F(StoreTest, FailureKeepsItsReason) {
-  testing::fail(store_, run_, train_, {"crash", "segmentation fault", "last words", 11, {}});
+  testing::fail(store_,
+                run_,
+                train_,
+                {wire::FailureClass::kCrash, "segmentation fault", "last words", 11, {}});
 
   EXPECT_EQ(csv("SELECT failure_class, message, log_tail, signal, exit_code, wall_s >= 0 AS timed "
                 "FROM attempt"),
@@ -247,7 +250,8 @@ TEST_F(StoreTest, FailureKeepsItsReason) {
 }
 
 TEST_F(StoreTest, InterruptionIsNoFailure) {
-  testing::fail(store_, run_, train_, {"interrupted", "stopped by Ctrl-C", "", {}, {}});
+  testing::fail(
+      store_, run_, train_, {wire::FailureClass::kInterrupted, "stopped by Ctrl-C", "", {}, {}});
 
   EXPECT_EQ(csv("SELECT state, failure_class FROM attempt"), "state,failure_class\ninterrupted,\n");
   EXPECT_EQ(integer("SELECT count(*) FROM run_cell WHERE how = 'failed'"), 0);

@@ -61,7 +61,7 @@ TEST(Messages, CarryProgress) {
 }
 
 TEST(Messages, CarryAFailure) {
-  const Failure sent{"k", "oom", "no memory"};
+  const Failure sent{"k", FailureClass::kOutOfMemory, "no memory"};
 
   EXPECT_EQ(json(std::get<Failure>(parse_worker_message(over_the_wire(sent)))), json(sent));
 }

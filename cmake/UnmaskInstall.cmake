@@ -10,7 +10,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/host/kit/include/unmask DESTINATION incl
 
 set_target_properties(unmask_kit PROPERTIES EXPORT_NAME kit)
 set_target_properties(unmask_sdk_headers PROPERTIES EXPORT_NAME sdk_headers)
-install(TARGETS unmask_sdk unmask_sdk_headers unmask_kit EXPORT unmaskTargets LIBRARY DESTINATION lib)
+install(TARGETS unmask_sdk unmask_sdk_headers unmask_kit unmask_fingerprint_program EXPORT unmaskTargets
+  LIBRARY DESTINATION lib RUNTIME DESTINATION lib/unmask)
 install(EXPORT unmaskTargets NAMESPACE unmask:: DESTINATION lib/cmake/unmask)
 
 # A LibTorch outside of the system's folders is found where it was at build time.
@@ -34,5 +35,4 @@ install(FILES
   ${PROJECT_BINARY_DIR}/cmake/unmaskConfig.cmake
   ${PROJECT_BINARY_DIR}/cmake/unmaskConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/UnmaskPlugin.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/UnmaskFingerprint.cmake
   DESTINATION lib/cmake/unmask)

@@ -1,15 +1,15 @@
-# unmask_add_plugin(<kind> <id> SOURCES file... [SHARED file...])
+# unmask_add_plugin(<kind> <id> SOURCES file...)
 #
 # Builds the plugin <id> of kind solver|model|attack|dataset|objective|probe as a loadable library in
 # <build>/lib/unmask/plugins and installs it into lib/unmask/plugins. Works inside unmask and, after
 # find_package(unmask), in any other project.
 #
-# SOURCES names all files of the plugin, its headers too. SHARED names headers outside the plugin's folder
-# that its numbers depend on. The contents of all of them make the fingerprint, which is part of the key of
-# every cell that uses the plugin: editing one re-runs exactly those cells.
+# SOURCES names the files of the plugin. Their tokens, and those of the headers that they include in quotes (the plugin's own
+# and the kit's), make the fingerprint, which is part of the key of every cell that uses the plugin: editing one re-runs exactly
+# those cells; comments, white space and formatting do not count.
 
 function(unmask_add_plugin kind id)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;SHARED")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES")
   set(kinds solver model attack dataset objective probe)
   if(NOT kind IN_LIST kinds)
     message(FATAL_ERROR "unmask_add_plugin: kind \"${kind}\" is not one of ${kinds}")
@@ -26,24 +26,19 @@ function(unmask_add_plugin kind id)
   set(target unmask_${kind}_${id})
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/${target})
 
-  set(hashed)
-  get_target_property(kit unmask::kit INTERFACE_INCLUDE_DIRECTORIES)
-  list(TRANSFORM kit REPLACE "^\\$<BUILD_INTERFACE:(.*)>$" "\\1")
-  list(FILTER kit INCLUDE REGEX "^/")
-  list(TRANSFORM kit APPEND "/unmask/kit/*.hpp")
-  file(GLOB_RECURSE kit_headers CONFIGURE_DEPENDS ${kit})
-  list(APPEND hashed ${kit_headers})
-  foreach(file IN LISTS arg_SOURCES arg_SHARED)
-    cmake_path(ABSOLUTE_PATH file NORMALIZE)
-    list(APPEND hashed ${file})
-  endforeach()
   # Computed when building, not when configuring: an edit takes effect without running CMake again.
-  string(REPLACE ";" "|" hashed_argument "${hashed}")
+  set(sources)
+  foreach(file IN LISTS arg_SOURCES)
+    cmake_path(ABSOLUTE_PATH file NORMALIZE)
+    list(APPEND sources ${file})
+  endforeach()
+  set(folders "$<TARGET_PROPERTY:unmask::kit,INTERFACE_INCLUDE_DIRECTORIES>;$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>")
   add_custom_command(OUTPUT ${generated}/unmask_fingerprint.hpp
-    COMMAND ${CMAKE_COMMAND} "-DFILES=${hashed_argument}" -DOUTPUT=${generated}/unmask_fingerprint.hpp
-            -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/UnmaskFingerprint.cmake
-    DEPENDS ${hashed} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/UnmaskFingerprint.cmake
-    VERBATIM)
+    COMMAND unmask::fingerprint --output ${generated}/unmask_fingerprint.hpp --depfile ${generated}/unmask_fingerprint.d
+            --folder "$<JOIN:${folders},;--folder;>" ${sources}
+    DEPENDS ${sources} unmask::fingerprint
+    DEPFILE ${generated}/unmask_fingerprint.d
+    COMMAND_EXPAND_LISTS VERBATIM)
 
   add_library(${target} MODULE ${arg_SOURCES} ${generated}/unmask_fingerprint.hpp)
   target_include_directories(${target} PRIVATE ${generated} ${CMAKE_CURRENT_SOURCE_DIR})

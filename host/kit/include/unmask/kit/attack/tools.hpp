@@ -1,7 +1,7 @@
 #pragma once
 // What attacks share: reading the names of norms and losses, the frame of an attack on a ball, the
 // direction of a step, random starts, and the books about the best points and the rows that are
-// still worked on. Header-only; attacks name it under SHARED in CMake.
+// still worked on. Header-only.
 
 #include <algorithm>
 #include <cmath>

@@ -8,46 +8,10 @@
 
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
+#include "wire/labels.hpp"
 
 namespace unmask::cli {
 namespace {
-
-const std::vector<std::string> kAxes = {"kind",
-                                        "dataset",
-                                        "model",
-                                        "objective",
-                                        "train_solver",
-                                        "train_seed",
-                                        "solver",
-                                        "gradient",
-                                        "source",
-                                        "attack",
-                                        "probe",
-                                        "epsilon",
-                                        "seed",
-                                        "key"};
-
-// nullopt: the cell has no such axis, so nothing matches.
-std::optional<std::string> value_of(const wire::Cell& cell, const std::string& axis) {
-  const wire::CellLabels& l = cell.labels;
-  const bool evaluates = cell.kind != wire::CellKind::kTrain;
-  if (axis == "kind") return wire::to_string(cell.kind);
-  if (axis == "dataset") return l.dataset;
-  if (axis == "model") return l.model;
-  if (axis == "objective") return l.objective;
-  if (axis == "train_solver") return l.train_solver;
-  if (axis == "train_seed") return std::to_string(l.train_seed);
-  if (axis == "key") return cell.key;
-  if (!evaluates) return std::nullopt;
-  if (axis == "solver") return l.solver;
-  if (axis == "gradient") return l.gradient.empty() ? "@eval" : l.gradient;
-  if (axis == "source") return l.source.empty() ? "@self" : l.source;
-  if (axis == "attack" && cell.kind == wire::CellKind::kAttack) return l.method;
-  if (axis == "probe" && cell.kind == wire::CellKind::kProbe) return l.method;
-  if (axis == "epsilon") return l.epsilon_text;
-  if (axis == "seed") return std::to_string(l.seed);
-  return std::nullopt;
-}
 
 using Condition = std::pair<std::string, std::string>;  // axis, pattern
 
@@ -62,9 +26,10 @@ std::vector<Condition> parse_filter(const std::string& filter) {
       throw UsageError("--only \"" + filter + "\": \"" + part + "\" is not axis=pattern");
     }
     const std::string axis = part.substr(0, equals);
-    if (std::find(kAxes.begin(), kAxes.end(), axis) == kAxes.end()) {
+    const std::vector<std::string> axes = wire::filter_axes();
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) {
       throw UsageError("--only \"" + filter + "\": unknown axis \"" + axis + "\"\n" +
-                       words::help_for_unknown(axis, kAxes, "axes"));
+                       words::help_for_unknown(axis, axes, "axes"));
     }
     conditions.emplace_back(axis, part.substr(equals + 1));
     first = last + 1;
@@ -74,7 +39,7 @@ std::vector<Condition> parse_filter(const std::string& filter) {
 
 bool matches(const wire::Cell& cell, const std::vector<Condition>& conditions) {
   return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& condition) {
-    const auto value = value_of(cell, condition.first);
+    const auto value = wire::filter_value(cell, condition.first);
     return value && ::fnmatch(condition.second.c_str(), value->c_str(), 0) == 0;
   });
 }

@@ -8,6 +8,7 @@
 #include "run/progress.hpp"
 #include "store/queries.hpp"
 #include "table/table.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -17,21 +18,11 @@ using nlohmann::json;
 // What decides how long a cell takes, without what does not (seeds, fingerprints, data content).
 std::string class_of(const json& spec) {
   json parts = {spec.at("kind")};
-  for (const char* name : {"model", "solver", "gradient", "objective", "attack", "probe"}) {
-    const auto part = spec.find(name);
-    if (part == spec.end() || !part->is_object()) continue;
-    if (part->contains("plugin")) {
-      parts.push_back({name, part->at("plugin"), part->at("params")});
-      continue;
-    }
-    // Several in one: the members of an ensemble, the solvers of a mean.
-    for (const auto& [list, members] : part->items()) {
-      if (list == "names") continue;
-      for (const json& member : members) {
-        parts.push_back({name, member.at("plugin"), member.at("params")});
-      }
-    }
-  }
+  wire::for_each_part(spec,
+                      [&](const std::string& name, const std::string& kind, const json& part) {
+                        if (kind != "dataset")
+                          parts.push_back({name, part.at("plugin"), part.at("params")});
+                      });
   parts.push_back(spec.at("dataset").at("params"));
   if (const auto samples = spec.find("samples"); samples != spec.end()) parts.push_back(*samples);
   return parts.dump();

@@ -119,7 +119,7 @@ void HostContext::expect_constructible(const manifest::Study& study) const {
       for (const manifest::Definition& solver : row.gradient->solvers) add("solver", solver);
     }
     if (row.source) add("solver", row.source->solver);
-    add(row.kind, row.method);
+    add(wire::to_string(row.kind), row.method);
   }
   json request = {{"definitions", json::array()}};
   for (const auto& [id, definition] : definitions) request["definitions"].push_back(definition);

@@ -7,6 +7,7 @@
 #include "engine/ensemble.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::engine {
 
@@ -34,15 +35,13 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
 }
 
 std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& definition) {
-  const auto list = definition.find("members");
-  if (list == definition.end()) {
+  if (!wire::is_ensemble(definition)) {
     return registry.create_attack(definition.at("plugin").get<std::string>(),
                                   definition.at("params"));
   }
   std::vector<Ensemble::Member> members;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    members.push_back(
-        {definition.at("names").at(i).get<std::string>(), make_attack(registry, list->at(i))});
+  for (const wire::EnsembleMember& member : wire::members_of(definition)) {
+    members.push_back({member.name, make_attack(registry, member.part)});
   }
   return std::make_unique<Ensemble>(std::move(members));
 }
@@ -50,8 +49,8 @@ std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& defi
 std::int64_t wanted_batch(loader::Registry& registry,
                           const std::string& kind,
                           const json& definition) {
-  const auto members = definition.find("members");
-  const json& one = members == definition.end() ? definition : members->at(0);
+  const json one =
+      wire::is_ensemble(definition) ? wire::members_of(definition).front().part : definition;
   return host_params(registry.record(kind, one.at("plugin").get<std::string>()), one.at("params"))
       .get_integer("batch_size");
 }

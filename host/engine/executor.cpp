@@ -20,8 +20,8 @@
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
-#include "wire/cell.hpp"
 #include "wire/key.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -43,35 +43,8 @@ std::int64_t peak_resident_bytes() {
   return usage.ru_maxrss * 1024;  // Linux counts in KiB
 }
 
-// A part of a specification as plugins and host read it: with the paths that keys leave out. A file
-// must still be the one that the key was made with.
-// @param part  its name in `locals`
-json with_locals(json definition, const json& locals, const std::string& part) {
-  const auto paths = locals.find(part);
-  if (paths == locals.end()) return definition;
-  json& params = definition.at("params");
-  for (const auto& [name, path] : paths->items()) {
-    const auto planned = params.find(name);
-    if (planned != params.end() &&
-        *planned != wire::identity_of_file(path.get_ref<const std::string&>())) {
-      throw DataError("the file " + path.get<std::string>() + ", parameter \"" + name +
-                      "\" of the " + part + " \"" + definition.at("plugin").get<std::string>() +
-                      "\", has changed since the run was planned; run again");
-    }
-    params[name] = path;
-  }
-  return definition;
-}
-
 json part_of(const json& spec, const json& locals, const std::string& part) {
-  json definition = spec.at(part);
-  const auto members = definition.find("members");
-  if (members == definition.end()) return with_locals(std::move(definition), locals, part);
-  for (std::size_t i = 0; i < members->size(); ++i) {
-    json& member = members->at(i);
-    member = with_locals(std::move(member), locals, part + "." + std::to_string(i));
-  }
-  return definition;
+  return wire::with_locals(spec.at(part), locals, part);
 }
 
 }  // namespace
@@ -167,13 +140,9 @@ Model& Executor::network_for(NetworkCache& cache,
 }
 
 std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& locals) {
-  const json& gradient = spec.at("gradient");
-  if (gradient.is_null()) return {};
-  const json parts = gradient.contains("mean") ? gradient.at("mean") : json::array({gradient});
   std::vector<SolverSetup> result;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::string name = wire::part_name("gradient", i, parts.size());
-    result.push_back(make_solver(registry_, with_locals(parts[i], locals, name)));
+  for (const json& solver : wire::solvers_of(part_of(spec, locals, "gradient"))) {
+    result.push_back(make_solver(registry_, solver));
   }
   return result;
 }
@@ -252,8 +221,8 @@ void Executor::execute_evaluation(const std::string& key,
   std::optional<AttackSource> source;
   if (const auto from = spec.find("source"); from != spec.end()) {
     source_solver =
-        make_solver(registry_, with_locals(from->at("solver"), locals, "source.solver"));
-    const json definition = with_locals(from->at("model"), locals, "source.model");
+        make_solver(registry_, wire::with_locals(from->at("solver"), locals, "source.solver"));
+    const json definition = wire::with_locals(from->at("model"), locals, "source.model");
     // The same weights under another solver are the network itself.
     Model& network =
         files.source ? network_for(*source_network_, definition, spec, data, *files.source) : model;

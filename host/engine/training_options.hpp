@@ -1,5 +1,5 @@
 #pragma once
-// Options of training: the host's table for objectives (manifest/host_options.hpp) as values.
+// Options of training: the host's table for objectives (catalog/host_options.hpp) as values.
 // Formulas of all of them: docs/training.md.
 
 #include <cstdint>

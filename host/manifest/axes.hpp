@@ -17,9 +17,10 @@ namespace unmask::manifest::matrix {
 /// Values of an axis are numbers: the index of a definition, a seed, the index of an epsilon, the
 /// index of a train row, the index of a source. A gradient is the index of a solver, or the number
 /// of solvers plus the index of a mean.
-using Value = std::int64_t;
-inline constexpr Value kNone = -2;   ///< the row has no such axis
-inline constexpr Value kToken = -1;  ///< "@train" of solver, "@eval" of gradient, "@self" of source
+using AxisValue = std::int64_t;
+inline constexpr AxisValue kNone = -2;  ///< the row has no such axis
+inline constexpr AxisValue kToken =
+    -1;  ///< "@train" of solver, "@eval" of gradient, "@self" of source
 
 /// 2^53 - 1: SQLite, JavaScript and jq agree.
 inline constexpr std::int64_t kLargestSeed = 9007199254740991;
@@ -69,7 +70,7 @@ enum EvaluateAxis : std::size_t {
 };
 
 /// The values of a cell, by axis. A stage with fewer axes leaves the rest at kNone.
-using Row = std::array<Value, kEvaluateAxes.size()>;
+using Row = std::array<AxisValue, kEvaluateAxes.size()>;
 
 /// A row without any value but the seed, which is 0 unless a manifest says otherwise.
 inline Row row_with_seed(std::size_t seed_axis) {

@@ -8,9 +8,9 @@
 namespace unmask::manifest::matrix {
 namespace {
 
-std::vector<Value> first_values(std::size_t count) {
-  std::vector<Value> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<Value>(i));
+std::vector<AxisValue> first_values(std::size_t count) {
+  std::vector<AxisValue> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<AxisValue>(i));
   return out;
 }
 
@@ -33,9 +33,9 @@ std::vector<std::string> split(const std::string& list, char separator) {
 
 // Where a value stands in the list of those that were read; put at its end when it is new.
 template <class T>
-Value index_in(std::vector<T>& known, const T& value) {
+AxisValue index_in(std::vector<T>& known, const T& value) {
   const auto found = std::find(known.begin(), known.end(), value);
-  const auto index = static_cast<Value>(found - known.begin());
+  const auto index = static_cast<AxisValue>(found - known.begin());
   if (found == known.end()) known.push_back(value);
   return index;
 }
@@ -51,13 +51,13 @@ std::vector<const Node*> items_of(const Node& node) {
 
 // --- numbers ---
 
-std::optional<Value> AxisValues::read_seed(const Node& node) {
-  std::optional<Value> value;
+std::optional<AxisValue> AxisValues::read_seed(const Node& node) {
+  std::optional<AxisValue> value;
   if (node.is(Node::Kind::kInteger)) value = node.integer;
   if (node.is(Node::Kind::kReal) && node.real >= 0 &&
       node.real <= static_cast<double>(kLargestSeed) &&
-      static_cast<double>(static_cast<Value>(node.real)) == node.real) {
-    value = static_cast<Value>(node.real);
+      static_cast<double>(static_cast<AxisValue>(node.real)) == node.real) {
+    value = static_cast<AxisValue>(node.real);
   }
   if (value && *value >= 0 && *value <= kLargestSeed) return value;
   context_.taint();
@@ -105,7 +105,7 @@ std::optional<EpsilonValue> AxisValues::read_epsilon(const Node& node) {
   return out;
 }
 
-std::optional<Value> AxisValues::read_epsilon_of_axis(const Node& node) {
+std::optional<AxisValue> AxisValues::read_epsilon_of_axis(const Node& node) {
   const auto read = read_epsilon(node);
   if (!read) {
     context_.taint();
@@ -113,12 +113,12 @@ std::optional<Value> AxisValues::read_epsilon_of_axis(const Node& node) {
   }
   // 8/255 and 0.0313725... are one epsilon; the first spelling is kept.
   const auto [found, is_new] =
-      epsilon_index_.emplace(read->value, static_cast<Value>(epsilons_.size()));
+      epsilon_index_.emplace(read->value, static_cast<AxisValue>(epsilons_.size()));
   if (is_new) epsilons_.push_back(*read);
   return found->second;
 }
 
-std::optional<Value> AxisValues::find_epsilon(double number) const {
+std::optional<AxisValue> AxisValues::find_epsilon(double number) const {
   const auto found = epsilon_index_.find(number);
   if (found == epsilon_index_.end()) return std::nullopt;
   return found->second;
@@ -126,8 +126,8 @@ std::optional<Value> AxisValues::find_epsilon(double number) const {
 
 // --- words ---
 
-std::vector<Value> AxisValues::read_checkpoint(const Node& node, const std::string& word) {
-  std::vector<Value> out = checkpoints_.matching(word);
+std::vector<AxisValue> AxisValues::read_checkpoint(const Node& node, const std::string& word) {
+  std::vector<AxisValue> out = checkpoints_.matching(word);
   if (!out.empty()) return out;
   context_.taint();
   // A model that is defined may be missing only because something else is wrong.
@@ -149,13 +149,13 @@ std::vector<Value> AxisValues::read_checkpoint(const Node& node, const std::stri
   return out;
 }
 
-std::vector<Value> AxisValues::read_glob(const Axis& axis,
-                                         const Node& node,
-                                         const std::string& glob) {
+std::vector<AxisValue> AxisValues::read_glob(const Axis& axis,
+                                             const Node& node,
+                                             const std::string& glob) {
   const std::vector<std::string>& defined = context_.definitions.names(axis.kind);
-  std::vector<Value> out;
+  std::vector<AxisValue> out;
   for (std::size_t i = 0; i < defined.size(); ++i) {
-    if (glob_matches(glob, defined[i])) out.push_back(static_cast<Value>(i));
+    if (glob_matches(glob, defined[i])) out.push_back(static_cast<AxisValue>(i));
   }
   if (out.empty()) {
     context_.taint();
@@ -167,11 +167,12 @@ std::vector<Value> AxisValues::read_glob(const Axis& axis,
   return out;
 }
 
-std::vector<Value> AxisValues::read_name(const Axis& axis,
-                                         const Node& node,
-                                         const std::string& name) {
+std::vector<AxisValue> AxisValues::read_name(const Axis& axis,
+                                             const Node& node,
+                                             const std::string& name) {
   const Definitions& definitions = context_.definitions;
-  if (const auto index = definitions.index(axis.kind, name)) return {static_cast<Value>(*index)};
+  if (const auto index = definitions.index(axis.kind, name))
+    return {static_cast<AxisValue>(*index)};
   context_.taint();
   std::vector<std::string> tokens;
   if (axis.has_token()) tokens.emplace_back(axis.token);
@@ -192,7 +193,7 @@ std::vector<Value> AxisValues::read_name(const Axis& axis,
 }
 
 // "mean(rk4, dopri5)": the gradient averaged over solvers.
-std::vector<Value> AxisValues::read_mean(const Node& node, const std::string& word) {
+std::vector<AxisValue> AxisValues::read_mean(const Node& node, const std::string& word) {
   const Axis& axis = kEvaluateAxes[kGradient];
   const auto wrong = [&](const std::string& message) {
     context_.taint();
@@ -201,45 +202,45 @@ std::vector<Value> AxisValues::read_mean(const Node& node, const std::string& wo
         node,
         message,
         "write \"mean(a, b)\"; its entries are solvers and \"@eval\", at least two");
-    return std::vector<Value>{};
+    return std::vector<AxisValue>{};
   };
   if (word.back() != ')') return wrong("the mean " + in_quotes(word) + " has no \")\" at its end");
-  std::vector<Value> parts;
+  std::vector<AxisValue> parts;
   const std::string list = word.substr(kMean.size(), word.size() - kMean.size() - 1);
   for (const std::string& part : split(list, ',')) {
     if (part.empty()) return wrong("the mean " + in_quotes(word) + " has an empty entry");
-    const std::vector<Value> found = read_word(axis, node, part);
+    const std::vector<AxisValue> found = read_word(axis, node, part);
     if (found.empty()) return {};
     parts.insert(parts.end(), found.begin(), found.end());
   }
-  if (std::unordered_set<Value>(parts.begin(), parts.end()).size() < parts.size()) {
+  if (std::unordered_set<AxisValue>(parts.begin(), parts.end()).size() < parts.size()) {
     return wrong("the mean " + in_quotes(word) + " names a solver twice");
   }
   if (parts.size() < 2) return wrong("the mean " + in_quotes(word) + " has a single solver");
-  return {static_cast<Value>(context_.definitions.names(axis.kind).size()) +
+  return {static_cast<AxisValue>(context_.definitions.names(axis.kind).size()) +
           index_in(means_, parts)};
 }
 
 // "PATTERN", "PATTERN:SOLVER", "@self:SOLVER".
-std::vector<Value> AxisValues::read_source(const Node& node, const std::string& word) {
+std::vector<AxisValue> AxisValues::read_source(const Node& node, const std::string& word) {
   const std::size_t colon = word.find(':');
   const std::string pattern = word.substr(0, colon);
-  std::vector<Value> checkpoints{kToken};
+  std::vector<AxisValue> checkpoints{kToken};
   if (pattern != kEvaluateAxes[kSource].token) checkpoints = read_checkpoint(node, pattern);
-  std::vector<Value> solvers{kToken};
+  std::vector<AxisValue> solvers{kToken};
   if (colon != std::string::npos) {
     solvers = read_word(kEvaluateAxes[kSolver], node, word.substr(colon + 1));
   }
-  std::vector<Value> out;
-  for (const Value checkpoint : checkpoints) {
-    for (const Value solver : solvers) out.push_back(value_of({checkpoint, solver}));
+  std::vector<AxisValue> out;
+  for (const AxisValue checkpoint : checkpoints) {
+    for (const AxisValue solver : solvers) out.push_back(value_of({checkpoint, solver}));
   }
   return out;
 }
 
-std::vector<Value> AxisValues::read_word(const Axis& axis,
-                                         const Node& node,
-                                         const std::string& word) {
+std::vector<AxisValue> AxisValues::read_word(const Axis& axis,
+                                             const Node& node,
+                                             const std::string& word) {
   if (axis.type == AxisType::kCheckpoint) return read_checkpoint(node, word);
   if (axis.has_token() && word == axis.token) return {kToken};
   if (axis.type == AxisType::kSource) return read_source(node, word);
@@ -249,11 +250,11 @@ std::vector<Value> AxisValues::read_word(const Axis& axis,
 
 // --- entries and lists ---
 
-std::vector<Value> AxisValues::read_entry(std::size_t axis, const Node& node) {
+std::vector<AxisValue> AxisValues::read_entry(std::size_t axis, const Node& node) {
   const Axis& a = context_.axes[axis];
   if (!a.is_worded()) {
     const auto value = a.type == AxisType::kSeed ? read_seed(node) : read_epsilon_of_axis(node);
-    return value ? std::vector<Value>{*value} : std::vector<Value>{};
+    return value ? std::vector<AxisValue>{*value} : std::vector<AxisValue>{};
   }
   if (!expect(node,
               Node::Kind::kString,
@@ -272,11 +273,12 @@ std::vector<Value> AxisValues::read_entry(std::size_t axis, const Node& node) {
 }
 
 // Apply the entry "!word". Returns false when it is wrong.
-bool AxisValues::take_away(const Axis& axis, const Node& node, std::vector<Value>& values) {
-  const std::vector<Value> gone = read_word(axis, node, node.string.substr(1));
+bool AxisValues::take_away(const Axis& axis, const Node& node, std::vector<AxisValue>& values) {
+  const std::vector<AxisValue> gone = read_word(axis, node, node.string.substr(1));
   if (gone.empty()) return false;
-  const std::unordered_set<Value> taken(gone.begin(), gone.end());
-  if (std::erase_if(values, [&](Value value) { return taken.contains(value); }) > 0) return true;
+  const std::unordered_set<AxisValue> taken(gone.begin(), gone.end());
+  if (std::erase_if(values, [&](AxisValue value) { return taken.contains(value); }) > 0)
+    return true;
   context_.taint();
   context_.reporter.at_value(code::kMatchesNothing,
                              node,
@@ -285,7 +287,7 @@ bool AxisValues::take_away(const Axis& axis, const Node& node, std::vector<Value
   return false;
 }
 
-std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
+std::vector<AxisValue> AxisValues::read(std::size_t axis, const Node& node) {
   const Axis& a = context_.axes[axis];
   if (node.is(Node::Kind::kArray) && node.items.empty()) {
     context_.taint();
@@ -293,7 +295,7 @@ std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
         code::kWrongValue, node, "\"" + std::string(a.name) + "\" is an empty list");
     return {};
   }
-  std::vector<Value> out;
+  std::vector<AxisValue> out;
   bool is_first = true;
   bool is_good = true;
   for (const Node* item : items_of(node)) {
@@ -305,20 +307,20 @@ std::vector<Value> AxisValues::read(std::size_t axis, const Node& node) {
         out = first_values(a.is_named() ? context_.definitions.names(a.kind).size()
                                         : checkpoints_.size());
         if (a.type == AxisType::kSource) {
-          for (Value& value : out) value = value_of({.checkpoint = value});
+          for (AxisValue& value : out) value = value_of({.checkpoint = value});
         }
       }
       is_good = take_away(a, *item, out) && is_good;
     } else {
-      const std::vector<Value> found = read_entry(axis, *item);
+      const std::vector<AxisValue> found = read_entry(axis, *item);
       is_good = is_good && !found.empty();
       // What is written twice counts twice (and collapses later); what a glob adds counts once.
       const bool is_set =
           a.is_worded() &&
           (is_glob(item->string) || a.type == AxisType::kCheckpoint || a.type == AxisType::kSource);
-      std::unordered_set<Value> present;
+      std::unordered_set<AxisValue> present;
       if (is_set) present.insert(out.begin(), out.end());
-      for (const Value value : found) {
+      for (const AxisValue value : found) {
         if (!is_set || present.insert(value).second) out.push_back(value);
       }
     }
@@ -344,7 +346,7 @@ std::vector<std::string> AxisValues::names(const Axis& a) const {
   std::vector<std::string> out;
   if (a.type == AxisType::kSource) {
     for (std::size_t i = 0; i < sources_.size(); ++i) {
-      out.push_back(text(kSource, static_cast<Value>(i)));
+      out.push_back(text(kSource, static_cast<AxisValue>(i)));
     }
     return out;
   }
@@ -355,34 +357,34 @@ std::vector<std::string> AxisValues::names(const Axis& a) const {
   if (a.type == AxisType::kGradient) {
     for (std::size_t i = 0; i < means_.size(); ++i) {
       out.push_back(
-          text(kGradient, static_cast<Value>(context_.definitions.names(a.kind).size() + i)));
+          text(kGradient, static_cast<AxisValue>(context_.definitions.names(a.kind).size() + i)));
     }
   }
   return out;
 }
 
-std::vector<Value> AxisValues::gradient_parts(Value value) const {
-  const auto solvers = static_cast<Value>(context_.definitions.names("solver").size());
+std::vector<AxisValue> AxisValues::gradient_parts(AxisValue value) const {
+  const auto solvers = static_cast<AxisValue>(context_.definitions.names("solver").size());
   if (value < solvers) return {value};
   return means_[static_cast<std::size_t>(value - solvers)];
 }
 
-Value AxisValues::value_of(const SourceValue& source) {
+AxisValue AxisValues::value_of(const SourceValue& source) {
   return index_in(sources_, source);
 }
 
 // --- texts ---
 
-std::string AxisValues::text(std::size_t axis, Value value) const {
+std::string AxisValues::text(std::size_t axis, AxisValue value) const {
   const Axis& a = context_.axes[axis];
   if (value == kNone) return "";
   if (value == kToken) return a.token;
   switch (a.type) {
     case AxisType::kGradient: {
-      const std::vector<Value> parts = gradient_parts(value);
+      const std::vector<AxisValue> parts = gradient_parts(value);
       if (parts.size() == 1) return text(kSolver, value);
       std::string out(kMean);
-      for (const Value part : parts) {
+      for (const AxisValue part : parts) {
         if (out.back() != '(') out += ",";
         out += part == kToken ? a.token : text(kSolver, part);
       }
@@ -418,7 +420,7 @@ std::map<std::string, std::vector<std::string>> AxisValues::texts(
     const std::vector<Row>& rows) const {
   std::map<std::string, std::vector<std::string>> out;
   for (std::size_t i = 0; i < context_.axes.size(); ++i) {
-    std::unordered_set<Value> seen;
+    std::unordered_set<AxisValue> seen;
     for (const Row& row : rows) {
       if (row[i] != kNone && seen.insert(row[i]).second) {
         out[context_.axes[i].name].push_back(text(i, row[i]));

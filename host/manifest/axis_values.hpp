@@ -3,7 +3,7 @@
 // means of gradients, sources) from a manifest and writes them back as text.
 //
 //   AxisValues values(context, checkpoints);
-//   for (const Value value : values.read(kSolver, node)) use(values.text(kSolver, value));
+//   for (const AxisValue value : values.read(kSolver, node)) use(values.text(kSolver, value));
 
 #include <functional>
 #include <map>
@@ -29,8 +29,8 @@ struct EpsilonValue {
 
 /// Where adversarial images are made: a checkpoint under a solver.
 struct SourceValue {
-  Value checkpoint = kToken;  ///< kToken: the attacked one
-  Value solver = kToken;      ///< kToken: that of the checkpoint's training
+  AxisValue checkpoint = kToken;  ///< kToken: the attacked one
+  AxisValue solver = kToken;      ///< kToken: that of the checkpoint's training
 
   auto operator<=>(const SourceValue&) const = default;
 };
@@ -50,30 +50,32 @@ class AxisValues {
 
   /// All values of an axis: a list (or one value) of names, globs, "!" negations and the token.
   /// What is written twice is returned twice.
-  std::vector<Value> read(std::size_t axis, const Node& node);
+  std::vector<AxisValue> read(std::size_t axis, const Node& node);
 
   /// The values of one entry of a list; nothing when it is wrong.
-  std::vector<Value> read_entry(std::size_t axis, const Node& node);
+  std::vector<AxisValue> read_entry(std::size_t axis, const Node& node);
 
   /// The values that a word (without "!") of a worded axis stands for; nothing when it is wrong.
-  std::vector<Value> read_word(const Axis& axis, const Node& node, const std::string& word);
+  std::vector<AxisValue> read_word(const Axis& axis, const Node& node, const std::string& word);
 
-  std::optional<Value> read_seed(const Node& node);
+  std::optional<AxisValue> read_seed(const Node& node);
 
   /// An epsilon that need not be a value of the axis. Does not taint.
   std::optional<EpsilonValue> read_epsilon(const Node& node);
 
   /// The value of the epsilon axis with this number, if it was read before.
-  std::optional<Value> find_epsilon(double number) const;
-  const EpsilonValue& epsilon(Value value) const {
+  std::optional<AxisValue> find_epsilon(double number) const;
+  const EpsilonValue& epsilon(AxisValue value) const {
     return epsilons_[static_cast<std::size_t>(value)];
   }
 
   /// The solvers that a gradient stands for: one, or those of a mean; kToken is "@eval".
-  std::vector<Value> gradient_parts(Value value) const;
+  std::vector<AxisValue> gradient_parts(AxisValue value) const;
 
-  const SourceValue& source(Value value) const { return sources_[static_cast<std::size_t>(value)]; }
-  Value value_of(const SourceValue& source);
+  const SourceValue& source(AxisValue value) const {
+    return sources_[static_cast<std::size_t>(value)];
+  }
+  AxisValue value_of(const SourceValue& source);
 
   // --- names ---
 
@@ -88,7 +90,7 @@ class AxisValues {
   // --- texts ---
 
   /// The value as a manifest would write it; "" for kNone.
-  std::string text(std::size_t axis, Value value) const;
+  std::string text(std::size_t axis, AxisValue value) const;
 
   /// Axis -> text, for the axes that the row has.
   std::map<std::string, std::string> texts(const Row& row) const;
@@ -97,20 +99,20 @@ class AxisValues {
   std::map<std::string, std::vector<std::string>> texts(const std::vector<Row>& rows) const;
 
  private:
-  std::vector<Value> read_checkpoint(const Node& node, const std::string& word);
-  std::vector<Value> read_glob(const Axis& axis, const Node& node, const std::string& glob);
-  std::vector<Value> read_name(const Axis& axis, const Node& node, const std::string& name);
-  std::vector<Value> read_mean(const Node& node, const std::string& word);
-  std::vector<Value> read_source(const Node& node, const std::string& word);
-  std::optional<Value> read_epsilon_of_axis(const Node& node);
-  bool take_away(const Axis& axis, const Node& node, std::vector<Value>& values);
+  std::vector<AxisValue> read_checkpoint(const Node& node, const std::string& word);
+  std::vector<AxisValue> read_glob(const Axis& axis, const Node& node, const std::string& glob);
+  std::vector<AxisValue> read_name(const Axis& axis, const Node& node, const std::string& name);
+  std::vector<AxisValue> read_mean(const Node& node, const std::string& word);
+  std::vector<AxisValue> read_source(const Node& node, const std::string& word);
+  std::optional<AxisValue> read_epsilon_of_axis(const Node& node);
+  bool take_away(const Axis& axis, const Node& node, std::vector<AxisValue>& values);
 
   StageContext& context_;
   Checkpoints checkpoints_;
   std::map<std::string, std::string, std::less<>> implied_names_;  // by kind
   std::vector<EpsilonValue> epsilons_;
-  std::map<double, Value> epsilon_index_;
-  std::vector<std::vector<Value>> means_;  // of gradients, the solvers of each
+  std::map<double, AxisValue> epsilon_index_;
+  std::vector<std::vector<AxisValue>> means_;  // of gradients, the solvers of each
   std::vector<SourceValue> sources_;
 };
 

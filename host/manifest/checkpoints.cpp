@@ -6,13 +6,13 @@
 
 namespace unmask::manifest::matrix {
 
-std::vector<Value> Checkpoints::matching(const std::string& pattern) const {
+std::vector<AxisValue> Checkpoints::matching(const std::string& pattern) const {
   const bool whole = pattern.find('/') != std::string::npos;
-  std::vector<Value> out;
+  std::vector<AxisValue> out;
   for (std::size_t i = 0; i < texts_.size(); ++i) {
     const std::string_view text = texts_[i];
     if (glob_matches(pattern, whole ? text : text.substr(0, text.find('/')))) {
-      out.push_back(static_cast<Value>(i));
+      out.push_back(static_cast<AxisValue>(i));
     }
   }
   return out;

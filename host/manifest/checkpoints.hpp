@@ -21,10 +21,10 @@ class Checkpoints {
 
   std::size_t size() const { return texts_.size(); }
   bool is_complete() const { return is_complete_; }
-  const std::string& text(Value value) const { return texts_[static_cast<std::size_t>(value)]; }
+  const std::string& text(AxisValue value) const { return texts_[static_cast<std::size_t>(value)]; }
 
   /// The checkpoints whose model matches; a pattern with '/' is compared with the whole text.
-  std::vector<Value> matching(const std::string& pattern) const;
+  std::vector<AxisValue> matching(const std::string& pattern) const;
 
   /// The models, for suggestions.
   std::vector<std::string> models() const;

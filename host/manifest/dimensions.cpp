@@ -32,8 +32,8 @@ class MatrixReader {
   bool claim(std::size_t axis, const Node& node);
   void read_zip(const Node& group);
   bool have_equal_length(const std::vector<ZippedList>& lists);
-  std::vector<std::vector<Value>> tuples_at(std::size_t place,
-                                            const std::vector<ZippedList>& lists);
+  std::vector<std::vector<AxisValue>> tuples_at(std::size_t place,
+                                                const std::vector<ZippedList>& lists);
 
   Scope zip_scope_;
   AxisValues& values_;
@@ -44,7 +44,7 @@ class MatrixReader {
 
 Dimension read_axis(std::size_t axis, const Node& node, AxisValues& values) {
   Dimension out{{axis}, {}};
-  for (const Value value : values.read(axis, node)) out.tuples.push_back({value});
+  for (const AxisValue value : values.read(axis, node)) out.tuples.push_back({value});
   return out;
 }
 
@@ -142,12 +142,12 @@ bool MatrixReader::have_equal_length(const std::vector<ZippedList>& lists) {
 }
 
 // What the entries at one place stand for: with globs, all combinations of their values.
-std::vector<std::vector<Value>> MatrixReader::tuples_at(std::size_t place,
-                                                        const std::vector<ZippedList>& lists) {
-  std::vector<std::vector<Value>> tuples{{}};
+std::vector<std::vector<AxisValue>> MatrixReader::tuples_at(std::size_t place,
+                                                            const std::vector<ZippedList>& lists) {
+  std::vector<std::vector<AxisValue>> tuples{{}};
   for (const ZippedList& list : lists) {
-    std::vector<std::vector<Value>> longer;
-    for (const Value value : values_.read_entry(list.axis, list.node->items[place])) {
+    std::vector<std::vector<AxisValue>> longer;
+    for (const AxisValue value : values_.read_entry(list.axis, list.node->items[place])) {
       for (const auto& tuple : tuples) {
         longer.push_back(tuple);
         longer.back().push_back(value);
@@ -206,10 +206,10 @@ std::vector<Dimension> projected(const std::vector<Dimension>& dimensions,
     if (places.empty()) continue;
     std::unordered_set<std::string> seen;
     for (const auto& tuple : dimension.tuples) {
-      std::vector<Value> values;
+      std::vector<AxisValue> values;
       for (const std::size_t place : places) values.push_back(tuple[place]);
       const std::string bytes(reinterpret_cast<const char*>(values.data()),
-                              sizeof(Value) * values.size());
+                              sizeof(AxisValue) * values.size());
       if (seen.insert(bytes).second) part.tuples.push_back(std::move(values));
     }
     out.push_back(std::move(part));

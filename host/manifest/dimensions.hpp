@@ -16,7 +16,7 @@ namespace unmask::manifest::matrix {
 /// Axes that move together, and the values they take. A plain axis is a dimension of one axis.
 struct Dimension {
   std::vector<std::size_t> axes;
-  std::vector<std::vector<Value>> tuples;
+  std::vector<std::vector<AxisValue>> tuples;
 };
 
 /// The dimensions of a matrix in the order in which they are written. A zip group that is wrong is

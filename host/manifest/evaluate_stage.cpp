@@ -105,10 +105,10 @@ void EvaluateStage::read_matrix(const Node& matrix) {
   const std::vector<Dimension> dimensions =
       read_matrix_dimensions(matrix, Scope::kEvaluateZip, values_);
   const Node* clean = matrix.find("clean");
-  std::optional<Value> clean_attack;
+  std::optional<AxisValue> clean_attack;
   if (clean != nullptr) clean_attack = methods_.read_clean(*clean);
   const Node* probe_list = matrix.find("probes");
-  std::vector<Value> probes;
+  std::vector<AxisValue> probes;
   if (probe_list != nullptr) probes = values_.read(kProbe, *probe_list);
   check_matrix(matrix, probes);
 
@@ -122,10 +122,10 @@ void EvaluateStage::read_matrix(const Node& matrix) {
 }
 
 // Attacks and epsilons need each other, and something must be asked for.
-void EvaluateStage::check_matrix(const Node& matrix, const std::vector<Value>& probes) {
+void EvaluateStage::check_matrix(const Node& matrix, const std::vector<AxisValue>& probes) {
   const bool has_attack = mentions(matrix, "attack");
   const bool has_epsilon = mentions(matrix, "epsilon");
-  const bool probes_use_epsilon = std::any_of(probes.begin(), probes.end(), [&](Value probe) {
+  const bool probes_use_epsilon = std::any_of(probes.begin(), probes.end(), [&](AxisValue probe) {
     return methods_.probe_uses_epsilon(probe);
   });
   if (has_attack && !has_epsilon) {
@@ -164,9 +164,9 @@ void EvaluateStage::add_attacks(const Node& matrix, const std::vector<Dimension>
 
 void EvaluateStage::add_probes(const Node& matrix,
                                const Node& list,
-                               const std::vector<Value>& probes,
+                               const std::vector<AxisValue>& probes,
                                const std::vector<Dimension>& dimensions) {
-  for (const Value probe : probes) {
+  for (const AxisValue probe : probes) {
     Row row = matrix_defaults();
     row[kProbe] = probe;
     std::vector<std::size_t> axes{kCheckpoint, kSolver, kSeed};
@@ -194,7 +194,7 @@ void EvaluateStage::add_product(const Node& matrix,
   if (!mentions(matrix, "checkpoint")) {
     Dimension all{{kCheckpoint}, {}};
     for (std::size_t i = 0; i < values_.checkpoints().size(); ++i) {
-      all.tuples.push_back({static_cast<Value>(i)});
+      all.tuples.push_back({static_cast<AxisValue>(i)});
     }
     dimensions.insert(dimensions.begin(), std::move(all));
   } else if (!has_axis(dimensions, kCheckpoint)) {
@@ -261,7 +261,7 @@ bool EvaluateStage::check_probe_cell(const Node& cell, const std::vector<Dimensi
 
 // --- rows ---
 
-const Row& EvaluateStage::train_row(Value checkpoint) const {
+const Row& EvaluateStage::train_row(AxisValue checkpoint) const {
   return train_.rows()[static_cast<std::size_t>(checkpoint)];
 }
 
@@ -282,20 +282,20 @@ Row EvaluateStage::normalized(Row row) {
 }
 
 // The source in its shortest form; kNone when it is the attacked network under its own solver.
-Value EvaluateStage::normalized_source(const Row& row) {
+AxisValue EvaluateStage::normalized_source(const Row& row) {
   if (row[kSource] == kNone || row[kSource] == kToken) return kNone;
   SourceValue source = values_.source(row[kSource]);
   const bool is_self = source.checkpoint == kToken || source.checkpoint == row[kCheckpoint];
-  const Value checkpoint = is_self ? row[kCheckpoint] : source.checkpoint;
-  const Value trained_under = train_row(checkpoint)[kTrainSolver];
-  const Value solver = source.solver == kToken ? trained_under : source.solver;
+  const AxisValue checkpoint = is_self ? row[kCheckpoint] : source.checkpoint;
+  const AxisValue trained_under = train_row(checkpoint)[kTrainSolver];
+  const AxisValue solver = source.solver == kToken ? trained_under : source.solver;
   if (is_self && solver == row[kSolver]) return kNone;
   if (is_self) return values_.value_of({.checkpoint = kToken, .solver = solver});
   return values_.value_of({checkpoint, solver == trained_under ? kToken : solver});
 }
 
 // The solver of the network that the attack talks to.
-Value EvaluateStage::answering_solver(const Row& row) const {
+AxisValue EvaluateStage::answering_solver(const Row& row) const {
   if (row[kSource] == kNone) return row[kSolver];
   const SourceValue& source = values_.source(row[kSource]);
   return source.solver == kToken ? train_row(source.checkpoint)[kTrainSolver] : source.solver;
@@ -306,7 +306,7 @@ std::vector<Row> EvaluateStage::without_foreign_sources(const std::vector<Row>& 
                                                         Study& study) const {
   std::vector<Row> out;
   for (const Row& row : rows) {
-    const Value from = row[kSource] == kNone ? kToken : values_.source(row[kSource]).checkpoint;
+    const AxisValue from = row[kSource] == kNone ? kToken : values_.source(row[kSource]).checkpoint;
     if (from == kToken || train_row(from)[kDataset] == train_row(row)[kDataset]) {
       out.push_back(row);
     } else {
@@ -323,7 +323,7 @@ std::optional<RuleAxis> EvaluateStage::rule_axis(std::string_view key) const {
   if (!axis) return std::nullopt;
   RuleAxis out{&kEvaluateAxes[*axis],
                [axis](const Row& row) { return row[*axis]; },
-               [this, axis](Value value) { return values_.text(*axis, value); },
+               [this, axis](AxisValue value) { return values_.text(*axis, value); },
                {}};
   if (*axis == kSolver) {
     out.is_token = [this](const Row& row) { return row[kSolver] == train_row(row)[kTrainSolver]; };
@@ -346,7 +346,7 @@ std::optional<RuleAxis> EvaluateStage::rule_axis_of_train(std::string_view key) 
   const std::size_t axis = found->second;
   return RuleAxis{&kTrainAxes[axis],
                   [this, axis](const Row& row) { return train_row(row)[axis]; },
-                  [this, axis](Value value) { return train_.text(axis, value); },
+                  [this, axis](AxisValue value) { return train_.text(axis, value); },
                   {}};
 }
 
@@ -367,7 +367,7 @@ void EvaluateStage::write_axes(const std::vector<Row>& kept, Study& study) const
 GradientChoice EvaluateStage::gradient_of(const Row& row) const {
   GradientChoice out;
   out.name = values_.text(kGradient, row[kGradient]);
-  for (const Value part : values_.gradient_parts(row[kGradient])) {
+  for (const AxisValue part : values_.gradient_parts(row[kGradient])) {
     out.solvers.push_back(solver(part == kToken ? answering_solver(row) : part));
   }
   return out;
@@ -375,13 +375,13 @@ GradientChoice EvaluateStage::gradient_of(const Row& row) const {
 
 SourceChoice EvaluateStage::source_of(const Row& row) const {
   const SourceValue& from = values_.source(row[kSource]);
-  const Value checkpoint = from.checkpoint == kToken ? row[kCheckpoint] : from.checkpoint;
+  const AxisValue checkpoint = from.checkpoint == kToken ? row[kCheckpoint] : from.checkpoint;
   return {values_.text(kSource, row[kSource]),
           static_cast<std::size_t>(checkpoint),
           solver(answering_solver(row))};
 }
 
-const Definition& EvaluateStage::solver(Value value) const {
+const Definition& EvaluateStage::solver(AxisValue value) const {
   return context_.definitions.of("solver")[static_cast<std::size_t>(value)].definition;
 }
 
@@ -392,7 +392,7 @@ void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
     if (!method) continue;  // reported
     EvaluateRow out;
     out.checkpoint = static_cast<std::size_t>(row[kCheckpoint]);
-    out.kind = row[kProbe] != kNone ? "probe" : "attack";
+    out.kind = row[kProbe] != kNone ? wire::CellKind::kProbe : wire::CellKind::kAttack;
     out.method = *method;
     out.solver = solver(row[kSolver]);
     if (row[kGradient] != kNone) out.gradient = gradient_of(row);

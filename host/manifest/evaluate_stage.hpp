@@ -34,11 +34,11 @@ class EvaluateStage {
 
   // The matrix stands for up to three products: clean cells, attacks and probes.
   void read_matrix(const Node& matrix);
-  void check_matrix(const Node& matrix, const std::vector<Value>& probes);
+  void check_matrix(const Node& matrix, const std::vector<AxisValue>& probes);
   void add_attacks(const Node& matrix, const std::vector<Dimension>& dimensions);
   void add_probes(const Node& matrix,
                   const Node& list,
-                  const std::vector<Value>& probes,
+                  const std::vector<AxisValue>& probes,
                   const std::vector<Dimension>& dimensions);
   void add_product(const Node& matrix,
                    std::vector<Dimension> dimensions,
@@ -50,12 +50,12 @@ class EvaluateStage {
   bool check_probe_cell(const Node& cell, const std::vector<Dimension>& dimensions);
 
   Row normalized(Row row);
-  Value normalized_source(const Row& row);
+  AxisValue normalized_source(const Row& row);
   std::vector<Row> without_foreign_sources(const std::vector<Row>& rows, Study& study) const;
-  const Row& train_row(Value checkpoint) const;
+  const Row& train_row(AxisValue checkpoint) const;
   const Row& train_row(const Row& row) const;
-  Value answering_solver(const Row& row) const;
-  const Definition& solver(Value value) const;
+  AxisValue answering_solver(const Row& row) const;
+  const Definition& solver(AxisValue value) const;
   GradientChoice gradient_of(const Row& row) const;
   SourceChoice source_of(const Row& row) const;
   std::optional<RuleAxis> rule_axis(std::string_view key) const;

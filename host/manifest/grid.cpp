@@ -7,7 +7,7 @@ namespace unmask::manifest::matrix {
 namespace {
 
 std::string bytes_of(const Row& row) {
-  return {reinterpret_cast<const char*>(row.data()), sizeof(Value) * row.size()};
+  return {reinterpret_cast<const char*>(row.data()), sizeof(AxisValue) * row.size()};
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace unmask::manifest::matrix {
 
-std::optional<Value> Methods::read_clean(const Node& node) {
+std::optional<AxisValue> Methods::read_clean(const Node& node) {
   const Definitions& definitions = context_.definitions;
   Reporter& reporter = context_.reporter;
   if (!expect(node, Node::Kind::kBoolean, "\"clean\"", reporter)) {
@@ -24,7 +24,7 @@ std::optional<Value> Methods::read_clean(const Node& node) {
                       "rename that attack");
       return std::nullopt;
     }
-    return static_cast<Value>(*index);
+    return static_cast<AxisValue>(*index);
   }
   implied_clean_ = definitions.plain("attack", "clean", "none");
   if (!implied_clean_) {
@@ -35,32 +35,32 @@ std::optional<Value> Methods::read_clean(const Node& node) {
     return std::nullopt;
   }
   values_.add_implied_name("attack", "clean");
-  return static_cast<Value>(definitions.of("attack").size());
+  return static_cast<AxisValue>(definitions.of("attack").size());
 }
 
-const ResolvedDefinition& Methods::attack(Value value) const {
+const ResolvedDefinition& Methods::attack(AxisValue value) const {
   const std::vector<ResolvedDefinition>& defined = context_.definitions.of("attack");
   const auto index = static_cast<std::size_t>(value);
   return index < defined.size() ? defined[index] : *implied_clean_;
 }
 
-const ResolvedDefinition& Methods::probe(Value value) const {
+const ResolvedDefinition& Methods::probe(AxisValue value) const {
   return context_.definitions.of("probe")[static_cast<std::size_t>(value)];
 }
 
 const std::optional<Definition>& Methods::definition_for(const Row& row) {
   const bool is_probe = row[kProbe] != kNone;
-  const Value which = is_probe ? row[kProbe] : row[kAttack];
+  const AxisValue which = is_probe ? row[kProbe] : row[kAttack];
   const ResolvedDefinition& method = is_probe ? probe(which) : attack(which);
   // Only methods that use epsilon differ between epsilons.
-  const Value epsilon = method.uses_epsilon() ? row[kEpsilon] : kNone;
+  const AxisValue epsilon = method.uses_epsilon() ? row[kEpsilon] : kNone;
   auto& known = is_probe ? probes_ : attacks_;
   const auto [found, is_new] = known.try_emplace({which, epsilon});
   if (is_new) found->second = define(method, epsilon);
   return found->second;
 }
 
-std::optional<Definition> Methods::define(const ResolvedDefinition& method, Value epsilon) {
+std::optional<Definition> Methods::define(const ResolvedDefinition& method, AxisValue epsilon) {
   if (!method.is_valid()) return std::nullopt;
   if (!method.uses_epsilon()) return method.definition;
   // A clean cell whose attack the user defined himself has no epsilon.

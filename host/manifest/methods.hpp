@@ -22,25 +22,25 @@ class Methods {
 
   /// Read "clean" of the matrix.
   /// @return  the attack of clean cells; nullopt when none are wanted, or it is wrong (reported)
-  std::optional<Value> read_clean(const Node& node);
+  std::optional<AxisValue> read_clean(const Node& node);
 
-  const ResolvedDefinition& attack(Value value) const;
-  const ResolvedDefinition& probe(Value value) const;
-  bool probe_uses_epsilon(Value value) const { return probe(value).uses_epsilon(); }
+  const ResolvedDefinition& attack(AxisValue value) const;
+  const ResolvedDefinition& probe(AxisValue value) const;
+  bool probe_uses_epsilon(AxisValue value) const { return probe(value).uses_epsilon(); }
 
   /// The attack or the probe of a row with its epsilon put in; nullopt when it is wrong (reported
   /// once).
   const std::optional<Definition>& definition_for(const Row& row);
 
  private:
-  std::optional<Definition> define(const ResolvedDefinition& method, Value epsilon);
+  std::optional<Definition> define(const ResolvedDefinition& method, AxisValue epsilon);
 
   AxisValues& values_;
   StageContext& context_;
   std::optional<ResolvedDefinition> implied_clean_;
   // By method and epsilon.
-  std::map<std::pair<Value, Value>, std::optional<Definition>> attacks_;
-  std::map<std::pair<Value, Value>, std::optional<Definition>> probes_;
+  std::map<std::pair<AxisValue, AxisValue>, std::optional<Definition>> attacks_;
+  std::map<std::pair<AxisValue, AxisValue>, std::optional<Definition>> probes_;
 };
 
 }  // namespace unmask::manifest::matrix

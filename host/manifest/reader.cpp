@@ -22,9 +22,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostFiles = 64;
 
 // Reads a file and everything it extends, and lays them upon each other.
-class Loader {
+class FileReader {
  public:
-  explicit Loader(Reporter& reporter) : reporter_(reporter) {}
+  explicit FileReader(Reporter& reporter) : reporter_(reporter) {}
 
   /// The merged tree; nullopt when the file itself could not be read.
   std::optional<Node> load_main(const fs::path& file) {
@@ -260,12 +260,12 @@ void read_run(const Node& run, Reporter& reporter, RunSettings& out) {
 
 ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog& catalog) {
   Reporter reporter;
-  Loader loader(reporter);
+  FileReader files(reporter);
   Study study;
-  const std::optional<Node> root = loader.load_main(file);
+  const std::optional<Node> root = files.load_main(file);
   if (root) {
     study.file = file;
-    study.text = loader.main_source()->text();
+    study.text = files.main_source()->text();
     study.sha256 = sha256_hex(study.text);
     check_keys(*root, Scope::kRoot, reporter);
     if (root->find("version") == nullptr) {
@@ -288,7 +288,7 @@ ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog&
       }
     }
     if (const Node* run = root->find("run")) read_run(*run, reporter, study.run);
-    Paths paths(root->find("paths"), loader.folders(), reporter);
+    Paths paths(root->find("paths"), files.folders(), reporter);
     Definitions definitions(catalog, paths, reporter);
     definitions.read(root->find("define"));
     const Node* train = root->find("train");
@@ -301,7 +301,7 @@ ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog&
     expand(train, root->find("evaluate"), definitions, reporter, study);
   }
   ReadResult result;
-  result.errors = reporter.take(loader.names());
+  result.errors = reporter.take(files.names());
   if (result.errors.empty()) result.study = std::move(study);
   return result;
 }

@@ -13,7 +13,7 @@ struct Condition {
   const Node* node = nullptr;
   std::string key;
   RuleAxis axis;
-  std::unordered_set<Value> values;
+  std::unordered_set<AxisValue> values;
   bool token = false;
   std::size_t matched = 0;
 
@@ -166,7 +166,7 @@ void RuleReader::read_word(const Node& item, bool is_first, Rule& rule, Conditio
     condition.token = true;
     return;
   }
-  std::vector<Value> found;
+  std::vector<AxisValue> found;
   std::size_t all = 0;
   if (axis.type == AxisType::kCheckpoint) {
     found = values_.checkpoints().matching(word);
@@ -176,18 +176,18 @@ void RuleReader::read_word(const Node& item, bool is_first, Rule& rule, Conditio
     all = names.size();
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (is_glob(word) ? glob_matches(word, names[i]) : word == names[i]) {
-        found.push_back(static_cast<Value>(i));
+        found.push_back(static_cast<AxisValue>(i));
       }
     }
   }
   if (is_negated && is_first) {
-    for (std::size_t i = 0; i < all; ++i) condition.values.insert(static_cast<Value>(i));
+    for (std::size_t i = 0; i < all; ++i) condition.values.insert(static_cast<AxisValue>(i));
   }
   if (found.empty() && (axis.is_named() || !context_.is_tainted())) {
     rule.is_broken = true;
     never_matches(rule, condition, item, items_of(*condition.node).size() == 1);
   }
-  for (const Value value : found) {
+  for (const AxisValue value : found) {
     if (is_negated) {
       condition.values.erase(value);
     } else {
@@ -249,10 +249,10 @@ void RuleReader::never_matches(const Rule& rule,
 
 // The distinct values that rows have on an axis, as text, for help lines.
 std::vector<std::string> RuleReader::used(const RuleAxis& axis) const {
-  std::unordered_set<Value> seen;
+  std::unordered_set<AxisValue> seen;
   std::vector<std::string> out;
   for (const Row& row : rows_) {
-    const Value value = axis.value(row);
+    const AxisValue value = axis.value(row);
     if (value != kNone && seen.insert(value).second) out.push_back(axis.text(value));
   }
   return out;

@@ -20,7 +20,7 @@ namespace unmask::manifest::matrix {
 struct RuleAxis {
   const Axis* axis = nullptr;
   std::function<Value(const Row&)> value;
-  std::function<std::string(Value)> text;
+  std::function<std::string(AxisValue)> text;
   std::function<bool(const Row&)> is_token;  ///< "@train", "@eval"; empty: never
 };
 

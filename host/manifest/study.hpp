@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/cell.hpp"
 #include "wire/manifest_record.hpp"
 
 namespace unmask::manifest {
@@ -48,10 +49,10 @@ struct SourceChoice {
   Definition solver;           ///< answers the attack
 };
 
-/// One cell of evaluate.matrix: an attack (kind "attack", "none" is clean accuracy) or a probe.
+/// One cell of evaluate.matrix: an attack ("none" is clean accuracy) or a probe.
 struct EvaluateRow {
-  std::size_t checkpoint = 0;              ///< index into Study::train
-  std::string kind;                        ///< "attack" or "probe"
+  std::size_t checkpoint = 0;                     ///< index into Study::train
+  wire::CellKind kind = wire::CellKind::kAttack;  ///< of the two that evaluate
   Definition method;                       ///< the attack or the probe, placeholders resolved
   Definition solver;                       ///< answers (the evaluation solver)
   std::optional<GradientChoice> gradient;  ///< nullopt: the solver that answers the attack

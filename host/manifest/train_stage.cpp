@@ -65,12 +65,12 @@ std::optional<RuleAxis> TrainStage::rule_axis(std::string_view key) const {
   if (!axis) return std::nullopt;
   return RuleAxis{&kTrainAxes[*axis],
                   [axis](const Row& row) { return row[*axis]; },
-                  [this, axis](Value value) { return values_.text(*axis, value); },
+                  [this, axis](AxisValue value) { return values_.text(*axis, value); },
                   {}};
 }
 
 void TrainStage::write_rows(Study& study) const {
-  const auto definition = [&](const char* kind, Value index) -> const Definition& {
+  const auto definition = [&](const char* kind, AxisValue index) -> const Definition& {
     return context_.definitions.of(kind)[static_cast<std::size_t>(index)].definition;
   };
   study.train.reserve(kept_.size());

@@ -28,7 +28,7 @@ class TrainStage {
   /// The rows that are left after the rules: study.train in numbers.
   const std::vector<Row>& rows() const { return kept_; }
   Checkpoints checkpoints() const;
-  std::string text(std::size_t axis, Value value) const { return values_.text(axis, value); }
+  std::string text(std::size_t axis, AxisValue value) const { return values_.text(axis, value); }
 
   /// True when rows may be missing because of errors.
   bool is_tainted() const { return context_.is_tainted(); }

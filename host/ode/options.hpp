@@ -1,6 +1,6 @@
 #pragma once
 // Options of the integration driver: the same for every method. Their names, defaults and ranges
-// are declared in manifest/host_options.cpp; here they become a struct and are checked against the
+// are declared in catalog/host_options.cpp; here they become a struct and are checked against the
 // method and each other. Formulas: docs/solvers.md.
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/version.hpp"
 #include "wire/key.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::plan {
 namespace {
@@ -25,13 +26,11 @@ class SpecMaker {
   // and their names, since what is recorded about them is called after them.
   json spec(const char* kind, const Definition& definition) {
     if (!definition.members.empty()) {
-      json members = json::array();
-      json names = json::array();
+      std::vector<wire::EnsembleMember> members;
       for (const Definition& member : definition.members) {
-        members.push_back(spec(kind, member));
-        names.push_back(member.name);
+        members.push_back({member.name, spec(kind, member)});
       }
-      return {{"members", std::move(members)}, {"names", std::move(names)}};
+      return wire::ensemble_part(std::move(members));
     }
     const catalog::PluginRecord& plugin = record(kind, definition);
     json params = definition.params;
@@ -44,7 +43,7 @@ class SpecMaker {
         params.erase(found);
       }
     }
-    return {{"plugin", definition.plugin}, {"fingerprint", plugin.fingerprint}, {"params", params}};
+    return wire::plugin_part(definition.plugin, plugin.fingerprint, std::move(params));
   }
 
   json dataset_spec(const Definition& definition) {
@@ -53,13 +52,12 @@ class SpecMaker {
     return result;
   }
 
-  // One solver as it is; several as a mean. Null: the solver that answers the attack.
   json gradient_spec(const std::optional<manifest::GradientChoice>& gradient) {
-    if (!gradient) return json();
-    json parts = json::array();
-    for (const Definition& solver : gradient->solvers) parts.push_back(spec("solver", solver));
-    if (parts.size() == 1) return parts.front();
-    return {{"mean", std::move(parts)}};
+    std::vector<json> parts;
+    if (gradient) {
+      for (const Definition& solver : gradient->solvers) parts.push_back(spec("solver", solver));
+    }
+    return wire::gradient_part(std::move(parts));
   }
 
   // Where the files and folders of a definition are, under the name of its part of the
@@ -154,14 +152,15 @@ wire::Cell evaluate_cell(const manifest::Study& study,
                          SpecMaker& make) {
   const manifest::TrainRow& trained = study.train[row.checkpoint];
   wire::Cell cell;
-  cell.kind = row.kind == "probe" ? wire::CellKind::kProbe : wire::CellKind::kAttack;
+  cell.kind = row.kind;
+  const char* const kind = wire::to_string(row.kind);
   cell.spec = frame(cell.kind, study);
   cell.spec["checkpoint"] = training.key;
   cell.spec["dataset"] = make.dataset_spec(trained.dataset);
   cell.spec["model"] = training.spec.at("model");
   cell.spec["solver"] = make.spec("solver", row.solver);
   cell.spec["gradient"] = make.gradient_spec(row.gradient);
-  cell.spec[row.kind] = make.spec(row.kind.c_str(), row.method);
+  cell.spec[kind] = make.spec(kind, row.method);
   cell.spec["epsilon"] = row.epsilon;
   cell.spec["seed"] = row.seed;
   cell.spec["samples"] = study.eval_samples;
@@ -189,7 +188,7 @@ wire::Cell evaluate_cell(const manifest::Study& study,
     make.add_locals("source.model", "model", from.model, cell.locals);
     make.add_locals("source.solver", "solver", row.source->solver, cell.locals);
   }
-  make.add_locals(row.kind.c_str(), row.kind.c_str(), row.method, cell.locals);
+  make.add_locals(kind, kind, row.method, cell.locals);
   cell.labels = training.labels;
   cell.labels.solver = row.solver.name;
   cell.labels.gradient = row.gradient ? row.gradient->name : "";

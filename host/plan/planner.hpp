@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "catalog/catalog.hpp"
 #include "manifest/study.hpp"
 #include "wire/cell.hpp"
@@ -30,5 +32,11 @@ struct Plan {
 Plan make_plan(const manifest::Study& study,
                const catalog::Catalog& catalog,
                const std::map<std::string, wire::DatasetFacts>& facts);
+
+/// A plan as another machine may read it: its cells refer to each other by key.
+void to_json(nlohmann::json& json, const Plan& plan);
+/// @throws nlohmann::json::exception for a missing or mistyped member; DataError when a key is not
+///         that of its specification, or a cell needs a training that is not there
+void from_json(const nlohmann::json& json, Plan& plan);
 
 }  // namespace unmask::plan

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "text/utf8.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::table {
@@ -27,38 +28,6 @@ constexpr NamedFormat kFormats[] = {{"table", Format::kTable},
                                     {"json", Format::kJson},
                                     {"markdown", Format::kMarkdown},
                                     {"latex", Format::kLatex}};
-
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 1;
-  bool is_valid = false;
-};
-
-// The code point that starts at `at`; a byte that starts none counts as itself.
-CodePoint decode(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  if (first < 0x80) return {first, 1, true};
-  std::size_t length = 0;
-  char32_t value = 0;
-  if ((first & 0xE0) == 0xC0) {
-    length = 2;
-    value = first & 0x1F;
-  } else if ((first & 0xF0) == 0xE0) {
-    length = 3;
-    value = first & 0x0F;
-  } else if ((first & 0xF8) == 0xF0) {
-    length = 4;
-    value = first & 0x07;
-  }
-  if (length == 0 || at + length > text.size()) return {first, 1, false};
-  for (std::size_t i = 1; i < length; ++i) {
-    const unsigned char next = byte(at + i);
-    if ((next & 0xC0) != 0x80) return {first, 1, false};
-    value = (value << 6) | (next & 0x3F);
-  }
-  return {value, length, true};
-}
 
 using Range = std::pair<char32_t, char32_t>;
 
@@ -408,7 +377,7 @@ std::string take_common_columns(Table& table, std::span<const std::string_view> 
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const CodePoint point = decode(text, at);
+    const words::CodePoint point = words::code_point_at(text, at);
     at += point.bytes;
     if (point.is_valid && is_in(kZeroWidth, point.value)) continue;
     width += point.is_valid && is_in(kWide, point.value) ? 2 : 1;

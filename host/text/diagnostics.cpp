@@ -13,10 +13,6 @@ constexpr std::size_t kGutter = 5;      // digits of a line number
 constexpr std::size_t kLongLine = 160;  // code points of a source line that are shown
 constexpr std::size_t kContext = 60;    // of them before the range, in a long line
 
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
-}
-
 // The code points of a line; control characters other than the tab must not reach a terminal.
 std::vector<std::string> code_points(std::string_view line) {
   std::vector<std::string> out;

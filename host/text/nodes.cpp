@@ -1,5 +1,8 @@
 #include "text/nodes.hpp"
 
+#include <algorithm>
+#include <unordered_map>
+
 #include <nlohmann/json.hpp>
 
 namespace unmask::words {
@@ -54,6 +57,40 @@ bool expect(const Node& node, Node::Kind kind, const std::string& what, Reporter
   reporter.at_value(
       code::kWrongType, node, what + " must be " + wanted_text + ", found " + kind_text(node));
   return false;
+}
+
+const Node* Node::find(std::string_view key) const {
+  const auto found = std::find_if(
+      members.begin(), members.end(), [&](const Member& member) { return member.key == key; });
+  return found == members.end() ? nullptr : &found->value;
+}
+
+Node merge(const Node& base, const Node& over) {
+  if (!base.is(Node::Kind::kObject) || !over.is(Node::Kind::kObject)) return over;
+  Node out = base;
+  out.place = over.place;
+  std::unordered_map<std::string_view, std::size_t> index;
+  for (std::size_t i = 0; i < base.members.size(); ++i) index.emplace(base.members[i].key, i);
+  std::vector<bool> removed(base.members.size(), false);
+  for (const Member& member : over.members) {
+    const auto found = index.find(member.key);
+    if (found == index.end()) {
+      out.members.push_back(member);
+    } else if (member.value.is(Node::Kind::kNull)) {
+      removed[found->second] = true;
+    } else {
+      Node& value = out.members[found->second].value;
+      value = merge(base.members[found->second].value, member.value);
+    }
+  }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < out.members.size(); ++i) {
+    if (i < removed.size() && removed[i]) continue;
+    if (kept != i) out.members[kept] = std::move(out.members[i]);
+    ++kept;
+  }
+  out.members.resize(kept);
+  return out;
 }
 
 }  // namespace unmask::words

@@ -3,93 +3,18 @@
 #include <algorithm>
 #include <iterator>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
 #include "text/diagnostics.hpp"
+#include "text/syntax.hpp"
+#include "text/tokens.hpp"
 #include "text/utf8.hpp"
 
 namespace unmask::words {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_punctuation(char c) {
-  return std::string_view("{}[],:").find(c) != std::string_view::npos;
-}
-
-// First byte at or after `at` that is neither blank nor inside a comment. An unfinished comment
-// counts as a token.
-std::size_t skip_blanks(const std::string& text, std::size_t at) {
-  while (at < text.size()) {
-    if (is_blank(text[at])) {
-      ++at;
-    } else if (text.compare(at, 2, "//") == 0) {
-      while (at < text.size() && text[at] != '\n' && text[at] != '\r') ++at;
-    } else if (text.compare(at, 2, "/*") == 0) {
-      const std::size_t end = text.find("*/", at + 2);
-      if (end == std::string::npos) return at;
-      at = end + 2;
-    } else {
-      return at;
-    }
-  }
-  return at;
-}
-
-// Start of the token after a finished one: commas and colons between them belong to neither.
-std::size_t next_token(const std::string& text, std::size_t at) {
-  at = skip_blanks(text, at);
-  while (at < text.size() && (text[at] == ',' || text[at] == ':')) at = skip_blanks(text, at + 1);
-  return at;
-}
-
-// The bytes of a token of whatever kind, well-formed or not.
-Range token_at(const std::string& text, std::size_t begin) {
-  if (begin >= text.size()) return {begin, begin};
-  std::size_t end = begin + 1;
-  if (text[begin] == '"') {
-    while (end < text.size() && text[end] != '"' && text[end] != '\n' && text[end] != '\r') {
-      end += text[end] == '\\' && end + 1 < text.size() ? 2 : 1;
-    }
-    if (end < text.size() && text[end] == '"') ++end;
-  } else if (!is_punctuation(text[begin])) {
-    while (end < text.size() && !is_blank(text[end]) && !is_punctuation(text[end]) &&
-           text[end] != '"' && text.compare(end, 2, "//") != 0 && text.compare(end, 2, "/*") != 0) {
-      ++end;
-    }
-  }
-  return {begin, std::min(end, text.size())};
-}
-
-// End of the JSON number that begins at `at`: as far as the parser takes it, "0" of "0x40".
-std::size_t number_end(const std::string& text, std::size_t at) {
-  const auto digits = [&] {
-    const std::size_t begin = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    return at > begin;
-  };
-  if (at < text.size() && text[at] == '-') ++at;
-  if (at < text.size() && text[at] == '0') {
-    ++at;
-  } else {
-    digits();
-  }
-  if (at + 1 < text.size() && text[at] == '.') {
-    ++at;
-    digits();
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    digits();
-  }
-  return at;
-}
 
 // Hands bytes to the JSON parser and counts them: at every event the count is the end of the token
 // (for numbers one more, which is looked ahead).
@@ -187,7 +112,10 @@ class SourceHandler {
   }
 
   bool parse_error(std::size_t, const std::string&, const json::exception& error) {
-    report_syntax(dynamic_cast<const json::out_of_range*>(&error) != nullptr);
+    const bool is_too_large = dynamic_cast<const json::out_of_range*>(&error) != nullptr;
+    const SyntaxComplaint complaint = explain_syntax(impasse(is_too_large));
+    errors_.push_back(diagnose(
+        source_, complaint.range, complaint.code, complaint.message, complaint.help, here()));
     return false;
   }
 
@@ -297,200 +225,25 @@ class SourceHandler {
     ++frame.next_index;
   }
 
-  // Say what is wrong with the first token that the parser could not take. Our own words, since the
-  // parser's name the read head and differ between its versions.
-  void report_syntax(bool out_of_range) {
-    enum class State { kStart, kDone, kFirst, kAfterKey, kAfterValue };
-    const bool in_object = !frames_.empty() && frames_.back().node.is(Node::Kind::kObject);
-    const std::string_view closing = in_object ? "'}'" : "']'";
-    State state = State::kStart;
+  // Where the parser stands, for whoever explains why it cannot go on.
+  Impasse impasse(bool is_too_large) const {
+    Impasse here{text_};
+    here.last = last_;
+    here.is_too_large = is_too_large;
     if (frames_.empty()) {
-      state = root_ ? State::kDone : State::kStart;
-    } else if (frames_.back().has_key) {
-      state = State::kAfterKey;
-    } else {
-      state = frames_.back().next_index == 0 ? State::kFirst : State::kAfterValue;
+      here.state = root_ ? Impasse::State::kDone : Impasse::State::kStart;
+      return here;
     }
-
-    std::size_t begin = skip_blanks(text_, last_.end);
-    std::optional<std::size_t> separator;
-    const char fitting = state == State::kAfterKey ? ':' : state == State::kAfterValue ? ',' : '\0';
-    if (begin < text_.size() && fitting != '\0' && text_[begin] == fitting) {
-      separator = begin;
-      begin = skip_blanks(text_, begin + 1);
-    }
-
-    std::string expected;
-    switch (state) {
-      case State::kStart: expected = "an object: a manifest begins with '{'"; break;
-      case State::kDone: expected = "the end of the file"; break;
-      case State::kFirst:
-        expected = in_object ? "a key in double quotes or '}'" : "a value or ']'";
-        break;
-      case State::kAfterKey: expected = separator ? "a value" : "':' after the key"; break;
-      case State::kAfterValue:
-        expected = !separator  ? "',' or " + std::string(closing)
-                   : in_object ? "a key in double quotes"
-                               : "a value";
-        break;
-    }
-
-    Range token = token_at(text_, begin);
-    const auto report = [&](const char* what,
-                            Range range,
-                            const std::string& message,
-                            const std::string& help = "") {
-      errors_.push_back(diagnose(source_, range, what, message, help, here()));
-    };
-    const std::string word = text_.substr(token.begin, token.end - token.begin);
-
-    if (token.begin >= text_.size()) {
-      // Point behind the last thing that is there rather than at an empty line.
-      const std::size_t at = separator ? *separator + 1 : last_.end;
-      std::string open_at;
-      if (!frames_.empty()) {
-        const Range container = source_.entries_[frames_.back().node.place.entry].value;
-        const Position p = source_.position(container.begin);
-        open_at = "the " + std::string(in_object ? "object" : "list") + " opened in line " +
-                  std::to_string(p.line) + ", column " + std::to_string(p.column) +
-                  " is not closed";
-      }
-      report(code::kSyntax,
-             {at, at},
-             "syntax error: the file ends where " + expected + " should be",
-             open_at);
-      return;
-    }
-    if (out_of_range) {
-      report(code::kNumberTooLarge, token, "number " + word + " is too large for a double");
-      return;
-    }
-    if (state == State::kAfterValue && separator && (word == "}" || word == "]")) {
-      report(code::kTrailingComma,
-             {*separator, *separator + 1},
-             "trailing comma: nothing follows it before " + ("'" + word + "'"),
-             "remove the comma");
-      return;
-    }
-    if (word[0] == '"' && report_bad_string(token, report)) return;
-    if (word[0] == '\'') {
-      report(code::kSyntax, token, "syntax error: strings and keys need double quotes");
-      return;
-    }
-    if (word.compare(0, 2, "/*") == 0) {
-      report(code::kSyntax,
-             {token.begin, token.begin + 2},
-             "syntax error: the comment is never closed");
-      return;
-    }
-    if (word[0] == '#') {
-      report(code::kSyntax, token, "syntax error: unexpected '#'", "comments are // or /* */");
-      return;
-    }
-    // "01" and "0x40" reach us as a number followed by a token that touches it.
-    const auto is_word = [](char c) { return !is_blank(c) && !is_punctuation(c) && c != '"'; };
-    if (token.begin == last_.end && last_.end > last_.begin && is_word(text_[last_.begin]) &&
-        is_word(word[0])) {
-      token.begin = last_.begin;
-      const std::string both = text_.substr(token.begin, token.end - token.begin);
-      report(code::kSyntax,
-             token,
-             "syntax error: " + in_quotes(both) + " is not a JSON value",
-             "numbers look like 12, -0.5 or 1e-3");
-      return;
-    }
-    static const std::unordered_map<std::string, std::string> kOtherLanguages = {
-        {"True", "true"},
-        {"TRUE", "true"},
-        {"False", "false"},
-        {"FALSE", "false"},
-        {"None", "null"},
-        {"NULL", "null"},
-        {"nil", "null"},
-        {"undefined", "null"},
-        {"yes", "true"},
-        {"no", "false"},
-        {"Null", "null"}};
-    if (const auto found = kOtherLanguages.find(word); found != kOtherLanguages.end()) {
-      report(code::kSyntax,
-             token,
-             "syntax error: " + in_quotes(word) + " is not a JSON value",
-             "write " + found->second);
-      return;
-    }
-    const bool value_expected = expected.find("value") != std::string::npos;
-    if (value_expected && !is_punctuation(word[0]) && word[0] != '"') {
-      const bool numeric =
-          word.find_first_not_of("+-.0123456789eExXabcdefABCDEF_") == std::string::npos &&
-          word.find_first_of("0123456789") != std::string::npos;
-      report(code::kSyntax,
-             token,
-             "syntax error: " + in_quotes(word) + " is not a JSON value",
-             numeric ? "numbers look like 12, -0.5 or 1e-3" : "text needs double quotes");
-      return;
-    }
-    const std::string found = word[0] == '"' ? "a string" : "'" + word.substr(0, 40) + "'";
-    report(code::kSyntax,
-           token,
-           "syntax error: expected " + expected + ", found " + found,
-           state == State::kAfterValue && !separator && !is_punctuation(word[0])
-               ? "a comma is missing before it"
-               : "");
-  }
-
-  // True when the string itself is malformed (and was reported).
-  template <class Report>
-  bool report_bad_string(Range token, const Report& report) {
-    for (std::size_t i = token.begin + 1; i < token.end; ++i) {
-      const char c = text_[i];
-      if (c == '"' && i + 1 == token.end) return false;
-      if (static_cast<unsigned char>(c) < 0x20) {
-        report(code::kSyntax,
-               {i, i + 1},
-               "syntax error: a control character inside a string",
-               c == '\t' ? "write \\t" : "write it as \\u00xx");
-        return true;
-      }
-      if (c != '\\') continue;
-      const char escaped = i + 1 < token.end ? text_[i + 1] : '\0';
-      const std::size_t length = escaped == 'u' ? 6 : 2;
-      const Range escape{i, std::min(i + length, token.end)};
-      if (escaped == 'u') {
-        const auto digits = [&](std::size_t at) {
-          return at + 4 <= token.end &&
-                 std::all_of(text_.begin() + static_cast<std::ptrdiff_t>(at),
-                             text_.begin() + static_cast<std::ptrdiff_t>(at + 4),
-                             [](unsigned char d) { return std::isxdigit(d); });
-        };
-        if (!digits(i + 2)) {
-          report(code::kSyntax, escape, "syntax error: \\u needs four hexadecimal digits");
-          return true;
-        }
-        const unsigned long unit = std::stoul(text_.substr(i + 2, 4), nullptr, 16);
-        const bool high = unit >= 0xD800 && unit <= 0xDBFF;
-        const bool low = unit >= 0xDC00 && unit <= 0xDFFF;
-        const bool paired = high && text_.compare(i + 6, 2, "\\u") == 0 && digits(i + 8) &&
-                            (std::stoul(text_.substr(i + 8, 4), nullptr, 16) & 0xFC00U) == 0xDC00U;
-        if (low || (high && !paired)) {
-          report(code::kSyntax, escape, "syntax error: half of a surrogate pair");
-          return true;
-        }
-        i += paired ? 11 : 5;
-        continue;
-      }
-      if (std::string_view("\"\\/bfnrt").find(escaped) == std::string_view::npos ||
-          escaped == '\0') {
-        if (i + 1 >= token.end) break;
-        report(code::kSyntax,
-               escape,
-               "syntax error: unknown escape in a string",
-               "a backslash is written \\\\");
-        return true;
-      }
-      ++i;
-    }
-    report(code::kSyntax, token, "syntax error: the string has no closing quote on its line");
-    return true;
+    const Frame& frame = frames_.back();
+    here.in_object = frame.node.is(Node::Kind::kObject);
+    here.state = frame.has_key           ? Impasse::State::kAfterKey
+                 : frame.next_index == 0 ? Impasse::State::kFirst
+                                         : Impasse::State::kAfterValue;
+    const Position at = source_.position(source_.entries_[frame.node.place.entry].value.begin);
+    here.is_open = std::string("the ") + (here.in_object ? "object" : "list") + " opened in line " +
+                   std::to_string(at.line) + ", column " + std::to_string(at.column) +
+                   " is not closed";
+    return here;
   }
 
   Source& source_;
@@ -501,12 +254,6 @@ class SourceHandler {
   std::vector<Frame> frames_;
   std::optional<Node> root_;
 };
-
-const Node* Node::find(std::string_view key) const {
-  const auto found = std::find_if(
-      members.begin(), members.end(), [&](const Member& member) { return member.key == key; });
-  return found == members.end() ? nullptr : &found->value;
-}
 
 Source::Source(std::string name, std::string text)
     : name_(std::move(name)), text_(std::move(text)) {
@@ -605,10 +352,9 @@ Position Source::position(std::size_t byte) const {
   // The byte order mark is no column.
   if (start == 0 && text_.compare(0, 3, kByteOrderMark) == 0)
     start = std::min<std::size_t>(3, byte);
-  const auto points =
-      std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(start),
-                    text_.begin() + static_cast<std::ptrdiff_t>(byte),
-                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+  const auto points = std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(start),
+                                    text_.begin() + static_cast<std::ptrdiff_t>(byte),
+                                    [](char c) { return !is_continuation(c); });
   return {line, static_cast<std::size_t>(points) + 1};
 }
 
@@ -619,34 +365,6 @@ std::string_view Source::line(std::size_t number) const {
   while (end > begin && (text_[end - 1] == '\n' || text_[end - 1] == '\r')) --end;
   if (begin == 0 && text_.compare(0, 3, kByteOrderMark) == 0) begin = 3;
   return std::string_view(text_).substr(begin, end - begin);
-}
-
-Node merge(const Node& base, const Node& over) {
-  if (!base.is(Node::Kind::kObject) || !over.is(Node::Kind::kObject)) return over;
-  Node out = base;
-  out.place = over.place;
-  std::unordered_map<std::string_view, std::size_t> index;
-  for (std::size_t i = 0; i < base.members.size(); ++i) index.emplace(base.members[i].key, i);
-  std::vector<bool> removed(base.members.size(), false);
-  for (const Member& member : over.members) {
-    const auto found = index.find(member.key);
-    if (found == index.end()) {
-      out.members.push_back(member);
-    } else if (member.value.is(Node::Kind::kNull)) {
-      removed[found->second] = true;
-    } else {
-      Node& value = out.members[found->second].value;
-      value = merge(base.members[found->second].value, member.value);
-    }
-  }
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < out.members.size(); ++i) {
-    if (i < removed.size() && removed[i]) continue;
-    if (kept != i) out.members[kept] = std::move(out.members[i]);
-    ++kept;
-  }
-  out.members.resize(kept);
-  return out;
 }
 
 }  // namespace unmask::words

@@ -1,5 +1,8 @@
 #include "wire/cell.hpp"
 
+#include "unmask/errors.hpp"
+#include "wire/key.hpp"
+
 namespace unmask::wire {
 
 const char* to_string(CellKind kind) {
@@ -11,15 +14,46 @@ const char* to_string(CellKind kind) {
   return "?";
 }
 
+std::optional<CellKind> parse_cell_kind(std::string_view name) {
+  for (const CellKind kind : {CellKind::kTrain, CellKind::kAttack, CellKind::kProbe}) {
+    if (name == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+void to_json(nlohmann::json& j, const Cell& cell) {
+  j = {{"kind", to_string(cell.kind)},
+       {"key", cell.key},
+       {"spec", cell.spec},
+       {"locals", cell.locals},
+       {"labels", cell.labels},
+       {"aliases", cell.aliases},
+       {"keeps_adversarials", cell.keeps_adversarials}};
+}
+
+void from_json(const nlohmann::json& j, Cell& cell) {
+  cell = Cell{};
+  const auto kind = j.at("kind").get<std::string>();
+  const std::optional<CellKind> known = parse_cell_kind(kind);
+  if (!known) throw DataError("there is no cell kind \"" + kind + "\"");
+  cell.kind = *known;
+  j.at("key").get_to(cell.key);
+  cell.spec = j.at("spec");
+  cell.locals = j.at("locals");
+  j.at("labels").get_to(cell.labels);
+  j.at("aliases").get_to(cell.aliases);
+  j.at("keeps_adversarials").get_to(cell.keeps_adversarials);
+  if (key_of(cell.spec) != cell.key) {
+    throw DataError("the specification of the cell " + cell.key + " has another key, " +
+                    key_of(cell.spec));
+  }
+}
+
 std::vector<std::size_t> Cell::all_needs() const {
   std::vector<std::size_t> out;
   if (needs) out.push_back(*needs);
   if (needs_source) out.push_back(*needs_source);
   return out;
-}
-
-std::string part_name(const std::string& part, std::size_t index, std::size_t count) {
-  return count == 1 ? part : part + "." + std::to_string(index);
 }
 
 std::string title(const Cell& cell) {

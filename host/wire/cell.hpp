@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,9 @@ enum class CellKind { kTrain, kAttack, kProbe };
 
 /// "train", "attack", "probe".
 const char* to_string(CellKind kind);
+
+/// The kind of this name; nullopt when there is none.
+std::optional<CellKind> parse_cell_kind(std::string_view name);
 
 /// The names under which a study knows a cell. Not part of its identity: two studies may call the
 /// same computation differently.
@@ -29,6 +33,9 @@ struct CellLabels {
   std::int64_t seed = 0;  ///< attack or probe seed
 };
 
+void to_json(nlohmann::json& json, const CellLabels& labels);
+void from_json(const nlohmann::json& json, CellLabels& labels);
+
 struct Cell {
   CellKind kind = CellKind::kTrain;
   std::string key;        ///< SHA-256 of spec.dump(): 64 hexadecimal digits
@@ -36,6 +43,8 @@ struct Cell {
   nlohmann::json locals;  ///< part of the spec -> parameter -> where its file or folder is: what an
                           ///< executor needs and the result does not depend on
   CellLabels labels;
+  /// Other names of the same computation: definitions that differ in their names alone.
+  std::vector<CellLabels> aliases = {};
   /// Index in the plan of the train cell whose checkpoint it uses.
   std::optional<std::size_t> needs = std::nullopt;
   /// Likewise of the network on which adversarial images are made, when it is another one.
@@ -48,9 +57,12 @@ struct Cell {
   bool keeps_adversarials = false;
 };
 
-/// Name of a part of a specification in Cell::locals: "gradient" when there is one, "gradient.0",
-/// "gradient.1" when there are several.
-std::string part_name(const std::string& part, std::size_t index, std::size_t count);
+/// A cell as another machine may read it. The trainings that it needs stand in its specification, by
+/// key (wire/spec.hpp: checkpoint_of, source_of); `needs` is their place in a plan and no part of it.
+void to_json(nlohmann::json& json, const Cell& cell);
+/// @throws nlohmann::json::exception for a missing or mistyped member; DataError for an unknown
+///         kind, or when the key is not that of the specification
+void from_json(const nlohmann::json& json, Cell& cell);
 
 /// "train sonet/strokes/dopri5 seed 0", "attack pgd eps 8/255 on sonet/...": one line for people.
 std::string title(const Cell& cell);

@@ -46,16 +46,16 @@ int retries_of(FailureClass failure_class, int crash_retries) {
   return rule_of(failure_class).retries.value_or(crash_retries);
 }
 
-void to_json(nlohmann::json& json, FailureClass failure_class) {
-  json = to_string(failure_class);
+void to_json(nlohmann::json& j, FailureClass failure_class) {
+  j = to_string(failure_class);
 }
 
-void from_json(const nlohmann::json& json, FailureClass& failure_class) {
-  const auto& name = json.get_ref<const std::string&>();
+void from_json(const nlohmann::json& j, FailureClass& failure_class) {
+  const auto& name = j.get_ref<const std::string&>();
   const auto found = parse_failure_class(name);
   if (!found) {
     throw nlohmann::json::other_error::create(
-        501, "there is no failure class \"" + name + "\"", &json);
+        501, "there is no failure class \"" + name + "\"", &j);
   }
   failure_class = *found;
 }

@@ -10,10 +10,8 @@ namespace {
 using base::FrameError;
 using nlohmann::json;
 
-CellKind parse_kind(const std::string& text) {
-  for (const auto kind : {CellKind::kTrain, CellKind::kAttack, CellKind::kProbe}) {
-    if (text == to_string(kind)) return kind;
-  }
+CellKind ordered_kind(const std::string& text) {
+  if (const auto kind = parse_cell_kind(text)) return *kind;
   throw FrameError("a message names the unknown cell kind \"" + text + "\"");
 }
 
@@ -82,7 +80,7 @@ HostMessage parse_host_message(const json& j) {
       throw FrameError("the host sent a message of unknown type \"" + type + "\"");
     Execute m;
     j.at("key").get_to(m.key);
-    m.kind = parse_kind(j.at("kind").get<std::string>());
+    m.kind = ordered_kind(j.at("kind").get<std::string>());
     m.spec = j.at("spec");
     m.locals = j.at("locals");
     if (const auto c = j.find("checkpoint"); c != j.end()) {

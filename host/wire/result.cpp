@@ -43,15 +43,14 @@ void to_json(json& j, const CellResult& r) {
   }
   json& outcomes = j["outcomes"] = json::array();
   for (const SampleOutcome& o : r.outcomes) {
-    outcomes.push_back(
-        {o.sample,
-         o.label,
-         o.clean_prediction,
-         o.prediction,
-         number(o.distance),
-         o.queries,
-         o.passes,
-         o.is_decided});
+    outcomes.push_back({o.sample,
+                        o.label,
+                        o.clean_prediction,
+                        o.prediction,
+                        number(o.distance),
+                        o.queries,
+                        o.passes,
+                        o.is_decided});
   }
   json& samples = j["sample_metrics"] = json::array();
   for (const SampleMetric& m : r.sample_metrics) {

@@ -84,8 +84,7 @@ TEST(BadCorpus, ReachesEveryCode) {
       reached.insert(d.code);
     }
   }
-  const std::string header =
-      read_file(fs::path(UNMASK_SOURCE_DIR) / "host/manifest/diagnostics.hpp");
+  const std::string header = read_file(fs::path(UNMASK_SOURCE_DIR) / "host/text/diagnostics.hpp");
   const std::regex code("M[0-9]{3}");
   for (auto it = std::sregex_iterator(header.begin(), header.end(), code);
        it != std::sregex_iterator();

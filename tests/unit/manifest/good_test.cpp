@@ -76,8 +76,8 @@ class GoodManifest : public ::testing::Test {
 
 // "solver attack epsilon gradient seed" of a row, for comparing whole expansions.
 std::string line(const Study& study, const EvaluateRow& row) {
-  return study.train[row.checkpoint].solver.name + "|" + row.solver.name + " " + row.kind + " " +
-         row.method.name + " " + row.epsilon_text + " " +
+  return study.train[row.checkpoint].solver.name + "|" + row.solver.name + " " +
+         wire::to_string(row.kind) + " " + row.method.name + " " + row.epsilon_text + " " +
          (row.gradient ? row.gradient->name : "-") + " " + std::to_string(row.seed);
 }
 

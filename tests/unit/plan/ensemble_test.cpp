@@ -42,7 +42,7 @@ class EnsembleCells : public ::testing::Test {
     train.solver = {"rk4", "rk4", json::object()};
     study_.train = {train};
     manifest::EvaluateRow row;
-    row.kind = "attack";
+    row.kind = wire::CellKind::kAttack;
     row.solver = train.solver;
     row.epsilon = 0.1;
     row.method.name = "worst";

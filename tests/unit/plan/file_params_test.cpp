@@ -57,13 +57,13 @@ class FileParams : public ::testing::Test {
     train.objective = {"loss", "loss", {{"weights", write("weights", "weights").string()}}};
     train.solver = of("table", "trained");
     manifest::EvaluateRow attack;
-    attack.kind = "attack";
+    attack.kind = wire::CellKind::kAttack;
     attack.method = of("patch", "patch");
     attack.method.params["folder"] = "/somewhere";
     attack.solver = of("table", "answers");
     attack.gradient = {"differentiated", {of("table", "differentiated")}};
     manifest::EvaluateRow probe = attack;
-    probe.kind = "probe";
+    probe.kind = wire::CellKind::kProbe;
     probe.method = of("look", "directions");
     manifest::Study result;
     result.train = {train};

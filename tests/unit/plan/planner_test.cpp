@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unmask/errors.hpp"
 #include "wire/key.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::plan {
 namespace {
@@ -49,13 +51,13 @@ manifest::Study study() {
   train.solver = {"coarse", "rk4", json::object()};
   result.train = {train};
   manifest::EvaluateRow attack;
-  attack.kind = "attack";
+  attack.kind = wire::CellKind::kAttack;
   attack.method = {"strong", "pgd", {{"steps", 20}}};
   attack.solver = train.solver;
   attack.epsilon = 8.0 / 255;
   attack.epsilon_text = "8/255";
   manifest::EvaluateRow probe = attack;
-  probe.kind = "probe";
+  probe.kind = wire::CellKind::kProbe;
   probe.method = {"norms", "gradient_norm", json::object()};
   probe.epsilon = 0;
   result.evaluate = {attack, probe};
@@ -209,6 +211,32 @@ TEST(Plan, TrainsOnceWhatSeveralNamesMean) {
   EXPECT_EQ(make_plan(twice, catalog(), facts(twice)).cells.size(), 3u);
 }
 
+TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
+  manifest::Study rich = study();
+  rich.train.push_back(rich.train[0]);
+  rich.train[1].seed = 1;
+  manifest::EvaluateRow& attack = rich.evaluate[0];
+  attack.source = {"small/images/natural/coarse/1", 1, rich.train[1].solver};
+  attack.gradient = {"mean", {{"a", "rk4", json::object()}, {"b", "bosh3", json::object()}}};
+  attack.method.members = {{"x", "pgd", {{"steps", 20}}}, {"y", "pgd", {{"steps", 30}}}};
+
+  for (const wire::Cell& cell : make_plan(rich, catalog(), facts(rich)).cells) {
+    std::set<std::string> visited;
+    wire::for_each_part(cell.spec,
+                        [&](const std::string& name, const std::string&, const json& part) {
+                          EXPECT_TRUE(part.contains("fingerprint")) << name;
+                          visited.insert(name);
+                        });
+    const std::string text = cell.spec.dump();
+    std::size_t fingerprints = 0;
+    for (auto at = text.find("fingerprint"); at != std::string::npos;
+         at = text.find("fingerprint", at + 1)) {
+      ++fingerprints;
+    }
+    EXPECT_EQ(visited.size(), fingerprints) << text;
+  }
+}
+
 TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   const auto cells = make_plan(study(), catalog(), facts(study())).cells;
 
@@ -219,6 +247,54 @@ TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   EXPECT_EQ(cells[1].needs, 0u);
   EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
   EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
+}
+
+// A study whose cells need two trainings.
+manifest::Study transfer_study() {
+  manifest::Study result = study();
+  result.train.push_back(result.train[0]);
+  result.train[1].seed = 1;
+  result.evaluate[0].source = {"small/images/natural/coarse/1", 1, result.train[1].solver};
+  result.keeps_adversarials = true;
+  return result;
+}
+
+TEST(PlanAsJson, ComesBackAsItWas) {
+  const manifest::Study s = transfer_study();
+  Plan sent = make_plan(s, catalog(), facts(s));
+  sent.dataset_problems["images"] = "a problem";
+  sent.cells[0].aliases = {sent.cells[1].labels};
+
+  const Plan got = json::parse(json(sent).dump()).get<Plan>();
+
+  EXPECT_EQ(json(got), json(sent));
+  ASSERT_EQ(got.cells.size(), sent.cells.size());
+  for (std::size_t i = 0; i < got.cells.size(); ++i) {
+    EXPECT_EQ(got.cells[i].needs, sent.cells[i].needs) << i;
+    EXPECT_EQ(got.cells[i].needs_source, sent.cells[i].needs_source) << i;
+    EXPECT_EQ(wire::title(got.cells[i]), wire::title(sent.cells[i]));
+  }
+}
+
+TEST(PlanAsJson, RefusesASpecificationThatIsNotItsKeys) {
+  json plan = make_plan(study(), catalog(), facts(study()));
+  plan["cells"][0]["spec"]["seed"] = 5;
+
+  EXPECT_THROW(plan.get<Plan>(), DataError);
+}
+
+TEST(PlanAsJson, RefusesACellWithoutItsTraining) {
+  json plan = make_plan(study(), catalog(), facts(study()));
+  plan["cells"].erase(0);
+
+  EXPECT_THROW(plan.get<Plan>(), DataError);
+}
+
+TEST(PlanAsJson, RefusesAnUnknownKind) {
+  json plan = make_plan(study(), catalog(), facts(study()));
+  plan["cells"][0]["kind"] = "bake";
+
+  EXPECT_THROW(plan.get<Plan>(), DataError);
 }
 
 TEST(Plan, NamesDataThatCannotBeRead) {

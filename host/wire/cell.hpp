@@ -36,6 +36,8 @@ struct Cell {
   nlohmann::json locals;  ///< part of the spec -> parameter -> where its file or folder is: what an
                           ///< executor needs and the result does not depend on
   CellLabels labels;
+  /// Other names of the same computation: definitions that differ in their names alone.
+  std::vector<CellLabels> aliases = {};
   /// Index in the plan of the train cell whose checkpoint it uses.
   std::optional<std::size_t> needs = std::nullopt;
   /// Likewise of the network on which adversarial images are made, when it is another one.

@@ -2,12 +2,11 @@
 
 #include <iostream>
 
-#include <sqlite3.h>
-
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
 #include "cli/machine.hpp"
+#include "store/store.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -42,7 +41,7 @@ int command_doctor(const Arguments& arguments) {
   std::cout << "unmask " UNMASK_VERSION "\n";
   row("executable", host.executable().string());
   row("processors", std::to_string(usable_processors()));
-  row("SQLite", sqlite3_libversion());
+  row("SQLite", store::sqlite_version());
 
   const nlohmann::json torch = host.ask_engine("doctor", nlohmann::json::object(), 120);
   row("LibTorch", torch.at("libtorch").get<std::string>());

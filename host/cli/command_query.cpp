@@ -1,6 +1,11 @@
 // unmask query: ask the database.
 
+#include <algorithm>
 #include <iostream>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
@@ -36,6 +41,62 @@ std::string sql_of(const std::string& question) {
                    words::help_for_unknown(question, names, "named queries"));
 }
 
+// model=so_*,attack=pgd*: conditions on columns of the query that must all hold.
+std::vector<store::ColumnFilter> parse_only(const std::vector<std::string>& texts,
+                                            const std::vector<std::string>& columns) {
+  std::vector<store::ColumnFilter> filters;
+  for (const std::string& text : texts) {
+    for (std::size_t first = 0; first <= text.size();) {
+      const std::size_t last = std::min(text.find(',', first), text.size());
+      const std::string part = text.substr(first, last - first);
+      const std::size_t equals = part.find('=');
+      if (equals == std::string::npos) {
+        throw UsageError("--only \"" + text + "\": \"" + part + "\" is not column=pattern");
+      }
+      const std::string column = part.substr(0, equals);
+      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+        throw UsageError("--only \"" + text + "\": the answer has no column \"" + column + "\"\n" +
+                         words::help_for_unknown(column, columns, "columns"));
+      }
+      filters.push_back({column, part.substr(equals + 1)});
+      first = last + 1;
+    }
+  }
+  return filters;
+}
+
+// Notes are too long for a column of a terminal: the column keeps numbers, the notes come below.
+std::string take_notes(table::Table& table) {
+  const auto column = std::find(table.columns.begin(), table.columns.end(), "note");
+  if (column == table.columns.end()) return "";
+  const auto at = column - table.columns.begin();
+  std::string below;
+  std::map<std::string, std::size_t> numbers;
+  for (auto& row : table.rows) {
+    table::Value& value = row[static_cast<std::size_t>(at)];
+    const auto* note = std::get_if<std::string>(&value);
+    if (note == nullptr) continue;
+    const auto [number, is_new] = numbers.emplace(*note, numbers.size() + 1);
+    const std::string mark = "(" + std::to_string(number->second) + ")";
+    if (is_new) below += mark + " " + *note + "\n";
+    value = mark;
+  }
+  if (numbers.empty()) {
+    table.columns.erase(column);
+    for (auto& row : table.rows) row.erase(row.begin() + at);
+  }
+  return below;
+}
+
+void print_answer(table::Table table, table::Format format, bool is_named) {
+  if (format != table::Format::kTable || !is_named) return table::print(std::cout, table, format);
+  const std::string common = table::take_common_columns(table, store::label_columns());
+  if (!common.empty()) std::cout << common << "\n\n";
+  const std::string notes = take_notes(table);
+  table::print(std::cout, table, format);
+  if (!notes.empty()) std::cout << "\n" << notes;
+}
+
 }  // namespace
 
 int command_query(const Arguments& arguments) {
@@ -43,10 +104,19 @@ int command_query(const Arguments& arguments) {
       "query NAME | \"SQL\" [options]",
       "Answers a named query (see --list) or one SQL statement that only reads. The views and "
       "tables are\ndescribed in docs/database.md. In the format table, what is the same in every "
-      "row of a named query\nstands once above it.");
+      "row of a named query\nstands once above it, and notes stand below it.");
   line.positional("question", "name or SQL");
   line.options().add_options()("list", "list the named queries")(
       "sql", "print the SQL of a named query instead of asking it")(
+      "only",
+      po::value<std::vector<std::string>>()->composing(),
+      "only rows whose columns match, e.g. model=so_*,attack=pgd*; may be repeated")(
+      "run",
+      po::value<std::int64_t>(),
+      "show its study as this run planned it (unmask query runs); default: the latest run")(
+      "against",
+      po::value<std::int64_t>(),
+      "the run that the query changes compares with; default: the one before with another plan")(
       "format",
       po::value<std::string>()->default_value("table"),
       "table, csv, json, markdown or latex");
@@ -63,13 +133,15 @@ int command_query(const Arguments& arguments) {
     return 0;
   }
   const table::Format format = table::parse_format(line.get<std::string>("format"));
-  const store::Store store = store::Store::open_reader(line.database());
-  table::Table table = store::run_query(store, sql);
-  if (format == table::Format::kTable && is_name(question)) {
-    const std::string common = table::take_common_columns(table, store::label_columns());
-    if (!common.empty()) std::cout << common << "\n\n";
+  store::Store store = store::Store::open_reader(line.database());
+  if (line.has("run") || line.has("against")) {
+    store.look_from_run(line.find<std::int64_t>("run"), line.find<std::int64_t>("against"));
   }
-  table::print(std::cout, table, format);
+  std::vector<store::ColumnFilter> filters;
+  if (const auto only = line.find<std::vector<std::string>>("only")) {
+    filters = parse_only(*only, store::query_columns(store, sql));
+  }
+  print_answer(store::run_query(store, sql, filters), format, is_name(question));
   return 0;
 }
 

@@ -1,14 +1,15 @@
 // unmask samples: what an attack did to each sample, as a table and as a picture.
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <variant>
+#include <string>
+#include <vector>
 
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
-#include "store/queries.hpp"
+#include "store/result_folders.hpp"
+#include "store/store.hpp"
 #include "table/table.hpp"
 #include "unmask/errors.hpp"
 
@@ -18,58 +19,54 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
-  return out + "'";
-}
-
 // The stored attack cell whose key begins with these digits.
 std::string find_cell(const store::Store& store, const std::string& digits) {
-  const table::Table found =
-      store::run_query(store,
-                       "SELECT key FROM cell c JOIN attempt a ON a.cell_id = c.id "
-                       "WHERE c.kind = 'attack' AND a.state = 'done' AND substr(key, 1, " +
-                           std::to_string(digits.size()) + ") = " + quoted(digits) + " LIMIT 2");
-  if (found.rows.empty()) {
+  const std::vector<std::string> found = store.done_attacks(digits, 2);
+  if (found.empty()) {
     throw UsageError("no stored attack has a key that begins with \"" + digits +
                      "\" (unmask plan MANIFEST --list shows the keys)");
   }
-  if (found.rows.size() > 1) {
+  if (found.size() > 1) {
     throw UsageError("the keys of several attacks begin with \"" + digits + "\"; give more digits");
   }
-  return std::get<std::string>(found.rows.front().front());
+  return found.front();
 }
 
-const char* condition(const std::string& which) {
-  if (which == "fooled") return " AND clean_prediction = label AND prediction <> label";
-  if (which == "robust") return " AND clean_prediction = label AND prediction = label";
-  if (which == "all") return "";
-  throw UsageError("--which must be fooled, robust or all, not \"" + which + "\"");
+store::OutcomeFilter outcome_filter(const std::string& which) {
+  if (which == "all") return store::OutcomeFilter::kAll;
+  if (which == "fooled") return store::OutcomeFilter::kFooled;
+  if (which == "robust") return store::OutcomeFilter::kRobust;
+  if (which == "undecided") return store::OutcomeFilter::kUndecided;
+  throw UsageError("--which must be fooled, robust, undecided or all, not \"" + which + "\"");
 }
 
-table::Table samples_of(const store::Store& store,
-                        const std::string& key,
-                        const std::string& which,
-                        int count) {
-  return store::run_query(
-      store,
-      "SELECT sample, label, clean_prediction, prediction, distance, queries FROM sample_outcome "
-      "WHERE cell_id = (SELECT id FROM cell WHERE key = " +
-          quoted(key) + ")" + condition(which) + " ORDER BY sample LIMIT " + std::to_string(count));
+table::Value known(std::int64_t value) {
+  return value == -1 ? table::Value() : table::Value(value);
+}
+
+table::Table to_table(const std::vector<wire::SampleOutcome>& outcomes) {
+  table::Table table{
+      {"sample", "label", "clean_prediction", "prediction", "distance", "queries", "passes"}, {}};
+  for (const wire::SampleOutcome& o : outcomes) {
+    table.rows.push_back({o.sample,
+                          o.label,
+                          known(o.clean_prediction),
+                          known(o.prediction),
+                          o.is_decided ? table::Value(o.distance) : table::Value(),
+                          o.queries,
+                          known(o.passes)});
+  }
+  return table;
 }
 
 fs::path images_of(const store::Store& store, const std::string& key, const fs::path& folder) {
-  const table::Table found = store::run_query(
-      store,
-      "SELECT path FROM adversarials WHERE cell_id = (SELECT id FROM cell WHERE key = " +
-          quoted(key) + ")");
-  if (found.rows.empty()) {
+  const auto kept = store.adversarials_of(key);
+  if (!kept) {
     throw StoreError(
         "the images of this attack were not kept; add \"save\": \"adversarials\" to "
         "\"evaluate\" and run again");
   }
-  const fs::path file = folder / std::get<std::string>(found.rows.front().front());
+  const fs::path file = folder / kept->path;
   if (!fs::exists(file)) {
     throw StoreError("the file " + file.string() + " is missing; run the study again");
   }
@@ -88,7 +85,7 @@ int command_samples(const Arguments& arguments) {
       "shortened as long as it is unique.");
   line.positional("key", "key of an attack cell (unmask plan MANIFEST --list)");
   line.options().add_options()("png", po::value<std::string>(), "file to draw into")(
-      "which", po::value<std::string>()->default_value("all"), "fooled, robust or all")(
+      "which", po::value<std::string>()->default_value("all"), "fooled, robust, undecided or all")(
       "count", po::value<int>()->default_value(16), "at most so many samples")(
       "columns", po::value<int>()->default_value(4), "samples side by side in the picture")(
       "format",
@@ -105,13 +102,15 @@ int command_samples(const Arguments& arguments) {
   const table::Format format = table::parse_format(line.get<std::string>("format"));
   const store::Store store = store::Store::open_reader(line.database());
   const std::string key = find_cell(store, line.required("key"));
-  const table::Table table =
-      samples_of(store, key, line.get<std::string>("which"), line.get<int>("count"));
+  const std::vector<wire::SampleOutcome> outcomes =
+      store.outcomes(key,
+                     outcome_filter(line.get<std::string>("which")),
+                     static_cast<std::size_t>(line.get<int>("count")));
   if (const auto png = line.find<std::string>("png")) {
-    if (table.rows.empty()) throw UsageError("there is no such sample to draw");
+    if (outcomes.empty()) throw UsageError("there is no such sample to draw");
     nlohmann::json samples = nlohmann::json::array();
-    for (const auto& row : table.rows) samples.push_back(std::get<std::int64_t>(row[0]));
-    const fs::path folder = fs::absolute(line.database()).parent_path() / "adversarials";
+    for (const wire::SampleOutcome& outcome : outcomes) samples.push_back(outcome.sample);
+    const fs::path folder = store::ResultFolders::of(line.database()).adversarials;
     const HostContext host(line.plugin_dirs());
     host.ask_engine("draw",
                     {{"file", images_of(store, key, folder).string()},
@@ -120,7 +119,7 @@ int command_samples(const Arguments& arguments) {
                      {"output", fs::absolute(*png).string()}},
                     600);
   }
-  table::print(std::cout, table, format);
+  table::print(std::cout, to_table(outcomes), format);
   return 0;
 }
 

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <variant>
 #include <vector>
 
 #include "run/progress.hpp"
-#include "store/queries.hpp"
-#include "table/table.hpp"
 #include "wire/spec.hpp"
 
 namespace unmask::cli {
@@ -32,20 +29,13 @@ std::map<std::string, double> precedents(const std::filesystem::path& database) 
   std::map<std::string, std::vector<double>> times;
   if (!std::filesystem::exists(database)) return {};
   const store::Store store = store::Store::open_reader(database);
-  const table::Table table = store::run_query(
-      store,
-      "SELECT c.spec_json, a.wall_s FROM cell c JOIN attempt a ON a.cell_id = c.id "
-      "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
-  for (const auto& row : table.rows) {
-    const double seconds = std::holds_alternative<double>(row[1])
-                               ? std::get<double>(row[1])
-                               : static_cast<double>(std::get<std::int64_t>(row[1]));
-    times[class_of(json::parse(std::get<std::string>(row[0])))].push_back(seconds);
+  for (const store::TimedCell& cell : store.timed_cells()) {
+    times[class_of(cell.spec)].push_back(cell.wall_s);
   }
   std::map<std::string, double> medians;
   for (auto& [name, values] : times) {
     std::sort(values.begin(), values.end());
-    medians[name] = values[values.size() / 2];
+    medians[name] = (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
   }
   return medians;
 }

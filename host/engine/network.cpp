@@ -72,12 +72,19 @@ std::vector<wire::SolveStats> SolveLog::rows() const {
     wire::SolveStats stats = entry.stats;
     stats.nfe_min = entry.nfe.begin()->first;
     stats.nfe_max = entry.nfe.rbegin()->first;
+    // The two middle places, counted from 0; the same one of an odd number of solves.
+    const std::int64_t lower = (stats.solves - 1) / 2;
+    const std::int64_t upper = stats.solves / 2;
     std::int64_t below = 0;  // solves with fewer evaluations
+    double middle = 0;
     for (const auto& [nfe, solves] : entry.nfe) {
       stats.nfe_total += nfe * solves;
-      if (below <= stats.solves / 2) stats.nfe_median = nfe;
+      for (const std::int64_t place : {lower, upper}) {
+        if (below <= place && place < below + solves) middle += static_cast<double>(nfe);
+      }
       below += solves;
     }
+    stats.nfe_median = middle / 2;
     result.push_back(std::move(stats));
   }
   return result;

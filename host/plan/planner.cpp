@@ -118,6 +118,16 @@ json frame(wire::CellKind kind, const manifest::Study& study) {
           {"dtype", study.dtype}};
 }
 
+wire::CellLabels train_labels(const manifest::TrainRow& row) {
+  wire::CellLabels labels;
+  labels.dataset = row.dataset.name;
+  labels.model = row.model.name;
+  labels.objective = row.objective.name;
+  labels.train_solver = row.solver.name;
+  labels.train_seed = row.seed;
+  return labels;
+}
+
 wire::Cell train_cell(const manifest::Study& study,
                       const manifest::TrainRow& row,
                       SpecMaker& make) {
@@ -137,11 +147,7 @@ wire::Cell train_cell(const manifest::Study& study,
   make.add_locals("model", "model", row.model, cell.locals);
   make.add_locals("objective", "objective", row.objective, cell.locals);
   make.add_locals("solver", "solver", row.solver, cell.locals);
-  cell.labels.dataset = row.dataset.name;
-  cell.labels.model = row.model.name;
-  cell.labels.objective = row.objective.name;
-  cell.labels.train_solver = row.solver.name;
-  cell.labels.train_seed = row.seed;
+  cell.labels = train_labels(row);
   return cell;
 }
 
@@ -189,7 +195,8 @@ wire::Cell evaluate_cell(const manifest::Study& study,
     make.add_locals("source.solver", "solver", row.source->solver, cell.locals);
   }
   make.add_locals(kind, kind, row.method, cell.locals);
-  cell.labels = training.labels;
+  // Its own names, not those of a training that computes the same under another name.
+  cell.labels = train_labels(trained);
   cell.labels.solver = row.solver.name;
   cell.labels.gradient = row.gradient ? row.gradient->name : "";
   cell.labels.source = row.source ? row.source->name : "";
@@ -223,11 +230,16 @@ Plan make_plan(const manifest::Study& study,
   }
   SpecMaker make(catalog, facts);
 
-  // Definitions of different names may resolve to the same computation: such rows are one cell.
+  // Definitions of different names may resolve to the same computation: such rows are one cell with
+  // several names.
   std::map<std::string, std::size_t> index_of_key;
   const auto add = [&](wire::Cell cell) {
     const auto [found, is_new] = index_of_key.emplace(cell.key, plan.cells.size());
-    if (is_new) plan.cells.push_back(std::move(cell));
+    if (is_new) {
+      plan.cells.push_back(std::move(cell));
+    } else {
+      plan.cells[found->second].aliases.push_back(std::move(cell.labels));
+    }
     return found->second;
   };
   plan.cells.reserve(study.train.size() + study.evaluate.size());

@@ -26,7 +26,7 @@ std::string advice(const std::string& file, int extended_code) {
              file + "' .recover | sqlite3 rescued.sqlite";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return file + " has been locked by another program for more than 10 s; close that program";
+      return file + " is locked by another program; close it and run the same command again";
     case SQLITE_FULL:
       return file + " cannot grow: the disk is full; make room and run the same command again";
     case SQLITE_CANTOPEN:
@@ -48,6 +48,7 @@ std::string advice(const std::string& file, int extended_code) {
                         std::to_string(code & 0xff) + "/" + std::to_string(code) +
                         ", while: " + statement + ")",
                     statement,
+                    text,
                     code);
 }
 
@@ -97,8 +98,14 @@ void check_length(Database& database, const fs::path& file) {
 
 }  // namespace
 
-SqliteError::SqliteError(const std::string& message, std::string statement, int extended_code)
-    : StoreError(message), statement_(std::move(statement)), extended_(extended_code) {}
+SqliteError::SqliteError(const std::string& message,
+                         std::string statement,
+                         std::string text,
+                         int extended_code)
+    : StoreError(message),
+      statement_(std::move(statement)),
+      text_(std::move(text)),
+      extended_(extended_code) {}
 
 SqliteError::~SqliteError() = default;
 

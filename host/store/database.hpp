@@ -24,15 +24,20 @@ namespace unmask::store {
 /// result codes.
 class SqliteError : public StoreError {
  public:
-  SqliteError(const std::string& message, std::string statement, int extended_code);
+  SqliteError(const std::string& message,
+              std::string statement,
+              std::string text,
+              int extended_code);
   ~SqliteError() override;
 
   int primary_code() const noexcept { return extended_ & 0xff; }
   int extended_code() const noexcept { return extended_; }
   const std::string& statement() const noexcept { return statement_; }
+  const std::string& text() const noexcept { return text_; }  ///< SQLite's own words
 
  private:
   std::string statement_;
+  std::string text_;
   int extended_;
 };
 

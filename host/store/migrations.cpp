@@ -5,12 +5,15 @@
 #include <system_error>
 
 #include "store/schema_v1.hpp"
+#include "store/schema_v2.hpp"
+#include "store/views.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::store {
 namespace {
 
-constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1}};
+constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1},
+                                     {2, "whole plans, undecided samples", kSchemaV2}};
 
 // A copy of the file as it is now. VACUUM INTO sees a consistent state even while others read. The
 // copy gets its name when it is whole, so that a backup that exists can be relied on.
@@ -32,6 +35,8 @@ std::filesystem::path back_up(Database& database, int version) {
 
 void apply(Database& database, const Migration& step) {
   Transaction transaction(database);
+  // Views look at tables that a step may rename, and are made again afterwards.
+  drop_views(database);
   database.execute("upgrade to schema version " + std::to_string(step.version),
                    std::string(step.sql));
   if (step.version == 1) {
@@ -100,6 +105,8 @@ void migrate(Database& database, std::span<const Migration> steps) {
   if (version == newest) return;
   if (version > 0) back_up(database, version);
   database.execute("suspend foreign keys", "PRAGMA foreign_keys = OFF");
+  // Somebody may have put a view of their own into the file: renaming a table must not trip over it.
+  database.execute("leave foreign views alone", "PRAGMA legacy_alter_table = ON");
   int reached = version;
   for (const Migration& step : steps) {
     if (step.version <= version) continue;
@@ -107,6 +114,7 @@ void migrate(Database& database, std::span<const Migration> steps) {
     apply(database, step);
     reached = step.version;
   }
+  database.execute("look at views again", "PRAGMA legacy_alter_table = OFF");
   database.execute("resume foreign keys", "PRAGMA foreign_keys = ON");
 }
 

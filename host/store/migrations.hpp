@@ -1,5 +1,6 @@
 #pragma once
-// The schema, as numbered steps. A new file takes all of them, an older file those that it lacks,
+// The tables, as numbered steps (views and thresholds: views.hpp). A new file takes all of them, an
+// older file those that it lacks,
 // so that both end with the same schema. A step that was released is never edited: append a new
 // one.
 

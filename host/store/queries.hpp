@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/store.hpp"
 #include "table/table.hpp"
@@ -26,11 +27,26 @@ const NamedQuery* find_query(std::string_view name);
 /// The columns of named queries that say what a row is about, not what came out.
 std::span<const std::string_view> label_columns();
 
+/// Rows whose value in a column, as text, matches a pattern: * stands for anything, ? for one
+/// character. No value matches nothing.
+struct ColumnFilter {
+  std::string column;
+  std::string pattern;
+};
+
+/// The columns that a query yields, without executing it. @throws StoreError as run_query does
+std::vector<std::string> query_columns(const Store& store, std::string_view sql);
+
 /// Execute one statement that only reads: SELECT, VALUES, WITH, EXPLAIN, or a PRAGMA that describes
 /// the schema. Blobs come as text X'...'.
+/// @param filters  must name columns of the query; only SELECT, VALUES and WITH can have any
 /// @throws StoreError with SQLite's text when the SQL is wrong, or when it is not one statement, or
 ///         when it would change anything (also ATTACH and transactions)
-table::Table run_query(Database& database, std::string_view sql);
-table::Table run_query(const Store& store, std::string_view sql);
+table::Table run_query(Database& database,
+                       std::string_view sql,
+                       std::span<const ColumnFilter> filters = {});
+table::Table run_query(const Store& store,
+                       std::string_view sql,
+                       std::span<const ColumnFilter> filters = {});
 
 }  // namespace unmask::store

@@ -4,14 +4,16 @@
 //
 //   Store store = Store::open_writer("results/unmask.sqlite");
 //   const std::int64_t run = store.begin_run(study, info);
-//   store.register_cells(run, catalog, plan.cells);
+//   store.register_plan(run, catalog, plan.cells, chosen);
 //   const std::string attempt = store.begin_attempt(run, cell.key, pid, "cpu");
-//   store.commit_result(attempt, result);           // or store.fail_attempt(attempt, failure)
+//   discarded = store.commit_result(attempt, result);  // or store.fail_attempt(attempt, failure)
 //   store.end_run(run, exit_code);
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +24,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/catalog.hpp"
+#include "unmask/errors.hpp"
 #include "wire/cell.hpp"
 #include "wire/manifest_record.hpp"
 #include "wire/result.hpp"
@@ -42,6 +45,36 @@ struct RunInfo {
 
 /// Cells that are done; train cells with their checkpoint.
 using DoneCells = std::map<std::string, std::optional<wire::CheckpointFile>>;
+
+/// The values of a result cannot be: a name is there twice, an accuracy is 1.5, a distance is not a
+/// number. The fault is that of the cell, not of the database: nothing was written, and the attempt
+/// is still running.
+class RefusedResult : public StoreError {
+ public:
+  using StoreError::StoreError;
+  ~RefusedResult() override;
+};
+
+/// How long to wait for a database that another program has locked, or for room on a full disk,
+/// before a result is given up.
+struct Patience {
+  std::chrono::milliseconds limit{0};
+  std::chrono::milliseconds pause{1000};              ///< between two tries
+  std::function<void(const std::string&)> tell = {};  ///< gets one sentence when the waiting begins
+  std::function<bool()> gives_up = {};                ///< true ends the waiting at the next try
+};
+
+/// Which samples of an attack.
+enum class OutcomeFilter { kAll, kFooled, kRobust, kUndecided };
+
+/// What a stored cell was and how long it took.
+struct TimedCell {
+  nlohmann::json spec;
+  double wall_s = 0;
+};
+
+/// Of the SQLite library.
+const char* sqlite_version();
 
 /// Every function that writes is one transaction: after it returns, what it wrote survives kill -9
 /// and power failure; if it throws, nothing of it was written. Every function may throw StoreError.
@@ -76,6 +109,28 @@ class Store {
 
   /// The files of adversarial images that were kept, by key, of those of `cells` that have one.
   std::map<std::string, wire::ResultFile> adversarials(std::span<const wire::Cell> cells) const;
+  /// That of one cell.
+  std::optional<wire::ResultFile> adversarials_of(const std::string& key) const;
+
+  /// Keys of stored attacks that begin with these digits, at most `limit` of them.
+  std::vector<std::string> done_attacks(const std::string& prefix, std::size_t limit) const;
+
+  /// What an attack did to each sample, in their order, at most `limit` of them.
+  std::vector<wire::SampleOutcome> outcomes(const std::string& key,
+                                            OutcomeFilter filter,
+                                            std::size_t limit) const;
+
+  /// Keys of the cells whose metric of this name is above a limit, with its value.
+  std::map<std::string, double> metric_above(const std::string& name, double limit) const;
+
+  /// All stored cells.
+  std::vector<TimedCell> timed_cells() const;
+
+  /// Let views and named queries show a study as another run than its latest one planned it.
+  /// @param run      that run; the others' studies vanish
+  /// @param earlier  the run that the query `changes` compares with
+  /// @throws UsageError when there is no such run, or when it ended before it had a plan
+  void look_from_run(std::optional<std::int64_t> run, std::optional<std::int64_t> earlier);
 
   // --- Writing -------------------------------------------------------------------------------
 
@@ -85,12 +140,24 @@ class Store {
   /// Record how the run ended.
   void end_run(std::int64_t run, int exit_code);
 
-  /// Record what a run asks for: cells, their names in this study, the plugins that they use. Cells
-  /// with a result count as "hit" of this run, the others as "planned".
+  /// How long every function that writes waits; nothing unless this was called (SQLite itself waits
+  /// 10 s for a lock).
+  void set_patience(Patience patience);
+
+  /// Record the plan of a run: all cells that the study asks for, their names in it, the plugins that
+  /// they use; and which of them this run is to execute: cells with a result count as "hit" of the
+  /// run, the others as "planned". Views show a study as the plan of its latest run says.
   /// @param catalog holds every plugin that a specification names with the same fingerprint
-  /// @param cells   train cells before what needs them, as plan::make_plan yields them; a train
-  ///                cell may be absent when it is registered already
+  /// @param cells   train cells before what needs them, as plan::make_plan yields them; a train cell
+  ///                may be absent when it is registered already
+  /// @param chosen  those of them that --only left, by key
   /// @throws InternalError when a plugin or a checkpoint that a specification names is unknown
+  void register_plan(std::int64_t run,
+                     const catalog::Catalog& catalog,
+                     std::span<const wire::Cell> cells,
+                     std::span<const wire::Cell> chosen);
+
+  /// The same for a run that executes all of them.
   void register_cells(std::int64_t run,
                       const catalog::Catalog& catalog,
                       std::span<const wire::Cell> cells);
@@ -102,13 +169,14 @@ class Store {
                             std::int64_t worker_pid,
                             const std::string& device);
 
-  /// The attempt succeeded: all its values at once, or nothing. Results that cannot be (an accuracy
-  /// outside [0, 1], a negative count, a distance that is not finite) are refused.
-  /// When a training was repeated and gave other weights than before, the results that were
-  /// computed with the former weights are discarded: they would not belong to the stored
-  /// checkpoint.
-  /// @return how many results were discarded for that reason
-  std::size_t commit_result(const std::string& attempt, const wire::CellResult& result);
+  /// The attempt succeeded: all its values at once, or nothing.
+  /// When a training was repeated and gave other weights than before, the results that were computed
+  /// with the former weights are discarded: they would not belong to the stored checkpoint.
+  /// @return the keys of the cells whose results were discarded for that reason, of any study: they
+  ///         are missing now, and whoever asked for them must run them again
+  /// @throws RefusedResult for values that cannot be
+  [[nodiscard]] std::vector<std::string> commit_result(const std::string& attempt,
+                                                       const wire::CellResult& result);
 
   /// The attempt failed. Class "interrupted" means that the run was stopped: not the cell's fault.
   void fail_attempt(const std::string& attempt, const wire::CellFailure& failure);

@@ -58,7 +58,9 @@ struct SolveStats {
   std::string phase;
   std::string solve;  ///< "conv1", "layer2.0", ...
   std::int64_t solves = 0;
-  std::int64_t nfe_min = 0, nfe_median = 0, nfe_max = 0, nfe_total = 0;
+  std::int64_t nfe_min = 0;
+  double nfe_median = 0;  ///< the mean of the two middle ones of an even number
+  std::int64_t nfe_max = 0, nfe_total = 0;
   std::int64_t accepted = 0, rejected = 0;  ///< steps; under control: sample of all samples
   std::int64_t failed = 0;                  ///< solves that did not reach the end time
   std::string worst_status;                 ///< "ok", or the status of a failed solve

@@ -237,6 +237,34 @@ TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
   }
 }
 
+// Two models that are the same network, each attacked by two attacks that are the same: one cell,
+// under all four pairs of names.
+TEST(Plan, KeepsEveryNameOfACell) {
+  manifest::Study other = study();
+  other.train.push_back(other.train[0]);
+  other.train[1].model.name = "twin";
+  manifest::EvaluateRow again = other.evaluate[0];
+  again.method.name = "strong.1";
+  manifest::EvaluateRow on_twin = other.evaluate[0];
+  on_twin.checkpoint = 1;
+  manifest::EvaluateRow again_on_twin = again;
+  again_on_twin.checkpoint = 1;
+  other.evaluate = {other.evaluate[0], again, on_twin, again_on_twin};
+
+  const Plan plan = make_plan(other, catalog(), facts(other));
+
+  ASSERT_EQ(plan.cells.size(), 2u);
+  std::set<std::string> names = {plan.cells[1].labels.model + " " + plan.cells[1].labels.method};
+  for (const wire::CellLabels& alias : plan.cells[1].aliases) {
+    names.insert(alias.model + " " + alias.method);
+  }
+  EXPECT_EQ(
+      names,
+      (std::set<std::string>{"small strong", "small strong.1", "twin strong", "twin strong.1"}));
+  ASSERT_EQ(plan.cells[0].aliases.size(), 1u);
+  EXPECT_EQ(plan.cells[0].aliases[0].model, "twin");
+}
+
 TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   const auto cells = make_plan(study(), catalog(), facts(study())).cells;
 

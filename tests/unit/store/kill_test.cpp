@@ -110,7 +110,7 @@ TEST(KillSafety, AcknowledgedCommitsSurviveAndNothingIsHalf) {
     EXPECT_EQ(
         store.database().integer("check", "SELECT count(*) FROM attempt WHERE state = 'running'"),
         0);
-    next = store.database().integer("next", "SELECT coalesce(max(seed) + 1, 0) FROM study_cell");
+    next = store.database().integer("next", "SELECT coalesce(max(seed) + 1, 0) FROM plan_cell");
   }
 
   EXPECT_GT(acknowledged, 0);

@@ -53,13 +53,15 @@ class QueriesTest : public ::testing::Test {
   QueriesTest() {
     testing::run_small_study(store_);
     const std::int64_t run = store_.begin_run(testing::make_study(), testing::make_info());
+    std::vector<wire::Cell> cells = testing::SmallStudy().cells();
+    std::vector<std::pair<wire::Cell, wire::CellResult>> results;
     const auto add = [&](const wire::Cell& cell,
                          const std::string& outcomes,
                          const std::vector<wire::Metric>& metrics = {}) {
-      store_.register_cells(run, testing::make_catalog(), std::vector<wire::Cell>{cell});
-      wire::CellResult result = testing::attack_result(outcomes);
-      result.metrics = metrics;
-      testing::finish(store_, run, cell, result);
+      cells.push_back(cell);
+      results.emplace_back(cell, testing::attack_result(outcomes));
+      results.back().second.metrics = metrics;
+      results.back().second.norm = cell.labels.method == "worst" ? "l2" : "linf";
     };
     add(pgd_cell(10, 1), "rrrw", {{"check.randomised", 1e-3, 4}, {"check.zero_gradient", 0, 4}});
     add(pgd_cell(100, 1), "rrfw", {{"check.randomised", 2e-3, 4}});
@@ -72,6 +74,9 @@ class QueriesTest : public ::testing::Test {
     add(ensemble_cell({"square", "pgd"}),
         "rrfw",
         {{"fooled_first_by.m0.mean", 0.5, 4}, {"fooled_first_by.m1.mean", 0.25, 4}});
+    results.back().second.remarks = {"a remark"};
+    store_.register_cells(run, testing::make_catalog(), cells);
+    for (const auto& [cell, result] : results) testing::finish(store_, run, cell, result);
     store_.end_run(run, 0);
   }
 

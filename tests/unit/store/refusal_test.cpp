@@ -151,7 +151,7 @@ TEST_F(RefusalTest, NewerVersionNamesBothVersions) {
   EXPECT_THAT(
       reading(),
       AllOf(
-          HasSubstr("schema version 99"), HasSubstr("up to 1"), HasSubstr("use the newer unmask")));
+          HasSubstr("schema version 99"), HasSubstr("up to 2"), HasSubstr("use the newer unmask")));
   EXPECT_THAT(writing(), HasSubstr("schema version 99"));
 }
 
@@ -247,6 +247,18 @@ TEST_F(RefusalTest, SecondWriterIsRefusedUnderAnyNameOfTheFile) {
   fs::create_symlink(file_, link);
 
   EXPECT_THAT(message_of([&] { Store::open_writer(link); }), HasSubstr("is being written by"));
+}
+
+TEST_F(RefusalTest, SecondWriterIsRefusedUnderALinkThatWasThereBeforeTheFile) {
+  const fs::path link = folder_.path() / "link.sqlite";
+  fs::create_symlink(file_, link);
+  const Holder holder(link);
+  ASSERT_TRUE(holder.is_ready());
+
+  EXPECT_THAT(message_of([&] { Store::open_writer(link); }), HasSubstr("is being written by"));
+  EXPECT_THAT(writing(), HasSubstr("is being written by"));
+  EXPECT_TRUE(fs::exists(file_.string() + ".lock"));
+  EXPECT_FALSE(fs::exists(link.string() + ".lock"));
 }
 
 TEST_F(RefusalTest, SecondWriterOfTheSameProcessIsRefused) {

@@ -34,7 +34,8 @@ wire::Cell probe_cell(const wire::Cell& training, const std::string& solver);
 wire::CellResult train_result(const std::string& weights = "a");
 
 /// Outcomes of four images with labels 0, 1, 2, 3. `right` holds one letter per image: 'r' robust,
-/// 'f' fooled, 'w' wrong already without an attack.
+/// 'f' fooled, 'w' wrong already without an attack, 'u' undecided (no answer under the attack). The
+/// norm is linf.
 wire::CellResult attack_result(const std::string& right);
 
 /// Metric "median_norm" 0.5, metric "broken" NaN, and per sample a norm, the second one infinite.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -169,11 +170,11 @@ TEST_F(StoreTest, RegisteringIsAllOrNothing) {
 }
 
 TEST_F(StoreTest, RegisteringTwiceAddsNothing) {
-  const std::string before = csv("SELECT * FROM cell, study_cell");
+  const std::string before = csv("SELECT * FROM cell, plan_cell");
 
   store_.register_cells(run_, make_catalog(), cells_);
 
-  EXPECT_EQ(csv("SELECT * FROM cell, study_cell"), before);
+  EXPECT_EQ(csv("SELECT * FROM cell, plan_cell"), before);
 }
 
 TEST_F(StoreTest, SameCellKeepsItsNamesInEachStudy) {
@@ -222,10 +223,10 @@ TEST_F(StoreTest, AllValuesOfAResultAreStored) {
             "train_accuracy,0.75,,4\ntrain_loss,0.5,,4\n");
   EXPECT_EQ(csv("SELECT name, step, value, flag FROM series"),
             "name,step,value,flag\ntrain_loss,1,2,\ntrain_loss,2,,nan\ntrain_loss,3,0.5,\n");
-  EXPECT_EQ(csv("SELECT sample, label, clean_prediction, prediction, distance, queries FROM "
-                "sample_outcome"),
-            "sample,label,clean_prediction,prediction,distance,queries\n"
-            "0,0,0,0,0.03,20\n1,1,1,2,0.03,20\n2,2,3,3,0.03,20\n");
+  EXPECT_EQ(csv("SELECT sample, label, state, clean_prediction, prediction, distance, queries, "
+                "passes FROM sample_outcome"),
+            "sample,label,state,clean_prediction,prediction,distance,queries,passes\n"
+            "0,0,decided,0,0,0.03,20,40\n1,1,decided,1,2,0.03,20,40\n2,2,decided,3,3,0.03,20,40\n");
   EXPECT_EQ(csv("SELECT sample, name, value, flag FROM sample_metric"),
             "sample,name,value,flag\n0,norm,0.25,\n1,norm,,inf\n");
   EXPECT_EQ(csv("SELECT phase, solves, nfe_median, step_min FROM solve_stats ORDER BY phase"),
@@ -269,9 +270,9 @@ TEST_F(StoreTest, AttemptsOfADeadRunAreInterrupted) {
 
 TEST_F(StoreTest, AttemptEndsOnce) {
   const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
-  store_.commit_result(attempt, train_result());
+  EXPECT_TRUE(store_.commit_result(attempt, train_result()).empty());
 
-  EXPECT_THROW(store_.commit_result(attempt, train_result()), InternalError);
+  EXPECT_THROW(std::ignore = store_.commit_result(attempt, train_result()), InternalError);
   EXPECT_THROW(store_.fail_attempt(attempt, {}), InternalError);
 }
 
@@ -290,7 +291,7 @@ TEST_F(StoreTest, TrainingWithoutACheckpointIsABug) {
   result.checkpoint.reset();
   const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
 
-  EXPECT_THROW(store_.commit_result(attempt, result), InternalError);
+  EXPECT_THROW(std::ignore = store_.commit_result(attempt, result), InternalError);
 }
 
 TEST_F(StoreTest, AttemptNamesTheWeightsThatItUses) {
@@ -317,9 +318,9 @@ TEST_P(WrongResultTest, IsRefusedAndLeavesNothing) {
   const std::string attempt = store_.begin_attempt(run_, pgd_.key, 1, "cpu");
 
   try {
-    store_.commit_result(attempt, result);
+    std::ignore = store_.commit_result(attempt, result);
     FAIL() << "no error";
-  } catch (const StoreError& error) {
+  } catch (const RefusedResult& error) {
     EXPECT_NE(std::string(error.what()).find(GetParam().rule), std::string::npos) << error.what();
   }
 
@@ -361,6 +362,24 @@ INSTANTIATE_TEST_SUITE_P(
         WrongResult{"DistanceIsInfinite",
                     "distance_is_finite",
                     [](wire::CellResult& r) { r.outcomes[1].distance = HUGE_VAL; }},
+        WrongResult{"NoteTwice",
+                    "metric \"note.mean\" is there twice",
+                    [](wire::CellResult& r) {
+                      r.metrics = {{"note.mean", 1, 2}, {"note.mean", 2, 2}};
+                    }},
+        WrongResult{"QuantityTwice",
+                    "quantity \"note\" of sample 0 is there twice",
+                    [](wire::CellResult& r) {
+                      r.sample_metrics = {{0, "note", 1}, {0, "note", 2}};
+                    }},
+        WrongResult{"SeriesTwice",
+                    "series \"loss\", step 1, is there twice",
+                    [](wire::CellResult& r) {
+                      r.series = {{"loss", {1}}, {"loss", {2}}};
+                    }},
+        WrongResult{"DecidedWithoutAnAnswer",
+                    "sample 0 has a value that cannot be",
+                    [](wire::CellResult& r) { r.outcomes[0].prediction = -1; }},
         WrongResult{"SampleTwice", "UNIQUE", [](wire::CellResult& r) { r.outcomes[1].sample = 0; }},
         WrongResult{"MedianBelowMinimum",
                     "nfe_median >= nfe_min",
@@ -399,7 +418,7 @@ TEST_F(StoreTest, AttacksOnTheSameWeightsOutliveTheirRetraining) {
   store_.discard_result(train_.key, "the file has vanished");
   const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
 
-  EXPECT_EQ(store_.commit_result(attempt, train_result("a")), 0U);
+  EXPECT_TRUE(store_.commit_result(attempt, train_result("a")).empty());
 
   EXPECT_EQ(store_.stored().count(pgd_.key), 1U);
 }
@@ -410,10 +429,167 @@ TEST_F(StoreTest, AttacksOnOtherWeightsAreDiscarded) {
   store_.discard_result(train_.key, "the file has vanished");
   const std::string attempt = store_.begin_attempt(run_, train_.key, 1, "cpu");
 
-  EXPECT_EQ(store_.commit_result(attempt, train_result("b")), 1U);
+  EXPECT_EQ(store_.commit_result(attempt, train_result("b")), std::vector{pgd_.key});
 
   EXPECT_EQ(store_.stored().count(pgd_.key), 0U);
   EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 0);
+}
+
+TEST_F(StoreTest, AHitWhoseResultIsDiscardedIsPlannedAgain) {
+  finish(store_, run_, train_, train_result("a"));
+  finish(store_, run_, pgd_, attack_result("rr"));
+  store_.discard_result(train_.key, "the file has vanished");
+  const std::int64_t again = store_.begin_run(make_study("one"), {});
+  store_.register_cells(again, make_catalog(), std::vector{train_, pgd_});
+  const std::string attempt = store_.begin_attempt(again, train_.key, 1, "cpu");
+
+  std::ignore = store_.commit_result(attempt, train_result("b"));
+
+  EXPECT_EQ(csv("SELECT how FROM run_cell r JOIN cell c ON c.id = r.cell_id WHERE run_id = " +
+                std::to_string(again) + " AND c.kind = 'attack'"),
+            "how\nplanned\n");
+}
+
+TEST_F(StoreTest, ReasonsRemarksAndUndecidedSamplesAreStored) {
+  wire::CellResult result = attack_result("ru");
+  result.metrics = {{"check.randomised", std::nan(""), std::nullopt, "its pass failed"}};
+  result.remarks = {"attack pgd changed the rounding mode"};
+  finish(store_, run_, train_, train_result());
+  finish(store_, run_, pgd_, result);
+
+  EXPECT_EQ(csv("SELECT value, flag, reason FROM metric WHERE name = 'check.randomised'"),
+            "value,flag,reason\n,nan,its pass failed\n");
+  EXPECT_EQ(csv("SELECT n, text FROM remark"), "n,text\n1,attack pgd changed the rounding mode\n");
+  EXPECT_EQ(csv("SELECT sample, state, clean_prediction, prediction, distance FROM sample_outcome"),
+            "sample,state,clean_prediction,prediction,distance\n"
+            "0,decided,0,0,0.03\n1,undecided,1,,\n");
+}
+
+TEST_F(StoreTest, TheNormOfAResultReplacesWhatWasExpected) {
+  wire::Cell cw = attack_cell(train_, "bosh3", "", "square", 0.5, "0.5");
+  wire::Cell cw_on_rk4 = attack_cell(train_, "rk4", "", "square", 0.5, "0.5");
+  wire::CellResult result = attack_result("rf");
+  result.norm = "l2";
+  store_.register_cells(run_, make_catalog(), std::vector{train_, cw, cw_on_rk4, pgd_});
+  finish(store_, run_, train_, train_result());
+
+  // pgd_ has a parameter that says linf.
+  finish(store_, run_, cw, result);
+  finish(store_, run_, pgd_, result);
+
+  // The same attack under another solver has not run, but is known to work in l2 now.
+  EXPECT_EQ(
+      csv("SELECT method, solver, norm FROM labelled_cell WHERE kind = 'attack' ORDER BY 1, 2"),
+      "method,solver,norm\npgd,bosh3,l2\nsquare,bosh3,l2\nsquare,rk4,l2\n");
+}
+
+TEST_F(StoreTest, TypedReadsTellWhatAnAttackDid) {
+  finish(store_, run_, train_, train_result());
+  wire::CellResult result = attack_result("rfwu");
+  result.metrics = {{"threat_violations", 2, 4}};
+  finish(store_, run_, pgd_, result);
+  const auto samples = [&](OutcomeFilter filter) {
+    std::string text;
+    for (const auto& o : store_.outcomes(pgd_.key, filter, 10)) text += std::to_string(o.sample);
+    return text;
+  };
+
+  EXPECT_EQ(samples(OutcomeFilter::kAll), "0123");
+  EXPECT_EQ(samples(OutcomeFilter::kRobust), "0");
+  EXPECT_EQ(samples(OutcomeFilter::kFooled), "1");
+  EXPECT_EQ(samples(OutcomeFilter::kUndecided), "3");
+  EXPECT_EQ(store_.outcomes(pgd_.key, OutcomeFilter::kAll, 2).size(), 2U);
+  EXPECT_EQ(store_.done_attacks(pgd_.key.substr(0, 8), 2), std::vector{pgd_.key});
+  EXPECT_TRUE(store_.done_attacks("no key", 2).empty());
+  EXPECT_EQ(store_.metric_above("threat_violations", 0),
+            (std::map<std::string, double>{{pgd_.key, 2.0}}));
+  EXPECT_TRUE(store_.metric_above("threat_violations", 2).empty());
+  ASSERT_EQ(store_.timed_cells().size(), 2U);
+  EXPECT_EQ(store_.timed_cells()[0].wall_s, 2.5);
+}
+
+// --- waiting ---
+
+// What the writer says while it waits, and how often it looked whether to give up.
+struct Waiting {
+  std::vector<std::string> told;
+  int looks = 0;
+};
+
+Patience patience_of(Waiting& waiting, std::chrono::milliseconds limit) {
+  Patience patience;
+  patience.limit = limit;
+  patience.pause = std::chrono::milliseconds(5);
+  patience.tell = [&](const std::string& text) { waiting.told.push_back(text); };
+  return patience;
+}
+
+TEST_F(StoreTest, AWriterWaitsForTheLockOfAnotherProgram) {
+  finish(store_, run_, train_, train_result());
+  const std::string attempt = store_.begin_attempt(run_, pgd_.key, 1, "cpu");
+  Database other = Database::open(file_, Database::Mode::kWrite);
+  other.execute("lock", "BEGIN IMMEDIATE");
+  Waiting waiting;
+  Patience patience = patience_of(waiting, std::chrono::minutes(10));
+  // The other program ends when the writer has looked at the lock three times.
+  patience.gives_up = [&] {
+    if (++waiting.looks == 3) other.execute("unlock", "COMMIT");
+    return false;
+  };
+  store_.set_patience(patience);
+
+  EXPECT_TRUE(store_.commit_result(attempt, attack_result("rf")).empty());
+
+  EXPECT_EQ(store_.stored().count(pgd_.key), 1U);
+  EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 2);
+  ASSERT_EQ(waiting.told.size(), 1U);
+  EXPECT_NE(waiting.told[0].find("is locked by another program"), std::string::npos);
+  EXPECT_NE(waiting.told[0].find("600 s"), std::string::npos) << waiting.told[0];
+}
+
+TEST_F(StoreTest, AWriterWaitsForRoomOnAFullDisk) {
+  finish(store_, run_, train_, train_result());
+  const std::string attempt = store_.begin_attempt(run_, pgd_.key, 1, "cpu");
+  const auto pages = integer("PRAGMA page_count");
+  // As a full disk: the file may not grow by a page.
+  store_.database().execute("fill", "PRAGMA max_page_count = " + std::to_string(pages));
+  Waiting waiting;
+  Patience patience = patience_of(waiting, std::chrono::minutes(10));
+  patience.gives_up = [&] {
+    store_.database().execute("make room", "PRAGMA max_page_count = 1000000");
+    return false;
+  };
+  store_.set_patience(patience);
+
+  EXPECT_TRUE(store_.commit_result(attempt, attack_result(std::string(5000, 'r'))).empty());
+
+  EXPECT_EQ(integer("SELECT count(*) FROM sample_outcome"), 5000);
+  ASSERT_EQ(waiting.told.size(), 1U);
+  EXPECT_NE(waiting.told[0].find("the disk is full"), std::string::npos) << waiting.told[0];
+}
+
+TEST_F(StoreTest, PatienceEnds) {
+  Database other = Database::open(file_, Database::Mode::kWrite);
+  other.execute("lock", "BEGIN IMMEDIATE");
+  Waiting waiting;
+  store_.set_patience(patience_of(waiting, std::chrono::milliseconds(20)));
+
+  EXPECT_THROW(store_.end_run(run_, 0), SqliteError);
+
+  EXPECT_EQ(waiting.told.size(), 1U);
+  other.execute("unlock", "COMMIT");
+  EXPECT_NO_THROW(store_.end_run(run_, 0));
+}
+
+TEST_F(StoreTest, WaitingIsGivenUpWhenTheRunIsStopped) {
+  Database other = Database::open(file_, Database::Mode::kWrite);
+  other.execute("lock", "BEGIN IMMEDIATE");
+  Waiting waiting;
+  Patience patience = patience_of(waiting, std::chrono::minutes(10));
+  patience.gives_up = [] { return true; };
+  store_.set_patience(patience);
+
+  EXPECT_THROW(store_.end_run(run_, 0), SqliteError);
 }
 
 // An attack on `on` whose images are made on another network.
@@ -456,7 +632,7 @@ TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
   store_.discard_result(other.key, "the file has vanished");
   const std::string attempt = store_.begin_attempt(run_, other.key, 1, "cpu");
 
-  EXPECT_EQ(store_.commit_result(attempt, train_result("c")), 1U);
+  EXPECT_EQ(store_.commit_result(attempt, train_result("c")), std::vector{transfer.key});
 
   EXPECT_EQ(store_.stored().count(transfer.key), 0U);
   EXPECT_EQ(store_.stored().count(train_.key), 1U);
@@ -488,7 +664,8 @@ TEST(Store, SameInputsGiveSameRows) {
                               "run_plugin",
                               "cell",
                               "cell_plugin",
-                              "study_cell",
+                              "plan",
+                              "plan_cell",
                               "run_cell",
                               "checkpoint",
                               "metric",

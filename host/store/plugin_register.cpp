@@ -1,0 +1,90 @@
+#include "store/plugin_register.hpp"
+
+#include "store/sql_values.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::store {
+
+using nlohmann::json;
+
+PluginRegister::PluginRegister(Database& database,
+                               std::int64_t run,
+                               const catalog::Catalog& catalog)
+    : database_(database),
+      run_(run),
+      catalog_(catalog),
+      insert_cell_plugin_(
+          database.prepare("insert cell_plugin",
+                           "INSERT INTO cell_plugin(cell_id, role, plugin_id) VALUES (?, ?, ?) "
+                           "ON CONFLICT (cell_id, role) DO NOTHING")) {}
+
+void PluginRegister::add(std::int64_t cell, bool is_new, const json& spec) {
+  for (const auto& [role, part] : spec.items()) {
+    if (!part.is_object()) continue;
+    const std::string kind = role == "gradient" ? "solver" : role;
+    if (role == "source") {
+      for (const char* name : {"model", "solver"}) {
+        add_part(cell, is_new, role + "." + name, name, part.at(name));
+      }
+    }
+    for (const char* list : {"mean", "members"}) {
+      const auto found = part.find(list);
+      if (found == part.end()) continue;
+      for (std::size_t i = 0; i < found->size(); ++i) {
+        add_part(cell, is_new, role + "." + std::to_string(i), kind, found->at(i));
+      }
+    }
+    add_part(cell, is_new, role, kind, part);
+  }
+}
+
+void PluginRegister::add_part(std::int64_t cell,
+                              bool is_new,
+                              const std::string& role,
+                              const std::string& kind,
+                              const json& part) {
+  if (!part.contains("plugin") || !part.contains("fingerprint")) return;
+  const std::int64_t plugin = plugin_id(
+      kind, part.at("plugin").get<std::string>(), part.at("fingerprint").get<std::string>());
+  if (is_new) insert_cell_plugin_.bind(cell).bind(role).bind(plugin).run();
+}
+
+std::int64_t PluginRegister::plugin_id(const std::string& kind,
+                                       const std::string& name,
+                                       const std::string& fingerprint) {
+  const auto [known, is_new] = ids_.try_emplace({kind, name, fingerprint}, 0);
+  if (!is_new) return known->second;
+  const catalog::PluginRecord* plugin = catalog_.find(kind, name);
+  UNMASK_CHECK(plugin != nullptr && plugin->fingerprint == fingerprint,
+               kind + " " + name + " with fingerprint " + fingerprint + " is not in the catalog");
+  database_
+      .prepare("insert plugin",
+               "INSERT INTO plugin(kind, name, fingerprint, version, summary, source, "
+               "capabilities) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, fingerprint) "
+               "DO NOTHING")
+      .bind(kind)
+      .bind(name)
+      .bind(fingerprint)
+      .bind(plugin->version)
+      .bind(plugin->summary)
+      .bind(plugin->source)
+      .bind(json(plugin->capabilities).dump())
+      .run();
+  Statement find = database_.prepare(
+      "find plugin", "SELECT id FROM plugin WHERE kind = ? AND name = ? AND fingerprint = ?");
+  find.bind(kind).bind(name).bind(fingerprint);
+  known->second = only_integer(find, kind + " " + name);
+  database_
+      .prepare("insert run_plugin",
+               "INSERT INTO run_plugin(run_id, plugin_id, file, file_sha256, build_tag) "
+               "VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, plugin_id) DO NOTHING")
+      .bind(run_)
+      .bind(known->second)
+      .bind(plugin->file.string())
+      .bind(plugin->file_sha256)
+      .bind(plugin->build_tag)
+      .run();
+  return known->second;
+}
+
+}  // namespace unmask::store

@@ -1,0 +1,58 @@
+#include "store/writer_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "store/stamps.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string host_name() {
+  std::array<char, 256> buffer{};
+  return ::gethostname(buffer.data(), buffer.size() - 1) == 0 ? buffer.data() : "unknown host";
+}
+
+}  // namespace
+
+base::UniqueFd take_writer_lock(const fs::path& file) {
+  fs::path path = file;
+  path += ".lock";
+  base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) {
+    throw StoreError(file.string() + " cannot be written: " + path.string() + ": " +
+                     std::strerror(errno) + "; choose a folder that you may write to, with --db");
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      throw StoreError(path.string() + " cannot be locked: " + std::strerror(errno) +
+                       "; put the database on a local disk, with --db");
+    }
+    std::array<char, 512> buffer{};
+    const ssize_t size = ::pread(fd.get(), buffer.data(), buffer.size() - 1, 0);
+    std::string holder(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+    if (holder.empty()) holder = "another process";
+    throw StoreError(
+        file.string() + " is being written by " + holder +
+        "; wait until it ends, or name another file with --db (queries work meanwhile)");
+  }
+  const std::string text =
+      "process " + std::to_string(::getpid()) + " on " + host_name() + " since " + utc_now() + "\n";
+  // Only a text for people: if it cannot be written, the lock still holds.
+  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text.data(), text.size(), 0) < 0) {
+    return fd;
+  }
+  return fd;
+}
+
+}  // namespace unmask::store

@@ -64,12 +64,14 @@ std::size_t read_fully(int fd, char* data, std::size_t size) {
 }  // namespace
 
 FrameError::~FrameError() = default;
+FrameTooLong::~FrameTooLong() = default;
 
 std::string encode_frame(const json& message) {
   const std::string body = message.dump(-1, ' ', false, json::error_handler_t::replace);
   if (body.size() > kMaxFrameBytes) {
-    throw FrameError("a message of " + std::to_string(body.size()) +
-                     " bytes does not fit a frame, the limit is " + std::to_string(kMaxFrameBytes));
+    throw FrameTooLong("a message of " + std::to_string(body.size()) +
+                       " bytes does not fit a frame, the limit is " +
+                       std::to_string(kMaxFrameBytes));
   }
   std::string frame;
   frame.reserve(kHeaderBytes + body.size());

@@ -14,8 +14,9 @@
 
 namespace unmask::base {
 
-/// Longest body of a frame. A longer announcement is taken for garbage, not for a wish for memory.
-inline constexpr std::size_t kMaxFrameBytes = std::size_t{1} << 30;
+/// Longest body of a frame: the outcomes and ten numbers of each of 60,000 samples fit. A longer
+/// announcement is taken for garbage, not for a wish for memory.
+inline constexpr std::size_t kMaxFrameBytes = std::size_t{32} << 20;
 
 /// What came in, or could not go out, is not a frame: garbage, truncated, too long, connection
 /// lost.
@@ -25,7 +26,14 @@ class UNMASK_API FrameError : public Error {
   ~FrameError() override;
 };
 
-/// The bytes of one frame. @throws FrameError if the text is longer than kMaxFrameBytes.
+/// A message of ours is longer than kMaxFrameBytes; nothing of it was sent.
+class UNMASK_API FrameTooLong final : public FrameError {
+ public:
+  explicit FrameTooLong(const std::string& message) : FrameError(message) {}
+  ~FrameTooLong() override;
+};
+
+/// The bytes of one frame. @throws FrameTooLong if the text is longer than kMaxFrameBytes.
 /// Text that is not UTF-8 (a plugin's message may hold anything) has its bad bytes replaced.
 std::string encode_frame(const nlohmann::json& message);
 

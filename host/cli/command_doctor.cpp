@@ -49,6 +49,7 @@ int command_doctor(const Arguments& arguments) {
   const double product_ms = torch.at("matrix_product_ms").get<double>();
   row("BLAS",
       blas + " (512 x 512 product: " + std::to_string(static_cast<int>(product_ms + 0.5)) + " ms)");
+  row("kernels", torch.at("kernels").get<std::string>());
   if (is_reference_blas(blas) || product_ms > kSlowProductMs) {
     warnings.push_back("LibTorch gets a slow BLAS (" + blas +
                        "); install OpenBLAS: apt-get install libopenblas0-pthread");

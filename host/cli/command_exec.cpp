@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
 #include "cli/load_study.hpp"
+#include "store/result_folders.hpp"
 #include "store/store.hpp"
 #include "unmask/errors.hpp"
 
@@ -21,8 +22,7 @@ int command_exec(const Arguments& arguments) {
   line.positional("manifest", "the manifest");
   line.options().add_options()(
       "cell", po::value<std::string>()->required(), "key of the cell (unmask plan --list)")(
-      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N")(
-      "threads", po::value<int>()->default_value(1), "LibTorch threads");
+      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N");
   line.add_database();
   line.add_plugin_dir();
   if (!line.parse(arguments)) return 0;
@@ -40,14 +40,13 @@ int command_exec(const Arguments& arguments) {
   if (cell == nullptr)
     throw UsageError("--cell " + wanted + " names no cell of the plan (unmask plan --list)");
 
-  const std::filesystem::path checkpoints =
-      std::filesystem::absolute(line.database()).parent_path() / "checkpoints";
+  const store::ResultFolders folders = store::ResultFolders::of(line.database());
   nlohmann::json request = {{"key", cell->key},
                             {"spec", cell->spec},
                             {"locals", cell->locals},
                             {"device", line.get<std::string>("device")},
-                            {"threads", line.get<int>("threads")},
-                            {"checkpoints", checkpoints.string()}};
+                            {"threads", cell->spec.value("threads", 1)},
+                            {"checkpoints", folders.checkpoints.string()}};
   const auto checkpoint_of = [&](std::size_t index) {
     const wire::Cell& training = planned.plan.cells[index];
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));

@@ -83,7 +83,9 @@ std::vector<std::filesystem::path> CommandLine::plugin_dirs() const {
 }
 
 std::filesystem::path CommandLine::database() const {
-  return get<std::string>("db");
+  const std::string name = get<std::string>("db");
+  if (name.empty()) throw UsageError("--db \"\" names no file; leave it out, or name one");
+  return name;
 }
 
 }  // namespace unmask::cli

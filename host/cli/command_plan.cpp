@@ -129,7 +129,7 @@ int command_plan(const Arguments& arguments) {
   std::cout << "\n";
   print_axes("train", planned.study.train_axes);
   print_axes("evaluate", planned.study.evaluate_axes);
-  std::cout << "\n" << to_text(summary);
+  std::cout << "\n" << to_text(summary) << to_text(summary.lost);
   print_excluded(planned.study, line.has("excluded"));
   std::cout << "\nruns as   " << execution.text() << "\ntakes     " << to_text(cost) << "\n";
   for (const auto& [name, problem] : planned.plan.dataset_problems) {

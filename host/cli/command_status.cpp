@@ -37,7 +37,8 @@ int command_status(const Arguments& arguments) {
     const HostContext host(line.plugin_dirs());
     const PlannedStudy planned = plan_study(line.required("manifest"), host);
     const PlanSummary summary = summarize(planned.plan, line.database());
-    std::cout << "study " << planned.study.name << "\n" << to_text(summary);
+    std::cout << "study " << planned.study.name << "\n"
+              << to_text(summary) << to_text(summary.lost);
     is_complete = summary.stored() == summary.total();
     if (!std::filesystem::exists(line.database())) {
       std::cout << "\n" << line.database().string() << " does not exist yet: nothing is stored\n";

@@ -1,5 +1,6 @@
 // The `unmask` executable: finds the command, turns errors into one message and an exit code.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,6 +9,8 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <system_error>
+#include <tuple>
 
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
@@ -67,9 +70,29 @@ int run_command(const std::string& name, const unmask::cli::Arguments& arguments
                            unmask::words::help_for_unknown(name, names, "commands"));
 }
 
+// A program may be started with standard descriptors closed. The next file that it opens would get
+// such a number, and what is printed would go into that file. Now each of them is open, in the
+// direction in which nobody uses it, so that using it fails as it would have failed before.
+void guard_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest free number
+  }
+}
+
+void expect_working_folder() {
+  std::error_code error;
+  std::ignore = std::filesystem::current_path(error);
+  if (error) {
+    throw unmask::UsageError("the working folder cannot be used (" + error.message() +
+                             "); it was removed or renamed: change to one that exists");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  guard_standard_descriptors();
   try {
     if (argc > 1 && std::strcmp(argv[1], unmask::cli::kEngineCommand) == 0) {
       return unmask::cli::run_engine(
@@ -84,6 +107,7 @@ int main(int argc, char** argv) {
       std::cout << "unmask " UNMASK_VERSION "\n";
       return 0;
     }
+    expect_working_folder();
     const int code = run_command(name, {argv + 2, argv + argc});
     std::cout.flush();
     // A full disk behind a redirection must not pass for success.

@@ -20,8 +20,12 @@ std::size_t PlanSummary::stored() const {
 
 PlanSummary summarize(const plan::Plan& plan, const std::filesystem::path& database) {
   PlanSummary summary;
-  if (std::filesystem::exists(database)) {
-    summary.done = store::Store::open_reader(database).lookup(plan.cells);
+  const store::ResultFolders folders = store::ResultFolders::of(database);
+  if (std::filesystem::exists(folders.database)) {
+    const store::Store store = store::Store::open_reader(folders.database);
+    summary.done = store.lookup(plan.cells);
+    summary.lost = find_lost_results(store, plan.cells, folders);
+    for (const LostResult& item : summary.lost) summary.done.erase(item.key);
   }
   for (const wire::Cell& cell : plan.cells) {
     PlanSummary::Count& count = summary.of_kind[static_cast<std::size_t>(cell.kind)];

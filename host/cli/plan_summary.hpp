@@ -3,7 +3,9 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
+#include "cli/lost_results.hpp"
 #include "plan/planner.hpp"
 #include "store/store.hpp"
 #include "wire/cell.hpp"
@@ -16,12 +18,14 @@ struct PlanSummary {
     std::size_t stored = 0;
   };
   std::array<Count, 3> of_kind;  ///< by wire::CellKind
-  store::DoneCells done;
+  store::DoneCells done;         ///< stored, and with files that are what they were
+  std::vector<LostResult> lost;  ///< stored, but run again because of their files
 
   std::size_t total() const;
   std::size_t stored() const;
 };
 
+/// What a run would find, lost checkpoints and images included.
 /// @param database  a file that need not exist: then nothing is stored
 PlanSummary summarize(const plan::Plan& plan, const std::filesystem::path& database);
 

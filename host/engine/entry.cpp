@@ -24,6 +24,7 @@
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/import.hpp"
+#include "engine/kernels.hpp"
 #include "engine/picture.hpp"
 #include "engine/worker.hpp"
 #include "loader/listing.hpp"
@@ -99,8 +100,10 @@ json prepare(const json& request) {
                         {"problem", facts.problem},
                         {"test_count", facts.test_count}});
   }
-  return {{"datasets", datasets},
-          {"environment", {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}}}};
+  return {
+      {"datasets", datasets},
+      {"environment",
+       {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}, {"kernels", kernels(blas_file())}}}};
 }
 
 // What plugins refuse when they are constructed. {"definitions": [{"kind", "name", "plugin",
@@ -160,6 +163,7 @@ json describe_libtorch() {
   const double product_ms = matrix_product_ms();
   return {{"libtorch", TORCH_VERSION},
           {"blas", blas_file()},
+          {"kernels", kernels(blas_file())},
           {"matrix_product_ms", product_ms},
           {"threads_available", std::thread::hardware_concurrency()},
           {"cuda_devices", devices},

@@ -196,7 +196,7 @@ void Executor::execute_train(const std::string& key,
   describe_outputs(
       *model, solver, data.first_images(dtype_of(spec)).to(device_), data.info.num_classes, result);
   result.checkpoint = save_checkpoint(checkpoints_, *model, {{"train_key", key}});
-  remove_snapshot(place);
+  // The snapshot stays until the host has recorded the result.
 }
 
 void Executor::execute_evaluation(const std::string& key,

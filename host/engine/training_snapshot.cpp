@@ -1,7 +1,6 @@
 #include "engine/training_snapshot.hpp"
 
 #include <cstdio>
-#include <system_error>
 
 #include <torch/version.h>
 
@@ -9,6 +8,7 @@
 #include "engine/safetensors.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
+#include "wire/unfinished.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -44,7 +44,7 @@ std::string hash_of(const std::vector<NamedTensor>& tensors, Metadata metadata) 
 
 SnapshotPlace snapshot_place(const fs::path& checkpoints, const std::string& key) {
   SnapshotPlace place;
-  place.file = checkpoints / "unfinished" / (key + ".safetensors");
+  place.file = wire::snapshot_file(checkpoints, key);
   place.key = key;
   return place;
 }
@@ -98,14 +98,6 @@ std::optional<TrainingSnapshot> read_snapshot(const SnapshotPlace& place,
                  place.file.c_str(),
                  error.what());
     return std::nullopt;
-  }
-}
-
-void remove_snapshot(const SnapshotPlace& place) {
-  std::error_code error;
-  fs::remove(place.file, error);
-  if (error) {
-    throw DataError("cannot remove " + place.file.string() + ": " + error.message());
   }
 }
 

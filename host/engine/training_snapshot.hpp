@@ -53,7 +53,4 @@ void write_snapshot(const SnapshotPlace& place,
 std::optional<TrainingSnapshot> read_snapshot(const SnapshotPlace& place,
                                               const std::string& device);
 
-/// Remove the snapshot of a training that is finished.
-void remove_snapshot(const SnapshotPlace& place);
-
 }  // namespace unmask::engine

@@ -1,6 +1,9 @@
 #include "engine/worker.hpp"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <new>
@@ -11,13 +14,60 @@
 #include <torch/version.h>
 
 #include "base/die_with_parent.hpp"
+#include "base/files.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
 #include "unmask/errors.hpp"
 #include "wire/messages.hpp"
+#include "wire/unfinished.hpp"
 
 namespace unmask::engine {
 namespace {
+
+// What a plugin says of its failure is kept whole up to here: a message is for people.
+constexpr std::size_t kLongestMessage = std::size_t{16} << 10;
+
+std::string shortened(std::string text) {
+  if (text.size() <= kLongestMessage) return text;
+  const std::string size = std::to_string(text.size());
+  text.resize(kLongestMessage);
+  return text + "... (" + size + " bytes in all)";
+}
+
+// The socket and the process that speaks on it. A plugin may fork, and its child may come back from
+// the plugin as if it were the worker: it has no part in the conversation.
+int own_socket = -1;
+pid_t own_pid = -1;
+
+extern "C" void unmask_close_socket_in_child() {
+  if (own_socket >= 0) ::close(own_socket);
+}
+
+void take_socket(int fd) {
+  own_socket = fd;
+  own_pid = ::getpid();
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  ::pthread_atfork(nullptr, nullptr, unmask_close_socket_in_child);
+}
+
+void leave_if_forked() {
+  if (::getpid() != own_pid) ::_exit(static_cast<int>(ExitCode::kInternal));
+}
+
+// The result of a training waits on the disk until the host has recorded it. Without the file
+// nothing is lost but time: the training would go on from its last snapshot.
+void keep_until_recorded(const std::filesystem::path& checkpoints,
+                         const std::string& key,
+                         const wire::CellResult& result) {
+  try {
+    const nlohmann::json content = {{"key", key}, {"result", result}};
+    base::write_file_atomically(
+        wire::finished_file(checkpoints, key),
+        content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } catch (const DataError& error) {
+    std::fprintf(stderr, "warning: %s\n", error.what());
+  }
+}
 
 // Progress is for people: a few messages a second are plenty, and sending costs a system call.
 class ProgressSender {
@@ -28,6 +78,7 @@ class ProgressSender {
     const auto now = std::chrono::steady_clock::now();
     if (done < total && now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;
+    leave_if_forked();
     base::write_frame(fd_, wire::CellProgress{key_, done, total, note});
   }
 
@@ -37,8 +88,13 @@ class ProgressSender {
   std::chrono::steady_clock::time_point last_{};
 };
 
-void execute(int fd, Executor& executor, const wire::Execute& order) {
+void execute(const WorkerOptions& options, Executor& executor, const wire::Execute& order) {
+  const int fd = options.fd;
   ProgressSender progress(fd, order.key);
+  const auto fail = [&](wire::FailureClass failure_class, std::string message) {
+    leave_if_forked();
+    base::write_frame(fd, wire::Failure{order.key, failure_class, shortened(std::move(message))});
+  };
   try {
     const wire::CellResult result =
         executor.execute(order.key,
@@ -48,20 +104,23 @@ void execute(int fd, Executor& executor, const wire::Execute& order) {
                          [&](std::int64_t done, std::int64_t total, const std::string& note) {
                            progress(done, total, note);
                          });
+    leave_if_forked();
+    if (order.kind == wire::CellKind::kTrain) {
+      keep_until_recorded(options.checkpoints, order.key, result);
+    }
     base::write_frame(fd, wire::Result{order.key, result});
+  } catch (const base::FrameTooLong& error) {
+    fail(wire::FailureClass::kInvalid,
+         std::string("the result is too large to be recorded: ") + error.what());
   } catch (const base::FrameError&) {
     throw;  // the host is gone: nobody to tell
   } catch (const c10::Error& error) {
     // Without the C++ backtrace that LibTorch appends to what().
-    base::write_frame(
-        fd, wire::Failure{order.key, failure_class_of(error), error.what_without_backtrace()});
+    fail(failure_class_of(error), error.what_without_backtrace());
   } catch (const std::exception& error) {
-    base::write_frame(fd, wire::Failure{order.key, failure_class_of(error), error.what()});
+    fail(failure_class_of(error), error.what());
   } catch (...) {
-    base::write_frame(fd,
-                      wire::Failure{order.key,
-                                    wire::FailureClass::kPluginError,
-                                    "an exception of unknown type was thrown"});
+    fail(wire::FailureClass::kPluginError, "an exception of unknown type was thrown");
   }
 }
 
@@ -93,7 +152,7 @@ wire::FailureClass failure_class_of(const std::exception& error) {
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
   if (dynamic_cast<const NumericError*>(&error) != nullptr) return wire::FailureClass::kInvalid;
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || says("out of memory") ||
-      says("not enough memory")) {
+      says("not enough memory") || says("can't allocate memory")) {
     return wire::FailureClass::kOutOfMemory;
   }
   if (says("CUDA error") || says("CUDNN_STATUS")) return wire::FailureClass::kDeviceFault;
@@ -102,6 +161,7 @@ wire::FailureClass failure_class_of(const std::exception& error) {
 
 int worker_main(const WorkerOptions& options) {
   base::die_with_parent();
+  take_socket(options.fd);
   configure_libtorch(options.threads);
   try {
     loader::Registry registry({options.plugin_dirs.begin(), options.plugin_dirs.end()});
@@ -111,7 +171,7 @@ int worker_main(const WorkerOptions& options) {
     while (const auto frame = base::read_frame(options.fd)) {
       const wire::HostMessage message = wire::parse_host_message(*frame);
       if (std::holds_alternative<wire::Stop>(message)) break;
-      execute(options.fd, executor, std::get<wire::Execute>(message));
+      execute(options, executor, std::get<wire::Execute>(message));
     }
   } catch (const base::FrameError& error) {
     std::fprintf(stderr, "worker: connection to the host lost: %s\n", error.what());

@@ -112,10 +112,15 @@ class SpecMaker {
 };
 
 json frame(wire::CellKind kind, const manifest::Study& study) {
-  return {{"kind", to_string(kind)},
-          {"semantics", wire::kSemantics},
-          {"sdk_epoch", kSdkEpoch},
-          {"dtype", study.dtype}};
+  json spec = {{"kind", to_string(kind)},
+               {"semantics", wire::kSemantics},
+               {"sdk_epoch", kSdkEpoch},
+               {"dtype", study.dtype}};
+  // A sum that several threads share is rounded in another order. Absent for one thread, the
+  // default, so that such cells keep their keys.
+  const int threads = study.run.threads.value_or(1);
+  if (threads > 1) spec["threads"] = threads;
+  return spec;
 }
 
 wire::CellLabels train_labels(const manifest::TrainRow& row) {

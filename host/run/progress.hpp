@@ -1,27 +1,17 @@
 #pragma once
 // What a person (or a program) sees of a run while it runs.
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
-#include <vector>
 
+#include "run/summary.hpp"
 #include "wire/cell.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::run {
-
-struct RunSummary;
-
-/// What is ahead when a run starts. Arrays are indexed by wire::CellKind.
-struct RunOutline {
-  std::size_t hit = 0;                  ///< cells of the plan that are done already
-  std::array<std::size_t, 3> to_run{};  ///< cells to run, by kind
-  int workers = 0;
-};
 
 /// Told about every event of a run, in order, by one thread. Slots count from 0.
 class Progress {
@@ -38,14 +28,17 @@ class Progress {
                              std::int64_t total,
                              const std::string& note) = 0;
   virtual void cell_done(int slot, const wire::Cell& cell, const wire::CellResult& result) = 0;
+  /// Class "interrupted": the run was stopped while it ran, which is not its fault.
   virtual void cell_failed(int slot,
                            const wire::Cell& cell,
                            const wire::CellFailure& failure,
                            bool will_retry) = 0;
   virtual void cell_skipped(const wire::Cell& cell, const std::string& reason) = 0;
+  /// A cell of the plan that counted as stored has lost its result and will run again.
+  virtual void cell_again(const wire::Cell& cell) = 0;
   /// A sentence about the run as a whole: "finishing 2 running cells; Ctrl-C again stops them".
   virtual void notice(const std::string& text) = 0;
-  /// Called about ten times a second.
+  /// Called about ten times a second while cells run.
   virtual void tick() = 0;
   virtual void run_finished(const RunSummary& summary) = 0;
 

@@ -3,21 +3,31 @@
 // cells, check and record what comes back, retry what deserves it. A cell that fails never stops
 // the others. The store is behind Recorder, what a person sees is behind Progress.
 
-#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "run/agenda.hpp"
 #include "run/progress.hpp"
+#include "run/stop.hpp"
+#include "run/summary.hpp"
 #include "run/worker_process.hpp"
 #include "wire/cell.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::run {
+
+/// What came of taking down a result.
+struct Recorded {
+  /// Keys of cells whose stored result is gone, because it belonged to other weights of this
+  /// training. Those of the plan run again.
+  std::vector<std::string> discarded = {};
+  /// Why the values cannot be recorded: then nothing was, and the cell fails.
+  std::optional<std::string> refusal = std::nullopt;
+};
 
 /// Takes down what happens, at once. An exception out of it (StoreError) ends the run: workers are
 /// killed and the exception goes to the caller of run_cells.
@@ -29,9 +39,9 @@ class Recorder {
   virtual std::string attempt_started(const wire::Cell& cell,
                                       int pid,
                                       const std::string& device) = 0;
-  virtual void cell_done(const std::string& attempt,
-                         const wire::Cell& cell,
-                         const wire::CellResult& result) = 0;
+  [[nodiscard]] virtual Recorded cell_done(const std::string& attempt,
+                                           const wire::Cell& cell,
+                                           const wire::CellResult& result) = 0;
   virtual void cell_failed(const std::string& attempt,
                            const wire::Cell& cell,
                            const wire::CellFailure& failure,
@@ -43,38 +53,6 @@ class Recorder {
   Recorder() = default;
   Recorder(const Recorder&) = default;
   Recorder& operator=(const Recorder&) = default;
-};
-
-enum class StopLevel : int {
-  kNone = 0,
-  kDrain = 1,  ///< begin no cell, let the running ones finish
-  kNow = 2     ///< kill the workers
-};
-
-/// A wish to end the run early. Safe to raise from a signal handler or another thread.
-class StopRequest {
- public:
-  StopLevel level() const noexcept { return static_cast<StopLevel>(level_.load()); }
-  /// The wish only grows.
-  void raise_to(StopLevel level) noexcept;
-  /// One level more: drain, then stop.
-  void escalate() noexcept {
-    raise_to(level() == StopLevel::kNone ? StopLevel::kDrain : StopLevel::kNow);
-  }
-
- private:
-  std::atomic<int> level_{0};
-  static_assert(std::atomic<int>::is_always_lock_free, "a signal handler writes this");
-};
-
-/// While it lives, SIGINT raises the request by one level (once drains, twice stops) and SIGTERM
-/// stops. SIGPIPE is ignored. At most one at a time.
-class StopSignals {
- public:
-  explicit StopSignals(StopRequest& request);
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
 };
 
 struct RunOptions {
@@ -90,34 +68,15 @@ struct RunOptions {
   double term_grace_s = 2;       ///< between SIGTERM and SIGKILL
 };
 
-struct RunSummary {
-  std::size_t hit = 0;          ///< were done before
-  std::size_t ran = 0;          ///< done in this run
-  std::size_t failed = 0;       ///< failed for good in this run
-  std::size_t skipped = 0;      ///< their train cell failed
-  std::size_t interrupted = 0;  ///< were running when the run was stopped
-  std::size_t not_run = 0;  ///< never begun, because the run drained, was stopped or failed fast
-  bool drained = false;     ///< a StopRequest was seen
-  double wall_s = 0;
-
-  /// Everything that the plan asks for is in the store.
-  bool is_complete() const noexcept { return failed + skipped + interrupted + not_run == 0; }
-};
-
 /// Run what is not done.
 /// @param plan cells with unique keys; `needs` points to train cells of the same plan
-/// @param done keys of cells that the store holds; for train cells with the checkpoint
+/// @param stored keys of cells that the store holds; for train cells with the checkpoint
 /// @throws whatever the recorder throws; PluginError or InternalError when workers do not start;
 ///         InternalError when the plan or the options contradict themselves
 RunSummary run_cells(const std::vector<wire::Cell>& plan,
-                     const std::map<std::string, std::optional<wire::CheckpointFile>>& done,
+                     const StoredCells& stored,
                      const RunOptions& options,
                      Recorder& recorder,
                      Progress& progress);
-
-/// Why a result cannot be what the cell asked for, or nothing when it can: every cell kind has
-/// parts that it must yield, predictions are classes, distances are finite, accuracies lie in [0,
-/// 1].
-std::optional<std::string> complaint(const wire::Cell& cell, const wire::CellResult& result);
 
 }  // namespace unmask::run

@@ -61,7 +61,7 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 WorkerLog::WorkerLog(const std::filesystem::path& file, std::size_t limit_bytes)
-    : limit_(limit_bytes) {
+    : name_(file), limit_(limit_bytes) {
   if (file.empty()) return;
   file_.reset(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
   if (!file_) throw DataError("cannot open the log " + file.string() + ": " + std::strerror(errno));
@@ -134,7 +134,10 @@ WorkerProcess::WorkerProcess(const WorkerCommand& command, WorkerLog& log) : log
     if (argument == "{fd}") argument = std::to_string(kWorkerFd);
   }
   spec.env = command.env;
-  spec.env.push_back(std::string(base::kHostPidVariable) + "=" + std::to_string(::getpid()));
+  std::string host_pid = base::kHostPidVariable;
+  host_pid += '=';
+  host_pid += std::to_string(::getpid());
+  spec.env.push_back(std::move(host_pid));
   spec.fds = {{worker_socket.get(), kWorkerFd}, {worker_output.get(), 1}, {worker_output.get(), 2}};
   spec.own_group = true;
   pid_ = base::spawn(spec);

@@ -45,12 +45,16 @@ class WorkerLog {
   void begin(const std::string& heading);
   void append(std::string_view bytes);
 
+  /// Empty when only the tail is kept.
+  const std::filesystem::path& file() const noexcept { return name_; }
+
   /// The last 20 lines, at most 4 KiB, since begin(); valid UTF-8.
   std::string tail() const;
 
  private:
   void write(std::string_view bytes);
 
+  std::filesystem::path name_;
   base::UniqueFd file_;
   std::size_t limit_ = 0;
   std::size_t in_file_ = 0;  // bytes in the file

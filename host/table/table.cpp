@@ -212,7 +212,40 @@ Grid make_grid(const Table& table, std::string (*escape)(std::string_view)) {
   return grid;
 }
 
-void print_table(std::ostream& out, const Table& table) {
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text) {
+    if (c == '\n') {
+      lines.emplace_back();
+    } else {
+      lines.back() += c;
+    }
+  }
+  while (lines.size() > 1 && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+// Rows of which every field is one line: a row with texts of several lines becomes several rows,
+// whose other fields are empty.
+Table with_single_lines(const Table& table) {
+  Table result{table.columns, {}};
+  for (const auto& row : table.rows) {
+    const std::size_t first = result.rows.size();
+    result.rows.push_back(row);
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      if (!is_text(row[c])) continue;
+      const std::vector<std::string> lines = lines_of(std::get<std::string>(row[c]));
+      for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (first + i == result.rows.size()) result.rows.emplace_back(row.size());
+        result.rows[first + i][c] = lines[i];
+      }
+    }
+  }
+  return result;
+}
+
+void print_table(std::ostream& out, const Table& given) {
+  const Table table = with_single_lines(given);
   const Grid grid = make_grid(table, terminal_text);
   const std::vector<bool> right = right_aligned(table);
   for (std::size_t r = 0; r < grid.rows.size(); ++r) {

@@ -1,8 +1,9 @@
 #include "wire/messages.hpp"
 
-#include <array>
+#include <string_view>
 
 #include "base/frames.hpp"
+#include "text/utf8.hpp"
 
 namespace unmask::wire {
 namespace {
@@ -38,6 +39,41 @@ auto guarded(const std::string& type, Parse parse) {
   }
 }
 
+// A path is bytes, JSON is text. A string that is no text travels as {"": "its bytes in hexadecimal"};
+// no parameter has an empty name.
+json as_text(const json& value) {
+  if (value.is_string()) {
+    const auto& bytes = value.get_ref<const std::string&>();
+    if (words::first_invalid_utf8(bytes) == std::string::npos) return value;
+    std::string digits;
+    for (const char c : bytes) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      digits += kDigits[static_cast<unsigned char>(c) >> 4U];
+      digits += kDigits[static_cast<unsigned char>(c) & 0xFU];
+    }
+    return {{"", digits}};
+  }
+  if (!value.is_structured()) return value;
+  json result = value;
+  for (json& part : result) part = as_text(part);
+  return result;
+}
+
+json as_bytes(const json& value) {
+  if (!value.is_structured()) return value;
+  if (value.is_object() && value.size() == 1 && value.contains("")) {
+    const auto digits = value.at("").get<std::string>();
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+    }
+    return bytes;
+  }
+  json result = value;
+  for (json& part : result) part = as_bytes(part);
+  return result;
+}
+
 }  // namespace
 
 void to_json(json& j, const Execute& m) {
@@ -45,7 +81,7 @@ void to_json(json& j, const Execute& m) {
        {"key", m.key},
        {"kind", to_string(m.kind)},
        {"spec", m.spec},
-       {"locals", m.locals}};
+       {"locals", as_text(m.locals)}};
   if (m.checkpoint) j["checkpoint"] = *m.checkpoint;
   if (m.source) j["source"] = *m.source;
   if (m.keep_adversarials) j["keep_adversarials"] = true;
@@ -66,10 +102,12 @@ void to_json(json& j, const CellProgress& m) {
 
 void to_json(json& j, const Result& m) {
   j = {{"type", "result"}, {"key", m.key}, {"result", m.result}};
+  if (!m.spoilt.empty()) j["spoilt"] = m.spoilt;
 }
 
 void to_json(json& j, const Failure& m) {
   j = {{"type", "failure"}, {"key", m.key}, {"class", m.failure_class}, {"message", m.message}};
+  if (!m.spoilt.empty()) j["spoilt"] = m.spoilt;
 }
 
 HostMessage parse_host_message(const json& j) {
@@ -82,7 +120,7 @@ HostMessage parse_host_message(const json& j) {
     j.at("key").get_to(m.key);
     m.kind = ordered_kind(j.at("kind").get<std::string>());
     m.spec = j.at("spec");
-    m.locals = j.at("locals");
+    m.locals = as_bytes(j.at("locals"));
     if (const auto c = j.find("checkpoint"); c != j.end()) {
       m.checkpoint = c->get<CheckpointFile>();
     }
@@ -107,12 +145,14 @@ WorkerMessage parse_worker_message(const json& j) {
                           j.at("note").get<std::string>()};
     }
     if (type == "result") {
-      return Result{j.at("key").get<std::string>(), j.at("result").get<CellResult>()};
+      return Result{
+          j.at("key").get<std::string>(), j.at("result").get<CellResult>(), j.value("spoilt", "")};
     }
     if (type == "failure") {
       return Failure{j.at("key").get<std::string>(),
                      reported_class(j.at("class").get<std::string>()),
-                     j.at("message").get<std::string>()};
+                     j.at("message").get<std::string>(),
+                     j.value("spoilt", "")};
     }
     throw FrameError("a worker sent a message of unknown type \"" + type + "\"");
   });

@@ -50,6 +50,8 @@ struct CellProgress {
 struct Result {
   std::string key;
   CellResult result;
+  /// What of the process the cell changed and left behind, as a sentence: the worker is replaced.
+  std::string spoilt = {};
 };
 
 /// The cell failed and the worker is alive to say so.
@@ -57,6 +59,7 @@ struct Failure {
   std::string key;
   FailureClass failure_class = FailureClass::kPluginError;  ///< one that workers report
   std::string message;
+  std::string spoilt = {};  ///< as in Result
 };
 
 using HostMessage = std::variant<Execute, Stop>;

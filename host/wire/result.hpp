@@ -105,9 +105,10 @@ struct CellResult {
 struct CellFailure {
   FailureClass failure_class = FailureClass::kCrash;
   std::string message;
-  std::string log_tail;
+  std::string log_tail;  ///< the last lines that the worker printed
   std::optional<int> signal;
   std::optional<int> exit_code;
+  std::string log_file = {};  ///< where all that it printed is; empty: nowhere
 };
 
 void to_json(nlohmann::json& json, const ResultFile& file);

@@ -67,6 +67,30 @@ TEST(Failure, AWrongShapeIsRecorded) {
   EXPECT_THAT(box.ask("SELECT DISTINCT message FROM failures"), HasSubstr("the attack returned"));
 }
 
+TEST(Failure, AForkedChildHasNoPartInTheConversation) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "fork" } })");
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT count(*) FROM attempt WHERE state <> 'done'"), "0\n");
+  EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE state <> 'done' AND method = 'pgd'"), "0\n");
+}
+
+TEST(Failure, AMessageOfAHundredMegabytesIsCut) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "huge_message" } })");
+
+  EXPECT_EQ(outcome.code, 1);
+  // 16 KiB and the sentence behind them.
+  EXPECT_EQ(box.ask("SELECT count(*) FROM attempt WHERE length(message) > 17000"), "0\n");
+  EXPECT_THAT(box.ask("SELECT DISTINCT substr(message, -31) FROM failures"),
+              HasSubstr("(104857600 bytes in all)"));
+}
+
 class ViolationTest : public ::testing::TestWithParam<const char*> {};
 
 // What leaves the ball or the box does not count, however wrong the class is.

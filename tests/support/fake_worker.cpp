@@ -143,6 +143,13 @@ void execute(int fd, const wire::Execute& cell) {
   if (what == "progress") {
     for (int i = 1; i <= 3; ++i) base::write_frame(fd, wire::CellProgress{cell.key, i, 3, "epoch"});
   }
+  if (what == "spoil") answer.spoilt = "it changed the rounding mode";
+  if (what == "throw and spoil") {
+    return base::write_frame(
+        fd,
+        wire::Failure{
+            cell.key, wire::FailureClass::kPluginError, "no", "it changed the rounding mode"});
+  }
   if (what == "wrong key") answer.key = "another";
   if (what == "nan distance") answer.result.outcomes.at(0).distance = std::nan("");
   if (what == "no class") answer.result.outcomes.at(0).prediction = -1;

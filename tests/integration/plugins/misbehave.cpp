@@ -1,6 +1,10 @@
 // An attack that breaks the rules in the way that its parameter says.
 
+#include <unistd.h>
+
+#include <limits>
 #include <stdexcept>
+#include <string>
 
 #include <torch/types.h>
 
@@ -16,7 +20,9 @@ class Misbehave final : public Attack {
             .summary = "breaks a rule",
             .source = "a test",
             .params = {choice(
-                "how", {"throw", "nan", "shape", "outside_ball", "outside_box"}, "which rule")},
+                "how",
+                {"throw", "nan", "shape", "outside_ball", "outside_box", "fork", "huge_message"},
+                "which rule")},
             .capabilities = {}};
   }
   explicit Misbehave(const Params& params) : how_(params.get_text("how")) {}
@@ -25,6 +31,12 @@ class Misbehave final : public Attack {
       Target&, const Tensor& x, const Tensor&, const Threat& threat, AttackContext&) override {
     if (how_ == "throw") throw std::runtime_error("this attack gives up");
     if (how_ == "nan") return x * std::numeric_limits<double>::quiet_NaN();
+    if (how_ == "fork") {
+      // Parent and child both return into the worker, one more of them with every batch.
+      if (::fork() < 0) throw std::runtime_error("cannot fork");
+      return x;
+    }
+    if (how_ == "huge_message") throw std::runtime_error(std::string(std::size_t{100} << 20, 'm'));
     if (how_ == "shape") return x.flatten(1);
     if (how_ == "outside_ball") return (1 - x).clamp(0, 1);
     return x + threat.epsilon;  // leaves the box where x is near 1

@@ -57,6 +57,13 @@ TEST(EncodeFrame, ReplacesBytesThatAreNotUtf8) {
   EXPECT_EQ(decoder.next()->at("message"), "a\xef\xbf\xbd z");
 }
 
+TEST(EncodeFrame, TakesTheLongestMessageAndNoLongerOne) {
+  const std::string longest(kMaxFrameBytes - 2, 'x');  // two quotes
+
+  EXPECT_EQ(encode_frame(json(longest)).size(), kMaxFrameBytes + 4);
+  EXPECT_THROW(encode_frame(json(longest + "x")), FrameTooLong);
+}
+
 TEST(FrameDecoder, IsIndifferentToWhereTheBytesAreSplit) {
   const std::string bytes = encode_frame(kMessage) + encode_frame(json(7));
 

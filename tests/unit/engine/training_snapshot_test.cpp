@@ -91,13 +91,5 @@ TEST_F(Snapshot, OfAnotherKindOfDeviceIsRefused) {
   EXPECT_THAT(refusal(place_, "cuda:0"), HasSubstr("its device is \"cpu\", needed is \"cuda\""));
 }
 
-TEST_F(Snapshot, IsRemoved) {
-  write();
-
-  remove_snapshot(place_);
-
-  EXPECT_FALSE(std::filesystem::exists(place_.file));
-}
-
 }  // namespace
 }  // namespace unmask::engine

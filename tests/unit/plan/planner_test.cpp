@@ -101,6 +101,7 @@ TEST(Key, IgnoresNamesDescriptionsRunSettingsAndFolders) {
   other.name = "another";
   other.description = "other words";
   other.run.workers = 7;
+  other.run.threads = 1;  // is the default
   other.train[0].model.name = "renamed";
   other.evaluate[0].method.name = "renamed";
   other.train[0].dataset.params["folder"] = "/elsewhere";
@@ -127,6 +128,9 @@ TEST(Key, ChangesWithEverythingThatTheResultDependsOn) {
   };
 
   EXPECT_TRUE(differs([](auto& s) { s.dtype = "float64"; }));
+  // Another order of a sum, so other bits: a training under 2 threads has other weights.
+  EXPECT_TRUE(differs([](auto& s) { s.run.threads = 2; }));
+  EXPECT_TRUE(differs([](auto& s) { s.run.threads = 3; }));
   EXPECT_TRUE(differs([](auto& s) { s.eval_samples = 3; }));
   EXPECT_TRUE(differs([](auto& s) { s.eval_batch_size = 3; }));
   EXPECT_TRUE(differs([](auto& s) { s.train[0].seed = 1; }));

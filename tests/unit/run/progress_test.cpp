@@ -292,5 +292,74 @@ TEST_F(ProgressTest, NoneIsSilent) {
   EXPECT_EQ(people.str() + programs.str(), "");
 }
 
+// ---- failures of several lines, stops, results that are gone ----
+
+TEST_F(ProgressTest, ShowsAllLinesOfAFailureAndWhereItsLogIs) {
+  const auto progress = make(ProgressMode::kPlain);
+  progress->run_started(outline(0, 1));
+  people.str("");
+  wire::CellFailure failure;
+  failure.failure_class = wire::FailureClass::kPluginError;
+  failure.message = "the shapes do not fit:\n  [1, 3] is what it is\n  [1, 4] is needed";
+  failure.log_file = "results/logs/run-3/worker-0.log";
+
+  progress->cell_failed(0, attack, failure, false);
+
+  EXPECT_THAT(people.str(),
+              testing::EndsWith("plugin_error: the shapes do not fit:\n"
+                                "      [1, 3] is what it is\n"
+                                "      [1, 4] is needed\n"
+                                "    log: results/logs/run-3/worker-0.log\n"));
+}
+
+TEST_F(ProgressTest, SkipsWithTheWholeReasonInOneLine) {
+  const auto progress = make(ProgressMode::kPlain);
+
+  progress->cell_skipped(attack, "its training failed (invalid): the loss is NaN:\n  in epoch 3");
+
+  EXPECT_THAT(people.str(), HasSubstr("(invalid): the loss is NaN: in epoch 3\n"));
+}
+
+TEST_F(ProgressTest, CallsAStoppedCellStoppedNotFailed) {
+  wire::CellFailure stopped;
+  stopped.failure_class = wire::FailureClass::kInterrupted;
+  stopped.message = "the run was stopped";
+  for (const auto mode : {ProgressMode::kPlain, ProgressMode::kTerminal, ProgressMode::kJson}) {
+    const auto progress = make(mode);
+    progress->run_started(outline(0, 2));
+    progress->cell_started(0, attack, 1);
+
+    progress->cell_failed(0, attack, stopped, false);
+  }
+
+  EXPECT_THAT(people.str(), Not(HasSubstr("FAILED")));
+  EXPECT_THAT(people.str(), Not(HasSubstr("1 failed")));
+  EXPECT_THAT(people.str(), HasSubstr("stop   worker 1"));
+  EXPECT_THAT(people.str(), HasSubstr("stopped attack pgd"));
+  EXPECT_THAT(programs.str(), HasSubstr("\"cell_stopped\""));
+  EXPECT_THAT(programs.str(), Not(HasSubstr("\"cell_failed\"")));
+}
+
+TEST_F(ProgressTest, CountsACellThatRunsAgain) {
+  const auto progress = make(ProgressMode::kTerminal);
+  RunOutline ahead = outline(1, 0);
+  ahead.hit = 2;
+  progress->run_started(ahead);
+
+  progress->cell_again(attack);
+  now += 1;
+  progress->tick();
+
+  EXPECT_THAT(screen(), testing::Contains(HasSubstr("0/2 cells, 1 already stored")));
+}
+
+TEST_F(ProgressTest, TellsOfWhatHappensBeforeTheRun) {
+  const auto progress = make(ProgressMode::kPlain);
+
+  progress->notice("reading small.json");
+
+  EXPECT_EQ(people.str(), "[0.0s] reading small.json\n");
+}
+
 }  // namespace
 }  // namespace unmask::run

@@ -12,6 +12,7 @@
 
 #include "base/files.hpp"
 #include "run/runner.hpp"
+#include "wire/messages.hpp"
 
 namespace unmask::run {
 
@@ -62,12 +63,14 @@ class MemoryRecorder : public Recorder {
     note("start " + cell.key);
     return "attempt of " + cell.key;
   }
-  void cell_done(const std::string& attempt,
-                 const wire::Cell& cell,
-                 const wire::CellResult& result) override {
+  Recorded cell_done(const std::string& attempt,
+                     const wire::Cell& cell,
+                     const wire::CellResult& result) override {
     EXPECT_EQ(attempt, "attempt of " + cell.key);
+    if (refusals.contains(cell.key)) return {.refusal = refusals.at(cell.key)};
     results[cell.key] = result;
     note("done " + cell.key);
+    return {.discarded = discards[cell.key]};
   }
   void cell_failed(const std::string& attempt,
                    const wire::Cell& cell,
@@ -83,6 +86,8 @@ class MemoryRecorder : public Recorder {
   }
 
   std::map<std::string, std::string> skips;
+  std::map<std::string, std::vector<std::string>> discards;  ///< by key of a training
+  std::map<std::string, std::string> refusals;               ///< why values are not recorded
 
   std::ptrdiff_t position(const std::string& event) const {
     return std::find(events.begin(), events.end(), event) - events.begin();

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "run/complaint.hpp"
 #include "run_fixture.hpp"
 #include "unmask/errors.hpp"
 
@@ -168,6 +169,7 @@ TEST_F(RunTest, PassesProgressOn) {
     void cell_done(int, const wire::Cell&, const wire::CellResult&) override {}
     void cell_failed(int, const wire::Cell&, const wire::CellFailure&, bool) override {}
     void cell_skipped(const wire::Cell&, const std::string&) override {}
+    void cell_again(const wire::Cell&) override {}
     void notice(const std::string&) override {}
     void tick() override {}
     void run_finished(const RunSummary&) override {}
@@ -417,6 +419,10 @@ TEST_F(RunTest, KeepsTheLastLinesOfAFlood) {
   EXPECT_THAT(failure.log_tail, testing::EndsWith("\nbad ?? byte\nlast line"));
 }
 
+TEST_F(RunTest, SaysWhereTheLogOfAFailureIs) {
+  EXPECT_EQ(failure_of(doing("throw")).log_file, (folder.path() / "logs/worker-0.log").string());
+}
+
 // ---- dependencies and stopping early ----
 
 TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
@@ -520,6 +526,126 @@ TEST_F(RunTest, LeavesNoWorkerBehind) {
   run({fake_cell("a")});
 
   EXPECT_EQ(::kill(recorder.pids.at("a").at(0), 0), -1);
+}
+
+// ---- results that belonged to other weights ----
+
+// A training whose checkpoint was lost, and two stored attacks on it.
+class RetrainingTest : public RunTest {
+ protected:
+  RetrainingTest() {
+    done["a"] = std::nullopt;
+    done["b"] = std::nullopt;
+    recorder.discards["t"] = {"a", "b"};
+  }
+  std::vector<wire::Cell> plan_ = {fake_training("t"),
+                                   fake_cell("a", {}, wire::CellKind::kAttack, 0),
+                                   fake_cell("b", {}, wire::CellKind::kAttack, 0)};
+};
+
+TEST_F(RetrainingTest, RunsEveryDependentCellAgain) {
+  const RunSummary summary = run(plan_);
+
+  EXPECT_EQ(recorder.events,
+            (Events{"start t", "done t", "start a", "done a", "start b", "done b"}));
+  EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "t.safetensors");
+  EXPECT_EQ(summary.hit, 0U);
+  EXPECT_EQ(summary.ran, 3U);
+  EXPECT_TRUE(summary.is_complete());
+}
+
+TEST_F(RetrainingTest, TellsTheUser) {
+  const RunSummary summary = run(plan_);
+
+  EXPECT_THAT(summary.notes,
+              ElementsAre("train model/data/loss/rk4 seed 0 gave other weights than before; "
+                          "results of the former ones were discarded: 2 of this run, which run "
+                          "again"));
+}
+
+TEST_F(RetrainingTest, IsNotCompleteWhenADependentCellFailsThen) {
+  plan_[1].spec = doing("throw");
+
+  const RunSummary summary = run(plan_);
+
+  EXPECT_EQ(summary.failed, 1U);
+  EXPECT_FALSE(summary.is_complete());
+}
+
+TEST_F(RetrainingTest, IsNotCompleteWhenItStopsBefore) {
+  StopRequest stop;
+  options.stop = &stop;
+  recorder.on_event = [&](const std::string&) { stop.raise_to(StopLevel::kDrain); };
+
+  const RunSummary summary = run(plan_);
+
+  EXPECT_EQ(summary.not_run, 2U);
+  EXPECT_EQ(summary.hit, 0U);
+}
+
+TEST_F(RetrainingTest, NamesResultsThatNobodyAsksForHere) {
+  recorder.discards["t"] = {"a", "elsewhere"};
+
+  const RunSummary summary = run(plan_);
+
+  EXPECT_EQ(summary.discarded_elsewhere, 1U);
+  EXPECT_EQ(summary.hit, 1U);
+  EXPECT_THAT(summary.notes, ElementsAre(HasSubstr("1 that this run does not ask for")));
+}
+
+TEST_F(RetrainingTest, WaitsForTheOtherTrainingOfATransfer) {
+  recorder.discards["t"] = {"a"};
+  plan_[1].needs_source = 3;
+  plan_.push_back(fake_training("s"));
+
+  run(plan_);
+
+  EXPECT_EQ(recorder.events,
+            (Events{"start t", "done t", "start s", "done s", "start a", "done a"}));
+}
+
+TEST_F(RetrainingTest, SkipsATransferWhoseOtherTrainingFailedBefore) {
+  recorder.discards["t"] = {"a"};
+  plan_ = {fake_training("s", doing("throw")),
+           fake_training("t"),
+           fake_cell("a", {}, wire::CellKind::kAttack, 1)};
+  plan_[2].needs_source = 0;
+
+  const RunSummary summary = run(plan_);
+
+  EXPECT_EQ(recorder.skips.at("a"), "its source failed (plugin_error): the plugin threw: no");
+  EXPECT_EQ(summary.skipped, 1U);
+  EXPECT_EQ(summary.not_run, 0U);
+}
+
+TEST_F(RunTest, FailsACellWhoseValuesAreRefusedAndGoesOn) {
+  recorder.refusals["a"] = "the metric x is given twice";
+
+  const RunSummary summary = run({fake_cell("a"), fake_cell("b")});
+
+  EXPECT_EQ(recorder.failures.at(0).failure.failure_class, wire::FailureClass::kPluginError);
+  EXPECT_EQ(recorder.failures.at(0).failure.message, "the metric x is given twice");
+  EXPECT_EQ(summary.failed, 1U);
+  EXPECT_EQ(summary.ran, 1U);
+}
+
+// ---- what a cell leaves behind ----
+
+TEST_F(RunTest, ReplacesAWorkerThatACellHasSpoilt) {
+  const RunSummary summary = run({fake_cell("a", doing("spoil")), fake_cell("b")});
+
+  EXPECT_EQ(summary.ran, 2U);
+  EXPECT_NE(recorder.pids.at("a"), recorder.pids.at("b"));
+  EXPECT_THAT(summary.notes,
+              ElementsAre("attack a on model/data/loss/rk4 seed 0: it changed the rounding "
+                          "mode; its worker was replaced"));
+}
+
+TEST_F(RunTest, ReplacesAWorkerThatAFailedCellHasSpoilt) {
+  run({fake_cell("a", doing("throw and spoil")), fake_cell("b")});
+
+  EXPECT_EQ(recorder.failures.at(0).failure.message, "no");
+  EXPECT_NE(recorder.pids.at("a"), recorder.pids.at("b"));
 }
 
 // ---- what ends a run ----

@@ -81,12 +81,28 @@ TEST(Table, LatexEscapesItsSpecialCharacters) {
 }
 
 TEST(Table, TextKeepsControlCharactersFromTheTerminal) {
-  const Table table{{"log"}, {{std::string("two\nlines \x1b[31m")}}};
+  const Table table{{"log"}, {{std::string("red \x1b[31m\ttab")}}};
 
   EXPECT_EQ(to_text(table, Format::kTable),
             "log\n"
             "-------------------\n"
-            "two\\nlines \\x1b[31m\n");
+            "red \\x1b[31m\\ttab\n");
+}
+
+TEST(Table, TextOfSeveralLinesStaysInItsColumn) {
+  const Table table{
+      {"n", "message", "k"},
+      {{std::int64_t{7}, std::string("they differ:\n  one\n  two\n"), std::string("a")},
+       {std::int64_t{8}, std::string("no"), std::string("b\nc")}}};
+
+  EXPECT_EQ(to_text(table, Format::kTable),
+            "n  message       k\n"
+            "-  ------------  -\n"
+            "7  they differ:  a\n"
+            "     one\n"
+            "     two\n"
+            "8  no            b\n"
+            "                 c\n");
 }
 
 TEST(Table, RowOfAnotherLengthIsABug) {

@@ -113,5 +113,24 @@ TEST(Messages, RefuseAnUnknownCellKind) {
             "a message names the unknown cell kind \"bake\"");
 }
 
+TEST(Messages, CarryAPathThatIsNoText) {
+  Execute sent{"k", wire::CellKind::kTrain, {}, {}, std::nullopt};
+  sent.locals = {{"dataset", {{"folder", "/caf\xe9/\x01"}, {"file", "/h\xc3\xa9lo"}}}};
+
+  const auto got = std::get<Execute>(parse_host_message(over_the_wire(sent)));
+
+  EXPECT_EQ(got.locals, sent.locals);
+}
+
+TEST(Messages, CarryWhatACellHasSpoilt) {
+  const auto result =
+      std::get<Result>(parse_worker_message(over_the_wire(Result{"k", {}, "the locale"})));
+  const auto failure = std::get<Failure>(parse_worker_message(
+      over_the_wire(Failure{"k", wire::FailureClass::kPluginError, "no", "the locale"})));
+
+  EXPECT_EQ(result.spoilt, "the locale");
+  EXPECT_EQ(failure.spoilt, "the locale");
+}
+
 }  // namespace
 }  // namespace unmask::wire

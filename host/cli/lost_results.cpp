@@ -1,0 +1,60 @@
+#include "cli/lost_results.hpp"
+
+#include <filesystem>
+
+#include "unmask/sha256.hpp"
+
+namespace unmask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "" when the file is what it was when it was written.
+std::string problem_of(const fs::path& file, const wire::ResultFile& written) {
+  if (!fs::exists(file)) return "is missing";
+  return sha256_file(file) == written.sha256 ? "" : "is damaged (its hash differs)";
+}
+
+}  // namespace
+
+std::vector<LostResult> find_lost_results(const store::Store& store,
+                                          const std::vector<wire::Cell>& cells,
+                                          const store::ResultFolders& folders) {
+  std::vector<LostResult> lost;
+  const store::DoneCells done = store.lookup(cells);
+  for (const auto& [key, checkpoint] : done) {
+    if (!checkpoint) continue;
+    const fs::path file = folders.checkpoints / checkpoint->path;
+    const std::string problem = problem_of(file, *checkpoint);
+    if (!problem.empty()) lost.push_back({key, true, file.string(), problem});
+  }
+  const auto kept = store.adversarials(cells);
+  for (const wire::Cell& cell : cells) {
+    if (!cell.keeps_adversarials || !done.contains(cell.key)) continue;
+    const auto found = kept.find(cell.key);
+    const std::string problem =
+        found == kept.end() ? "were not kept"
+                            : problem_of(folders.adversarials / found->second.path, found->second);
+    if (!problem.empty()) lost.push_back({cell.key, false, "", problem});
+  }
+  return lost;
+}
+
+std::string to_text(const std::vector<LostResult>& lost) {
+  std::string text;
+  std::size_t without_images = 0;
+  for (const LostResult& item : lost) {
+    if (item.is_training) {
+      text += "note: checkpoint " + item.file + " " + item.problem + "; it will be trained again\n";
+    } else {
+      ++without_images;
+    }
+  }
+  if (without_images > 0) {
+    text += "note: " + std::to_string(without_images) +
+            " stored attacks have no file of adversarial images; they will run again\n";
+  }
+  return text;
+}
+
+}  // namespace unmask::cli

@@ -1,0 +1,140 @@
+#include "cli/session.hpp"
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+#include <utility>
+
+#include "base/left_behind.hpp"
+#include "cli/cell_filter.hpp"
+#include "cli/lost_results.hpp"
+#include "cli/machine.hpp"
+#include "cli/store_recorder.hpp"
+#include "store/writer_busy.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::cli {
+namespace {
+
+// How often a run that waits for another one looks whether it has ended.
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+// How long a finished result waits for a database that somebody locks, or for room on the disk.
+constexpr std::chrono::minutes kPatience{10};
+
+}  // namespace
+
+Session::Session(const HostContext& host, SessionOptions options, run::Progress& progress)
+    : host_(host), options_(std::move(options)), progress_(progress) {}
+
+run::RunSummary Session::run() {
+  // At once: describing plugins and reading data may take seconds.
+  progress_.notice("reading " + options_.manifest.string());
+  plan();
+  const run::StopSignals signals(stop_);
+  open();
+  reconcile();
+  const std::int64_t id = record();
+  run::RunSummary summary = execute(id);
+  store_->end_run(
+      id, static_cast<int>(summary.is_complete() ? ExitCode::kDone : ExitCode::kCellsFailed));
+  return summary;
+}
+
+void Session::plan() {
+  folders_ = store::ResultFolders::of(options_.database);
+  planned_ = plan_study(options_.manifest, host_);
+  if (!planned_.plan.dataset_problems.empty()) {
+    const auto& [name, problem] = *planned_.plan.dataset_problems.begin();
+    throw DataError("data set \"" + name + "\" of " + options_.manifest.string() +
+                    " cannot be used: " + problem);
+  }
+  execution_ = decide_execution(
+      options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
+  if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
+    throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
+  }
+  cells_ = filter_cells(planned_.plan.cells, options_.only);
+}
+
+void Session::open() {
+  for (bool is_told = false;; is_told = true) {
+    try {
+      store_.emplace(store::Store::open_writer(folders_.database));
+      break;
+    } catch (const store::WriterBusy& busy) {
+      if (!options_.waits) throw;
+      if (!is_told) progress_.notice("waiting: " + busy.situation());
+    }
+    std::this_thread::sleep_for(kLookAgain);
+    if (stop_.level() != run::StopLevel::kNone) {
+      throw Error(ExitCode::kCellsFailed, "stopped while waiting for the database; nothing ran");
+    }
+  }
+  // A result that cost hours is not given up for a lock or a full disk that may pass.
+  store_->set_patience({.limit = kPatience,
+                        .tell = [this](const std::string& text) { progress_.notice(text); },
+                        .gives_up = [this] { return stop_.level() == run::StopLevel::kNow; }});
+}
+
+void Session::reconcile() {
+  const std::vector<LostResult> lost = find_lost_results(*store_, cells_, folders_);
+  std::cerr << to_text(lost);
+  for (const LostResult& item : lost) {
+    store_->discard_result(
+        item.key,
+        (item.is_training ? "checkpoint file " : "its adversarial images: file ") + item.problem);
+  }
+}
+
+std::int64_t Session::record() {
+  store::RunInfo info;
+  info.argv = options_.argv;
+  info.environment = describe_machine();
+  info.environment.update(planned_.preparation.environment);
+  info.environment["execution"] = execution_.text();
+  const GitState git = git_state(options_.manifest.parent_path());
+  info.git_commit = git.commit;
+  info.git_dirty = git.dirty;
+  const std::int64_t id = store_->begin_run(planned_.study, info);
+  store_->register_plan(id, planned_.catalog, planned_.plan.cells, cells_);
+
+  const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
+  if (adopted.trainings > 0) {
+    progress_.notice(std::to_string(adopted.trainings) +
+                     " trainings had come to their end without being recorded; they are now");
+  }
+  if (!adopted.discarded.empty()) {
+    progress_.notice(std::to_string(adopted.discarded.size()) +
+                     " stored results belonged to other weights of theirs and were discarded");
+  }
+  return id;
+}
+
+run::RunSummary Session::execute(std::int64_t id) {
+  run::RunOptions options;
+  options.workers = static_cast<int>(execution_.devices.size());
+  options.worker_command = [&](int slot) {
+    return host_.worker_command(execution_.devices[static_cast<std::size_t>(slot)],
+                                execution_.threads,
+                                options_.cuda_graphs,
+                                folders_.checkpoints);
+  };
+  options.timeout_s = planned_.study.run.timeout_s;
+  options.crash_retries = planned_.study.run.crash_retries;
+  options.fail_fast = planned_.study.run.fail_fast || options_.fail_fast;
+  options.stop = &stop_;
+  options.log_folder = folders_.logs / ("run-" + std::to_string(id));
+  StoreRecorder recorder(*store_, id, folders_);
+  base::LeftBehind strays;
+  run::RunSummary summary =
+      run::run_cells(cells_, store_->lookup(cells_), options, recorder, progress_);
+  if (const std::size_t count = strays.end_all(); count > 0) {
+    summary.notes.push_back(std::to_string(count) +
+                            " processes that plugins had left running were ended");
+    progress_.notice(summary.notes.back());
+  }
+  return summary;
+}
+
+}  // namespace unmask::cli

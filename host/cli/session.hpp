@@ -1,0 +1,64 @@
+#pragma once
+// One `unmask run`: plan the study, open the database, set right what has changed since, record
+// what is asked for, run what is missing.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/execution.hpp"
+#include "cli/host_context.hpp"
+#include "cli/load_study.hpp"
+#include "run/progress.hpp"
+#include "run/runner.hpp"
+#include "store/result_folders.hpp"
+#include "store/store.hpp"
+
+namespace unmask::cli {
+
+/// What a user asks of a run.
+struct SessionOptions {
+  std::filesystem::path manifest;
+  std::filesystem::path database;
+  std::string device = "auto";
+  std::optional<int> workers;
+  std::vector<std::string> only;  ///< filters of cells; empty: all
+  bool fail_fast = false;
+  bool cuda_graphs = false;
+  bool waits = false;             ///< for another run on the same database to end
+  std::vector<std::string> argv;  ///< for the record
+};
+
+class Session {
+ public:
+  /// @param host, progress  outlive the session
+  Session(const HostContext& host, SessionOptions options, run::Progress& progress);
+
+  /// @throws Error of any kind; what was recorded until then stays
+  run::RunSummary run();
+
+  /// After run():
+  const store::Store& store() const { return *store_; }
+  const std::vector<wire::Cell>& cells() const { return cells_; }
+
+ private:
+  void plan();
+  void open();
+  void reconcile();
+  std::int64_t record();
+  run::RunSummary execute(std::int64_t run);
+
+  const HostContext& host_;
+  SessionOptions options_;
+  run::Progress& progress_;
+  run::StopRequest stop_;
+  store::ResultFolders folders_;
+  PlannedStudy planned_;
+  Execution execution_;
+  std::vector<wire::Cell> cells_;  // of the plan, those that are asked for
+  std::optional<store::Store> store_;
+};
+
+}  // namespace unmask::cli

@@ -1,0 +1,128 @@
+#include "cli/store_recorder.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <optional>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.hpp"
+#include "run/complaint.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
+#include "wire/unfinished.hpp"
+
+namespace unmask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// What stood for a training until now. A file that cannot be removed costs room, nothing else.
+void remove_recovery_files(const store::ResultFolders& folders, const std::string& key) {
+  for (const fs::path& file : {wire::snapshot_file(folders.checkpoints, key),
+                               wire::finished_file(folders.checkpoints, key)}) {
+    std::error_code error;
+    fs::remove(file, error);
+    if (error)
+      std::cerr << "note: cannot remove " << file.string() << ": " << error.message() << "\n";
+  }
+}
+
+// The result that a worker left of a training; nothing when there is none that can be used: then
+// the training goes on from its last snapshot.
+std::optional<wire::CellResult> finished_result(const wire::Cell& cell,
+                                                const store::ResultFolders& folders) {
+  const fs::path file = wire::finished_file(folders.checkpoints, cell.key);
+  if (!fs::exists(file)) return std::nullopt;
+  try {
+    const json content = json::parse(base::read_file(file));
+    auto result = content.at("result").get<wire::CellResult>();
+    if (content.at("key") != cell.key) return std::nullopt;
+    if (const auto wrong = run::complaint(cell, result)) throw DataError(*wrong);
+    const fs::path checkpoint = folders.checkpoints / result.checkpoint->path;
+    if (!fs::exists(checkpoint) || sha256_file(checkpoint) != result.checkpoint->sha256) {
+      throw DataError("its checkpoint " + checkpoint.string() + " is missing or damaged");
+    }
+    return result;
+  } catch (const std::exception& error) {
+    std::cerr << "note: the result in " << file.string() << " cannot be used: " << error.what()
+              << "; the training goes on from its last snapshot\n";
+    return std::nullopt;
+  }
+}
+
+// Keys of trainings that left something in the folder.
+std::vector<std::string> keys_in(const fs::path& folder) {
+  std::vector<std::string> keys;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    keys.push_back(name.substr(0, name.find('.')));
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::string StoreRecorder::attempt_started(const wire::Cell& cell,
+                                           int pid,
+                                           const std::string& device) {
+  return store_.begin_attempt(run_, cell.key, pid, device);
+}
+
+run::Recorded StoreRecorder::cell_done(const std::string& attempt,
+                                       const wire::Cell& cell,
+                                       const wire::CellResult& result) {
+  run::Recorded recorded;
+  try {
+    recorded.discarded = store_.commit_result(attempt, result);
+  } catch (const store::RefusedResult& error) {
+    recorded.refusal = error.what();
+    return recorded;
+  }
+  if (cell.kind == wire::CellKind::kTrain) remove_recovery_files(folders_, cell.key);
+  return recorded;
+}
+
+void StoreRecorder::cell_failed(const std::string& attempt,
+                                const wire::Cell&,
+                                const wire::CellFailure& failure,
+                                bool) {
+  wire::CellFailure recorded = failure;
+  if (!failure.log_file.empty()) {
+    if (!recorded.log_tail.empty()) recorded.log_tail += "\n";
+    recorded.log_tail += "(all of it: " + failure.log_file + ")";
+  }
+  store_.fail_attempt(attempt, recorded);
+}
+
+void StoreRecorder::cell_skipped(const wire::Cell& cell, const std::string& reason) {
+  store_.skip_cell(run_, cell.key, reason);
+}
+
+Adopted adopt_finished_trainings(store::Store& store,
+                                 std::int64_t run,
+                                 const std::vector<wire::Cell>& cells,
+                                 const store::ResultFolders& folders) {
+  Adopted adopted;
+  const std::vector<std::string> left = keys_in(folders.unfinished);
+  for (const auto& [key, checkpoint] : store.lookup(left)) remove_recovery_files(folders, key);
+  const store::DoneCells done = store.lookup(cells);
+  for (const wire::Cell& cell : cells) {
+    if (cell.kind != wire::CellKind::kTrain || done.contains(cell.key)) continue;
+    const std::optional<wire::CellResult> result = finished_result(cell, folders);
+    if (!result) continue;
+    const std::string attempt = store.begin_attempt(run, cell.key, ::getpid(), result->device);
+    for (const std::string& key : store.commit_result(attempt, *result)) {
+      adopted.discarded.push_back(key);
+    }
+    remove_recovery_files(folders, cell.key);
+    ++adopted.trainings;
+  }
+  return adopted;
+}
+
+}  // namespace unmask::cli

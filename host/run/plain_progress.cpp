@@ -1,0 +1,84 @@
+#include "run/plain_progress.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "run/progress_text.hpp"
+#include "run/tally.hpp"
+
+namespace unmask::run {
+namespace {
+
+using wire::Cell;
+using wire::CellFailure;
+using wire::CellResult;
+
+class PlainProgress final : public Progress {
+ public:
+  explicit PlainProgress(ProgressOutput output) : output_(std::move(output)) {
+    tally_.start({}, output_.now());
+  }
+
+  void run_started(const RunOutline& outline) override {
+    tally_.start(outline, output_.now());
+    print(std::to_string(tally_.total()) + " cells to run, " + std::to_string(outline.hit) +
+          " already stored, " + std::to_string(outline.workers) +
+          (outline.workers == 1 ? " worker" : " workers"));
+  }
+  void worker_started(int, int, const std::string&) override {}
+  void cell_started(int slot, const Cell& cell, int attempt) override {
+    started_[slot] = output_.now();
+    print("start  " + worker_name(slot) + "  " + wire::title(cell) + attempt_text(attempt));
+  }
+  void cell_progress(int, const Cell&, std::int64_t, std::int64_t, const std::string&) override {}
+  void cell_done(int slot, const Cell& cell, const CellResult&) override {
+    const double seconds = output_.now() - started_[slot];
+    tally_.finished(cell, seconds);
+    print("done   " + worker_name(slot) + "  " + wire::title(cell) + "  in " +
+          duration_text(seconds) + " (" + position() + ")");
+  }
+  void cell_failed(int slot,
+                   const Cell& cell,
+                   const CellFailure& failure,
+                   bool will_retry) override {
+    if (failure.failure_class == wire::FailureClass::kInterrupted) {
+      print("stop   " + worker_name(slot) + "  " + wire::title(cell));
+      return;
+    }
+    if (!will_retry) tally_.failed(cell);
+    const auto lines = failure_lines(cell, failure, will_retry);
+    print("FAILED " + worker_name(slot) + "  " + lines.front());
+    for (std::size_t i = 1; i < lines.size(); ++i) *output_.people << lines[i] << '\n';
+    output_.people->flush();
+  }
+  void cell_skipped(const Cell& cell, const std::string& reason) override {
+    tally_.skipped(cell);
+    print("skip   " + wire::title(cell) + ": " + one_line(reason));
+  }
+  void cell_again(const Cell& cell) override { tally_.again(cell); }
+  void notice(const std::string& text) override { print(text); }
+  void tick() override {}
+  void run_finished(const RunSummary& summary) override { print(summary_text(summary)); }
+
+ private:
+  std::string position() const {
+    return std::to_string(tally_.settled()) + "/" + std::to_string(tally_.total());
+  }
+  void print(const std::string& text) {
+    *output_.people << '[' << duration_text(tally_.elapsed(output_.now())) << "] " << text
+                    << std::endl;
+  }
+
+  ProgressOutput output_;
+  Tally tally_;
+  std::map<int, double> started_;
+};
+
+}  // namespace
+
+std::unique_ptr<Progress> make_plain_progress(ProgressOutput output) {
+  return std::make_unique<PlainProgress>(std::move(output));
+}
+
+}  // namespace unmask::run

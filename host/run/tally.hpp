@@ -1,0 +1,48 @@
+#pragma once
+// How many cells are behind and ahead, and how long the rest may take.
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+#include "run/summary.hpp"
+#include "wire/cell.hpp"
+
+namespace unmask::run {
+
+class Tally {
+ public:
+  void start(const RunOutline& outline, double now);
+
+  void finished(const wire::Cell& cell, double seconds);
+  void failed(const wire::Cell& cell);
+  void skipped(const wire::Cell& cell);
+  /// A cell that counted as stored is ahead again.
+  void again(const wire::Cell& cell);
+
+  double elapsed(double now) const { return now - start_; }
+  std::size_t settled() const { return done_ + failed_ + skipped_; }
+  std::size_t total() const { return outline_.cells(); }
+
+  /// "about 3m05s"; "over 40s" when some kind of cell has not been seen yet; empty when nothing is
+  /// known.
+  std::string time_left() const;
+
+  /// "3/8 cells, 1 failed, 12s gone, about 20s left"
+  std::string text(double now) const;
+
+ private:
+  struct Kind {
+    double seconds = 0;
+    std::size_t count = 0;
+  };
+  void settle(const wire::Cell& cell);
+
+  RunOutline outline_;
+  std::array<std::size_t, 3> left_{};
+  std::array<Kind, 3> kinds_{};
+  double start_ = 0;
+  std::size_t done_ = 0, failed_ = 0, skipped_ = 0;
+};
+
+}  // namespace unmask::run

@@ -1,0 +1,148 @@
+// Names, folders and descriptors as they come: nothing of them makes a bug.
+
+#include <filesystem>
+#include <string>
+#include <tuple>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/shell_words.hpp"
+#include "integration/sandbox.hpp"
+
+namespace unmask::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// A line for bash, in the folder of the sandbox. `unmask` is the program.
+Outcome bash(const Sandbox& box, const std::string& line) {
+  const std::string program = std::string(UNMASK_BINARY_DIR) + "/bin";
+  const base::ChildOutput child =
+      base::run_child({"bash",
+                       "-c",
+                       "PATH=" + cli::shell_word(program) + ":$PATH; cd " +
+                           cli::shell_word(box.path("").string()) + "; " + line},
+                      250);
+  return {child.status.exit_code.value_or(-1), child.out, child.err};
+}
+
+// One training and its clean accuracy.
+constexpr const char* kLittle = "--only attack=clean,model=plain,solver=rk4 --progress none";
+
+TEST(Surroundings, AnEmptyNameOfADatabaseIsAUsageError) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+
+  for (const char* command : {"run", "plan", "status"}) {
+    const Outcome outcome = box.unmask({command, manifest.string(), "--db", ""});
+
+    EXPECT_EQ(outcome.code, 2) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("--db \"\" names no file")) << command;
+  }
+}
+
+TEST(Surroundings, AWorkingFolderThatIsGoneIsAUsageError) {
+  const Sandbox box;
+
+  const Outcome outcome = bash(box, "mkdir gone; cd gone; rmdir ../gone; unmask status");
+
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("the working folder cannot be used"));
+}
+
+TEST(Surroundings, ClosedDescriptorsNeverBecomeOurFiles) {
+  const Sandbox closed;
+  closed.write("small.json", small_manifest());
+  const Sandbox open;
+  open.write("small.json", small_manifest());
+  const std::string run = std::string("unmask run small.json --db db.sqlite ") + kLittle;
+
+  const Outcome blind = bash(closed, run + " 0<&- 1>&- 2>&-");
+  ASSERT_EQ(bash(open, run).code, 0);
+  const Outcome mute = bash(closed, "unmask query status --db db.sqlite 1>&-");
+
+  EXPECT_EQ(blind.code, 0) << blind.err;
+  EXPECT_EQ(closed.results(), open.results());
+  EXPECT_EQ(closed.ask("PRAGMA integrity_check"), "ok\n");
+  EXPECT_EQ(mute.code, 5);
+  EXPECT_THAT(mute.err, HasSubstr("cannot write to standard output"));
+}
+
+class OddName : public ::testing::TestWithParam<const char*> {};
+
+// A folder of this name holds manifest, images, database and everything beside it.
+TEST_P(OddName, IsANameLikeAnyOther) {
+  const Sandbox box;
+  const std::string name = GetParam();
+  const fs::path folder = box.path(name);
+  fs::create_directory(folder);
+  fs::rename(box.write("small.json", small_manifest()), folder / "m.json");
+  const std::string manifest = (folder / "m.json").string();
+  const std::string database = (folder / "r.sqlite").string();
+  const auto run = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"run", manifest, "--db", database, "--progress", "none"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return box.unmask(arguments);
+  };
+
+  const Outcome check = box.unmask({"check", manifest});
+  const Outcome first = run({"--only", "attack=clean,model=plain,solver=rk4"});
+  const Outcome again = run({"--only", "attack=clean,model=plain,solver=rk4"});
+  const Outcome json = box.unmask({"query", "runs", "--db", database, "--format", "json"});
+
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("0 cells ran, 2 were stored"));
+  EXPECT_TRUE(fs::exists(folder / "checkpoints"));
+  EXPECT_EQ(json.code, 0) << json.err;
+  EXPECT_NO_THROW(std::ignore = nlohmann::json::parse(json.out));
+}
+
+// Printed commands are pasted: what failed, and how to go on.
+TEST_P(OddName, ComesBackQuoted) {
+  const Sandbox box;
+  const fs::path folder = box.path(GetParam());
+  fs::create_directory(folder);
+  std::string text = small_manifest();
+  const std::string place = "\"noise\": {";
+  text.replace(text.find(place),
+               place.size(),
+               R"("bad": { "plugin": "misbehave", "params": { "how": "throw" } }, )" + place);
+  fs::rename(box.write("bad.json", text), folder / "m.json");
+  const std::string database = (folder / "r.sqlite").string();
+  const Outcome run = box.unmask({"run",
+                                  (folder / "m.json").string(),
+                                  "--db",
+                                  database,
+                                  "--plugin-dir",
+                                  UNMASK_HARMFUL_PLUGINS,
+                                  "--only",
+                                  "attack=bad,model=plain,solver=rk4",
+                                  "--progress",
+                                  "none"});
+  ASSERT_EQ(run.code, 1) << run.err;
+  const std::string head = "what failed and why: ";
+  const auto at = run.err.find(head);
+  ASSERT_NE(at, std::string::npos) << run.err;
+  const std::string command =
+      run.err.substr(at + head.size(), run.err.find('\n', at) - at - head.size());
+
+  const Outcome pasted = bash(box, command);
+
+  EXPECT_EQ(pasted.code, 0) << command << "\n" << pasted.err;
+  EXPECT_THAT(pasted.out, HasSubstr("this attack gives up"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Names,
+                         OddName,
+                         ::testing::Values("with space",
+                                           "it's \"quoted\"",
+                                           "a#b%20c?d&e;$(f)",
+                                           "caf\xe9",
+                                           "h\xc3\xa9lo"));
+
+}  // namespace
+}  // namespace unmask::test

@@ -5,6 +5,7 @@
 #include "catalog/host_options.hpp"
 #include "catalog/params_json.hpp"
 #include "engine/ensemble.hpp"
+#include "engine/plugin_results.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 
@@ -33,16 +34,20 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   return setup;
 }
 
-std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& definition) {
+std::unique_ptr<Attack> make_attack(loader::Registry& registry,
+                                    const json& definition,
+                                    ProcessState* process) {
   const auto list = definition.find("members");
   if (list == definition.end()) {
-    return registry.create_attack(definition.at("plugin").get<std::string>(),
-                                  definition.at("params"));
+    const auto id = definition.at("plugin").get<std::string>();
+    return std::make_unique<CheckedAttack>(
+        id, registry.create_attack(id, definition.at("params")), process);
   }
   std::vector<Ensemble::Member> members;
   for (std::size_t i = 0; i < list->size(); ++i) {
     members.push_back(
-        {definition.at("names").at(i).get<std::string>(), make_attack(registry, list->at(i))});
+        {definition.at("names").at(i).get<std::string>(),
+         make_attack(registry, list->at(i), process)});
   }
   return std::make_unique<Ensemble>(std::move(members));
 }

@@ -13,8 +13,8 @@
 #include "base/die_with_parent.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
-#include "unmask/errors.hpp"
 #include "wire/messages.hpp"
+#include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -40,7 +40,7 @@ class ProgressSender {
 void execute(int fd, Executor& executor, const wire::Execute& order) {
   ProgressSender progress(fd, order.key);
   try {
-    const wire::CellResult result =
+    wire::CellResult result =
         executor.execute(order.key,
                          order.spec,
                          order.locals,
@@ -48,6 +48,9 @@ void execute(int fd, Executor& executor, const wire::Execute& order) {
                          [&](std::int64_t done, std::int64_t total, const std::string& note) {
                            progress(done, total, note);
                          });
+    for (std::string& complaint : executor.take_complaints()) {
+      result.remarks.push_back(std::move(complaint));
+    }
     base::write_frame(fd, wire::Result{order.key, result});
   } catch (const base::FrameError&) {
     throw;  // the host is gone: nobody to tell

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <limits>
 
 #include <torch/types.h>
 
@@ -11,6 +13,11 @@ namespace {
 constexpr int kPasses = 5;              // as AutoAttack does
 constexpr std::int64_t kAlone = 8;      // samples that are passed alone
 constexpr double kDistribution = 1e-5;  // allowance of a row that is a distribution
+constexpr double kRandom = 1e-4;        // spread of answers above which a network is random
+// Noise of single passes is held against the largest noise of repeated ones. Of n draws of the same
+// noise a further one exceeds the largest with probability 1 / (n + 1); three times the largest it
+// exceeds practically never, whatever the noise looks like short of rare jumps.
+constexpr double kNoiseRoom = 3;
 
 double largest(const Tensor& values) {
   return values.numel() == 0 ? 0 : values.abs().amax().item<double>();
@@ -36,25 +43,75 @@ bool is_distribution(const Tensor& z) {
          largest(z.sum(1) - 1) < kDistribution;
 }
 
-}  // namespace
+bool is_one_hot(const Tensor& z) {
+  return z.eq(0).logical_or(z.eq(1)).all().item<bool>();
+}
 
-void check_answers(Target& target, const Tensor& batch, wire::CellResult& result) {
+// [count, K]: the answers for the first samples, each passed alone.
+Tensor answers_alone(Target& target, const Tensor& batch, std::int64_t count) {
   std::vector<Tensor> answers;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    answers.push_back(target.logits(batch).to(at::kDouble));
-  }
-  const Tensor& together = answers.front();
-  const std::int64_t count = std::min(kAlone, batch.size(0));
-  double dependence = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     const Tensor row = at::full({1}, i, batch.options().dtype(at::kLong));
-    const Tensor alone = target.logits(batch.narrow(0, i, 1), row).to(at::kDouble);
-    dependence = std::max(dependence, largest(alone - together.narrow(0, i, 1)));
+    answers.push_back(target.logits(batch.narrow(0, i, 1), row).to(at::kDouble));
   }
-  result.metrics.push_back({"check.randomised", spread(answers), batch.size(0)});
-  result.metrics.push_back(
-      {"check.softmax_output", is_distribution(together) ? 1.0 : 0.0, batch.size(0)});
-  result.metrics.push_back({"check.batch_dependence", dependence, count});
+  return at::cat(answers);
+}
+
+// How far the answers alone are from those in the batch, relative to the largest logit; 0 where
+// repeated passes of the same batch differ as much.
+double dependence(const std::vector<Tensor>& together, const Tensor& alone) {
+  const std::int64_t count = alone.size(0);
+  const Tensor first = together.front().narrow(0, 0, count);
+  double noise = 0;
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    for (std::size_t j = i + 1; j < together.size(); ++j) {
+      noise = std::max(
+          noise, largest(together[i].narrow(0, 0, count) - together[j].narrow(0, 0, count)));
+    }
+  }
+  const double difference = largest(alone - first);
+  if (difference <= kNoiseRoom * noise) return 0;
+  return difference / std::max(largest(first), std::numeric_limits<double>::min());
+}
+
+}  // namespace
+
+AnswerCheck check_answers(Target& target, const Tensor& batch) {
+  const std::int64_t count = std::min(kAlone, batch.size(0));
+  AnswerCheck result;
+  std::string reason;
+  std::vector<Tensor> answers;
+  Tensor alone;
+  try {
+    for (int pass = 0; pass < kPasses; ++pass) {
+      answers.push_back(target.logits(batch).to(at::kDouble));
+    }
+    alone = answers_alone(target, batch, count);
+  } catch (const c10::Error& error) {
+    reason = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  const double nan = std::nan("");
+  const auto add = [&](const char* name, bool is_measured, auto measure, std::int64_t n) {
+    result.metrics.push_back({std::string("check.") + name,
+                              is_measured ? measure() : nan,
+                              n,
+                              is_measured ? std::string() : reason});
+  };
+  const bool is_repeated = answers.size() == kPasses;
+  if (is_repeated) result.is_deterministic = spread(answers) <= kRandom;
+  add("randomised", is_repeated, [&] { return spread(answers); }, batch.size(0));
+  add("softmax_output",
+      is_repeated,
+      [&] { return is_distribution(answers.front()) ? 1.0 : 0.0; },
+      batch.size(0));
+  add("one_hot_output",
+      is_repeated,
+      [&] { return is_distribution(answers.front()) && is_one_hot(answers.front()) ? 1.0 : 0.0; },
+      batch.size(0));
+  add("batch_dependence", alone.defined(), [&] { return dependence(answers, alone); }, count);
+  return result;
 }
 
 void GradientShares::add(const GradientCheck& batch, const Tensor& is_attacked) {
@@ -73,6 +130,12 @@ void GradientShares::finish(wire::CellResult& result) const {
   };
   result.metrics.push_back({"check.zero_gradient", share(zero_), asked_});
   result.metrics.push_back({"check.gradient_not_finite", share(not_finite_), asked_});
+}
+
+void GradientShares::restore(const nlohmann::json& state) {
+  state.at(0).get_to(asked_);
+  state.at(1).get_to(zero_);
+  state.at(2).get_to(not_finite_);
 }
 
 void NoteBook::add(const std::vector<AttackNote>& notes,
@@ -96,6 +159,20 @@ void NoteBook::add(const std::vector<AttackNote>& notes,
       sum->sum += value;
       ++sum->count;
     }
+  }
+}
+
+nlohmann::json NoteBook::state() const {
+  nlohmann::json sums = nlohmann::json::array();
+  for (const Sum& note : sums_) sums.push_back({note.name, note.sum, note.count});
+  return sums;
+}
+
+void NoteBook::restore(const nlohmann::json& state) {
+  sums_.clear();
+  for (const nlohmann::json& sum : state) {
+    sums_.push_back(
+        {sum.at(0).get<std::string>(), sum.at(1).get<double>(), sum.at(2).get<std::int64_t>()});
   }
 }
 

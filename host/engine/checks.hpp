@@ -1,7 +1,7 @@
 #pragma once
 // What makes a verdict doubtful, measured in every attack cell and stored with it: answers that
 // are random or probabilities, batches that leak, gradients that are missing. docs/attacks.md says
-// what each metric means.
+// what each metric means. None of it can take a verdict away.
 
 #include <cstdint>
 #include <string>
@@ -9,15 +9,22 @@
 #include <vector>
 
 #include "engine/gradient_check.hpp"
-#include "unmask/attack.hpp"
 #include "wire/result.hpp"
+#include "unmask/attack.hpp"
 
 namespace unmask::engine {
 
-/// check.randomised, check.softmax_output, check.batch_dependence.
-/// @param target  counts the passes; a batch of it has begun with `batch`
+/// What a network's answers for a batch say about its verdicts: check.randomised,
+/// check.softmax_output, check.one_hot_output, check.batch_dependence.
+struct AnswerCheck {
+  std::vector<wire::Metric> metrics;  ///< NaN with a reason where a pass failed
+  bool is_deterministic = true;       ///< passes of the same images agree, or could not be made
+};
+
+/// Never throws for what a pass does: a check that fails leaves the verdict alone.
+/// @param target  counts the passes
 /// @param batch   the first canonical batch
-void check_answers(Target& target, const Tensor& batch, wire::CellResult& result);
+AnswerCheck check_answers(Target& target, const Tensor& batch);
 
 /// check.zero_gradient and check.gradient_not_finite over all batches of an attack.
 class GradientShares {
@@ -25,6 +32,10 @@ class GradientShares {
   /// @param is_attacked  bool [B], the rows that there is something to fool about
   void add(const GradientCheck& batch, const Tensor& is_attacked);
   void finish(wire::CellResult& result) const;
+
+  /// All of it, for restore() of another one.
+  nlohmann::json state() const { return {asked_, zero_, not_finite_}; }
+  void restore(const nlohmann::json& state);
 
  private:
   std::int64_t asked_ = 0;
@@ -42,6 +53,10 @@ class NoteBook {
            const std::vector<bool>& is_attacked,
            wire::CellResult& result);
   void finish(wire::CellResult& result) const;
+
+  /// All of it, for restore() of another one.
+  nlohmann::json state() const;
+  void restore(const nlohmann::json& state);
 
  private:
   struct Sum {

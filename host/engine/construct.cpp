@@ -5,6 +5,7 @@
 #include "catalog/host_options.hpp"
 #include "catalog/params_json.hpp"
 #include "engine/ensemble.hpp"
+#include "engine/plugin_results.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 #include "wire/spec.hpp"
@@ -34,14 +35,17 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   return setup;
 }
 
-std::unique_ptr<Attack> make_attack(loader::Registry& registry, const json& definition) {
+std::unique_ptr<Attack> make_attack(loader::Registry& registry,
+                                    const json& definition,
+                                    ProcessState* process) {
   if (!wire::is_ensemble(definition)) {
-    return registry.create_attack(definition.at("plugin").get<std::string>(),
-                                  definition.at("params"));
+    const auto id = definition.at("plugin").get<std::string>();
+    return std::make_unique<CheckedAttack>(
+        id, registry.create_attack(id, definition.at("params")), process);
   }
   std::vector<Ensemble::Member> members;
   for (const wire::EnsembleMember& member : wire::members_of(definition)) {
-    members.push_back({member.name, make_attack(registry, member.part)});
+    members.push_back({member.name, make_attack(registry, member.part, process)});
   }
   return std::make_unique<Ensemble>(std::move(members));
 }

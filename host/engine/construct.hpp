@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/network.hpp"
+#include "engine/process_state.hpp"
 #include "loader/registry.hpp"
 #include "unmask/params.hpp"
 
@@ -21,8 +22,12 @@ Params host_params(const catalog::PluginRecord& plugin, const nlohmann::json& pa
 SolverSetup make_solver(loader::Registry& registry, const nlohmann::json& definition);
 
 /// @param definition  {"plugin", "params"}, or {"members": [such], "names": [text]} of an ensemble
+/// @param process     looked at after every call of the attack; nullptr: nobody cares
+/// @return an attack whose results are checked, see CheckedAttack
 /// @throws ParamError when parameters are wrong, or the members of an ensemble do not fit together
-std::unique_ptr<Attack> make_attack(loader::Registry& registry, const nlohmann::json& definition);
+std::unique_ptr<Attack> make_attack(loader::Registry& registry,
+                                    const nlohmann::json& definition,
+                                    ProcessState* process = nullptr);
 
 /// The batch that an attack or a probe wants to be handed; 0: the canonical one. Members of an
 /// ensemble all want the same.

@@ -11,11 +11,6 @@
 namespace unmask::engine {
 namespace {
 
-const char* norm_text(Norm norm) {
-  if (norm == Norm::kL1) return "l1";
-  return norm == Norm::kL2 ? "l2" : "linf";
-}
-
 // Shaped so that it multiplies or selects the rows of `like`.
 Tensor per_row(const Tensor& values, const Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
@@ -32,6 +27,8 @@ class SubsetTarget final : public Target {
 
   std::int64_t num_classes() const override { return target_.num_classes(); }
   bool is_batch_independent() const override { return target_.is_batch_independent(); }
+  bool is_deterministic() const override { return target_.is_deterministic(); }
+  bool is_stand_in() const override { return target_.is_stand_in(); }
 
  private:
   Tensor do_logits(const Tensor& x, const Tensor& rows) override {
@@ -152,6 +149,7 @@ class Turns {
       best_batch_ = {count(margins > 0), points};
     }
     for (const AttackNote& note : own.notes) pass_on(member.name, note);
+    for (RecordedSeries& curve : own.series) pass_on(member.name, std::move(curve));
     Tensor fooled_now = at::zeros_like(is_fooled_);
     fooled_now.index_copy_(0, rows_, margins > 0);
     return fooled_now;
@@ -169,6 +167,13 @@ class Turns {
         {x_.size(0)}, std::numeric_limits<double>::quiet_NaN(), x_.options().dtype(at::kDouble));
     values.index_copy_(0, rows_, note.values.to(values.device(), at::kDouble));
     context_.notes.push_back({member + "." + note.name, values});
+  }
+
+  // A curve of a row belongs to the row of the whole batch.
+  void pass_on(const std::string& member, RecordedSeries curve) {
+    curve.name = member + "." + curve.name;
+    if (curve.row) curve.row = rows_[*curve.row].item<std::int64_t>();
+    context_.series.push_back(std::move(curve));
   }
 
   Target& target_;
@@ -191,8 +196,8 @@ Ensemble::Ensemble(std::vector<Member> members) : members_(std::move(members)) {
   for (const Member& member : members_) {
     if (member.attack->norm() == first.attack->norm()) continue;
     throw ParamError("the members of an ensemble must work in one norm: \"" + first.name +
-                     "\" works in " + norm_text(first.attack->norm()) + ", \"" + member.name +
-                     "\" in " + norm_text(member.attack->norm()));
+                     "\" works in " + name_of(first.attack->norm()) + ", \"" + member.name +
+                     "\" in " + name_of(member.attack->norm()));
   }
 }
 

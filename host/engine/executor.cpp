@@ -11,15 +11,20 @@
 #include <torch/utils.h>
 
 #include "engine/adversarials.hpp"
+#include "engine/attack_evaluation.hpp"
 #include "engine/checkpoint.hpp"
 #include "engine/construct.hpp"
-#include "engine/evaluation.hpp"
+#include "engine/in_name_of.hpp"
 #include "engine/model_state.hpp"
 #include "engine/outputs.hpp"
+#include "engine/plugin_results.hpp"
+#include "engine/probe_evaluation.hpp"
 #include "engine/stop_notice.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
+#include "unmask/sha256.hpp"
+#include "wire/cell.hpp"
 #include "wire/key.hpp"
 #include "wire/spec.hpp"
 
@@ -32,9 +37,15 @@ at::ScalarType dtype_of(const json& spec) {
   return spec.at("dtype").get_ref<const std::string&>() == "float64" ? at::kDouble : at::kFloat;
 }
 
-// Every purpose of a cell derives its own seed from the key, so equal keys draw equal numbers.
-std::uint64_t seed_of(const std::string& key) {
-  return std::stoull(key.substr(0, 16), nullptr, 16);
+// Keys are for identity, seeds are for pairing: cells that are compared draw equal numbers, so that
+// they differ only where what is compared makes them differ. Hence the seed comes from the data, the
+// network and the number that the manifest gives as seed, and not from solver, epsilon or the
+// method's parameters. Every purpose derives its own from it.
+std::uint64_t seed_of(const json& spec) {
+  const json paired = {{"data", spec.at("dataset").at("content")},
+                       {"model", spec.at("model")},
+                       {"seed", spec.at("seed")}};
+  return std::stoull(sha256_hex(paired.dump()).substr(0, 16), nullptr, 16);
 }
 
 std::int64_t peak_resident_bytes() {
@@ -45,6 +56,25 @@ std::int64_t peak_resident_bytes() {
 
 json part_of(const json& spec, const json& locals, const std::string& part) {
   return wire::with_locals(spec.at(part), locals, part);
+}
+
+// "model mlp, objective madry, dataset strokes": who may have changed the process besides those
+// that are watched at every call.
+std::string plugins_of(const json& spec) {
+  std::string text;
+  for (const char* part : {"model", "objective", "dataset", "solver"}) {
+    const auto definition = spec.find(part);
+    if (definition == spec.end() || !definition->contains("plugin")) continue;
+    text += (text.empty() ? "" : ", ") + std::string(part) + " " +
+            definition->at("plugin").get<std::string>();
+  }
+  return "one of " + text;
+}
+
+// A device changes the process itself when it is used first.
+std::unique_ptr<ProcessState> process_state_on(const std::string& device) {
+  if (device != "cpu") at::zeros({1}, at::TensorOptions().device(device));
+  return std::make_unique<ProcessState>();
 }
 
 }  // namespace
@@ -92,6 +122,7 @@ Executor::Executor(loader::Registry& registry,
     : registry_(registry),
       device_(std::move(device)),
       checkpoints_(std::move(checkpoints)),
+      process_(process_state_on(device_)),
       network_(std::make_unique<NetworkCache>()),
       source_network_(std::make_unique<NetworkCache>()) {}
 
@@ -147,13 +178,25 @@ std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& l
   return result;
 }
 
+std::vector<NamedSolver> Executor::named_gradients_for(const json& definition,
+                                                       const json& locals) {
+  std::vector<NamedSolver> result;
+  const auto named = definition.find("gradients");
+  if (named == definition.end()) return result;
+  for (const auto& [name, solver] : named->items()) {
+    result.push_back(
+        {name, make_solver(registry_, with_locals(solver, locals, "gradients." + name))});
+  }
+  return result;
+}
+
 void Executor::execute_train(const std::string& key,
                              const json& spec,
                              const json& locals,
                              DataCache& data,
                              wire::CellResult& result,
                              const ProgressCallback& progress) {
-  const std::uint64_t seed = seed_of(key);
+  const std::uint64_t seed = seed_of(spec);
   const json definition = part_of(spec, locals, "model");
   const std::uint64_t init_seed = derive_seed(seed, "init");
   torch::manual_seed(init_seed);
@@ -186,11 +229,16 @@ void Executor::execute_train(const std::string& key,
                             dtype_of(spec),
                             derive_seed(seed, "train"),
                             place};
-  try {
-    train(input, options, result, progress);
-  } catch (const TrainingStopped&) {
-    StopNotice::obey();
-  }
+  bool is_stopped = false;
+  in_name_of("model " + definition.at("plugin").get<std::string>() + ", objective " + objective_id,
+             [&] {
+               try {
+                 train(input, options, result, progress);
+               } catch (const TrainingStopped&) {
+                 is_stopped = true;
+               }
+             });
+  if (is_stopped) StopNotice::obey();
   result.seeds["init"] = std::to_string(init_seed);
   result.seeds["train"] = std::to_string(input.seed);
   describe_outputs(
@@ -226,7 +274,7 @@ void Executor::execute_evaluation(const std::string& key,
     // The same weights under another solver are the network itself.
     Model& network =
         files.source ? network_for(*source_network_, definition, spec, data, *files.source) : model;
-    source.emplace(network, *source_solver);
+    source.emplace(network, *source_solver, definition.at("plugin").get<std::string>());
   }
 
   const auto kind = spec.at("kind").get<std::string>();
@@ -234,32 +282,37 @@ void Executor::execute_evaluation(const std::string& key,
   const std::int64_t canonical = spec.at("batch_size").get<std::int64_t>();
   const std::int64_t wanted = wanted_batch(registry_, kind, definition);
   const bool is_clean = definition.contains("plugin") && definition.at("plugin") == "none";
-  const EvaluationInput input{model,
-                              solver,
-                              gradients,
-                              samples,
-                              data.info.num_classes,
-                              canonical,
-                              wanted == 0 ? canonical : wanted,
-                              spec.at("epsilon").get<double>(),
-                              device_,
-                              dtype_of(spec),
-                              seed_of(key),
-                              graphs_,
-                              source,
-                              /*has_checks=*/!is_clean};
+  const EvaluationInput input{
+      .model = model,
+      .solver = solver,
+      .gradients = gradients,
+      .data = samples,
+      .num_classes = data.info.num_classes,
+      .batch_size = canonical,
+      .method_batch = wanted == 0 ? canonical : wanted,
+      .epsilon = spec.at("epsilon").get<double>(),
+      .device = device_,
+      .dtype = dtype_of(spec),
+      .seed = seed_of(spec),
+      .graphs = graphs_,
+      .source = source,
+      .has_checks = !is_clean,
+      .named_gradients = named_gradients_for(definition, locals),
+      .network = spec.at("model").at("plugin").get<std::string>(),
+  };
   result.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
   if (kind == "attack") {
-    const auto attack = make_attack(registry_, definition);
+    const auto attack = make_attack(registry_, definition, process_.get());
     const Tensor adversarial = evaluate_attack(input, *attack, result, progress);
     if (files.keeps_adversarials) {
       result.adversarials = save_adversarials(
           checkpoints_.parent_path() / "adversarials", key, samples, adversarial, result.outcomes);
     }
   } else {
-    const auto probe =
-        registry_.create_probe(definition.at("plugin").get<std::string>(), definition.at("params"));
-    evaluate_probe(input, *probe, result, progress);
+    const auto id = definition.at("plugin").get<std::string>();
+    CheckedProbe probe(
+        id, registry_.create_probe(id, definition.at("params")), process_.get());
+    evaluate_probe(input, probe, result, progress);
   }
 }
 
@@ -268,6 +321,21 @@ wire::CellResult Executor::execute(const std::string& key,
                                    const json& locals,
                                    const CellFiles& files,
                                    const ProgressCallback& progress) {
+  try {
+    wire::CellResult result = execute_kind(key, spec, locals, files, progress);
+    process_->restore(plugins_of(spec));
+    return result;
+  } catch (...) {
+    process_->restore(plugins_of(spec));
+    throw;
+  }
+}
+
+wire::CellResult Executor::execute_kind(const std::string& key,
+                                        const json& spec,
+                                        const json& locals,
+                                        const CellFiles& files,
+                                        const ProgressCallback& progress) {
   UNMASK_CHECK(wire::key_of(spec) == key, "a specification does not have the key it came with");
   const auto start = std::chrono::steady_clock::now();
   wire::CellResult result;

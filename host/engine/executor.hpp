@@ -12,7 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/device_graph.hpp"
+#include "engine/evaluation_input.hpp"
 #include "engine/network.hpp"
+#include "engine/process_state.hpp"
 #include "engine/training.hpp"
 #include "loader/registry.hpp"
 #include "wire/dataset_facts.hpp"
@@ -38,7 +40,7 @@ class Executor {
   /// Record passes of attacks and probes that come again and again as device graphs.
   void record_passes(DeviceGraphMaker make) { graphs_ = std::move(make); }
 
-  /// Execute one cell.
+  /// Execute one cell. Every plugin is held to leave the process as it found it.
   /// @param spec        resolved specification (plan/planner.cpp builds it)
   /// @param locals      where the files and folders of its parts are, outside of the key
   /// @param files       of the trainings, for attack and probe cells
@@ -48,6 +50,9 @@ class Executor {
                            const nlohmann::json& locals,
                            const CellFiles& files,
                            const ProgressCallback& progress);
+
+  /// Sentences about plugins of the last cells that changed the process; it has been set back.
+  std::vector<std::string> take_complaints() { return process_->take_complaints(); }
 
  private:
   struct DataCache;
@@ -60,6 +65,13 @@ class Executor {
                      const DataCache& data,
                      const wire::CheckpointFile& checkpoint);
   std::vector<SolverSetup> gradients_for(const nlohmann::json& spec, const nlohmann::json& locals);
+  std::vector<NamedSolver> named_gradients_for(const nlohmann::json& definition,
+                                               const nlohmann::json& locals);
+  wire::CellResult execute_kind(const std::string& key,
+                                const nlohmann::json& spec,
+                                const nlohmann::json& locals,
+                                const CellFiles& files,
+                                const ProgressCallback& progress);
   void execute_train(const std::string& key,
                      const nlohmann::json& spec,
                      const nlohmann::json& locals,
@@ -78,6 +90,7 @@ class Executor {
   std::string device_;
   std::filesystem::path checkpoints_;
   DeviceGraphMaker graphs_;
+  std::unique_ptr<ProcessState> process_;
   std::unique_ptr<DataCache> data_;
   std::unique_ptr<NetworkCache> network_;
   std::unique_ptr<NetworkCache> source_network_;

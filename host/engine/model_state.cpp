@@ -5,17 +5,11 @@
 
 #include <torch/types.h>
 
+#include "engine/finite.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
-
-// The model's own tensors; parameters first.
-std::vector<NamedTensor> own_tensors(Model& model) {
-  std::vector<NamedTensor> result = model.parameters();
-  for (NamedTensor& buffer : model.buffers()) result.push_back(std::move(buffer));
-  return result;
-}
 
 std::string shape_text(const Tensor& tensor) {
   std::ostringstream text;
@@ -25,8 +19,14 @@ std::string shape_text(const Tensor& tensor) {
 
 }  // namespace
 
+std::vector<NamedTensor> all_tensors(Model& model) {
+  std::vector<NamedTensor> result = model.parameters();
+  for (NamedTensor& buffer : model.buffers()) result.push_back(std::move(buffer));
+  return result;
+}
+
 std::vector<NamedTensor> model_state(Model& model) {
-  std::vector<NamedTensor> result = own_tensors(model);
+  std::vector<NamedTensor> result = all_tensors(model);
   for (NamedTensor& item : result) {
     item.tensor = item.tensor.detach()
                       .to(at::kCPU, item.tensor.scalar_type(), false, /*copy=*/true)
@@ -47,7 +47,7 @@ void load_model_state(Model& model,
   }
 
   std::vector<std::pair<Tensor, const Tensor*>> copies;
-  for (const NamedTensor& own : own_tensors(model)) {
+  for (const NamedTensor& own : all_tensors(model)) {
     const auto found = given.find(own.name);
     if (found == given.end()) {
       problems += "\n  missing: " + own.name + " " + shape_text(own.tensor);
@@ -60,6 +60,11 @@ void load_model_state(Model& model,
     } else if (!value.is_floating_point()) {
       problems += "\n  dtype: " + own.name + " is " + c10::toString(value.scalar_type()) +
                   ", the model needs floating point";
+    } else if (const auto place = first_not_finite(value)) {
+      problems += "\n  value: " + own.name + " holds " + *place;
+    } else if (const auto overflow = first_not_finite(value.to(own.tensor.scalar_type()))) {
+      problems += "\n  value: " + own.name + " is too large for " +
+                  c10::toString(own.tensor.scalar_type()) + ", it becomes " + *overflow;
     } else {
       copies.emplace_back(own.tensor, &value);
     }
@@ -71,7 +76,7 @@ void load_model_state(Model& model,
   if (!problems.empty()) {
     throw DataError(origin +
                     " does not fit the model; check that both were made with the same model and "
-                    "parameters:" +
+                    "parameters, and that the training that wrote it ended well:" +
                     problems);
   }
 

@@ -46,6 +46,7 @@ void describe_outputs(Model& model,
   double lowest = std::nan("");
   double highest = lowest;
   double is_probability = lowest;
+  double is_one_hot = lowest;
   if (outputs.defined()) {
     TORCH_CHECK(outputs.dim() == 2 && outputs.size(0) == n && outputs.size(1) == num_classes &&
                     outputs.is_floating_point(),
@@ -60,10 +61,12 @@ void describe_outputs(Model& model,
     lowest = outputs.min().item<double>();
     highest = outputs.max().item<double>();
     is_probability = are_probabilities(outputs) ? 1 : 0;
+    is_one_hot = is_probability == 1 && outputs.eq(0).logical_or(outputs.eq(1)).all().item<bool>();
   }
   result.metrics.push_back({"output_min", lowest, n});
   result.metrics.push_back({"output_max", highest, n});
   result.metrics.push_back({"output_is_probability", is_probability, n});
+  result.metrics.push_back({"output_is_one_hot", is_one_hot, n});
 }
 
 }  // namespace unmask::engine

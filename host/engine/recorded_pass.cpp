@@ -25,13 +25,17 @@ RecordedPass::RecordedPass(const DeviceGraphMaker& make,
   weights_ = at::zeros_like(logits_);
   backward_ = make();
   backward_->capture([this] {
+    // A network without derivatives has a zero gradient, not a missing one.
+    if (!logits_.requires_grad()) {
+      gradient_ = at::zeros_like(input_);
+      return;
+    }
     gradient_ = torch::autograd::grad({logits_},
                                       {input_},
                                       {weights_},
                                       /*retain_graph=*/true,
                                       /*create_graph=*/false,
                                       /*allow_unused=*/true)[0];
-    // A model that does not depend on its input has a zero gradient, not a missing one.
     if (!gradient_.defined()) gradient_ = at::zeros_like(input_);
   });
 }

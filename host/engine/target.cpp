@@ -3,16 +3,46 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
+#include "engine/broken.hpp"
+#include "engine/finite.hpp"
+#include "engine/in_name_of.hpp"
+#include "engine/model_state.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
 
-void require_finite(const Tensor& values, const char* what) {
-  if (!values.isfinite().all().item<bool>()) {
-    throw NumericError(std::string(what) + " of the network are not finite");
+// Passes everything on and remembers the first state that is not finite.
+class Watch final : public OdeContext {
+ public:
+  explicit Watch(ode::Session& session) : session_(session) {}
+
+  State integrate(std::string_view name,
+                  const std::shared_ptr<VectorField>& field,
+                  const State& y0,
+                  double t0,
+                  double t1) override {
+    look(y0, "the state that the solve \"" + std::string(name) + "\" starts from");
+    State y1 = session_.integrate(name, field, y0, t0, t1);
+    look(y1, "the result of the solve \"" + std::string(name) + "\"");
+    return y1;
   }
-}
+
+  Bpda bpda() const override { return session_.bpda(); }
+
+  const std::string& first() const { return first_; }
+
+ private:
+  void look(const State& state, const std::string& what) {
+    if (!first_.empty()) return;
+    for (const Tensor& part : state) {
+      if (!part.isfinite().all().item<bool>()) first_ = what;
+    }
+  }
+
+  ode::Session& session_;
+  std::string first_;
+};
 
 std::vector<std::int64_t> row_numbers(const Tensor& rows) {
   const Tensor on_cpu = rows.to(at::kCPU, at::kLong).contiguous();
@@ -44,6 +74,9 @@ void require_losses(const Tensor& losses, const Tensor& x) {
 }
 
 Tensor input_gradient(const Tensor& losses, const Tensor& input, bool keep_graph) {
+  // Nothing leads back from a network that compares, rounds or detaches all that it is given: its
+  // gradient is zero, not missing.
+  if (!losses.requires_grad()) return at::zeros_like(input);
   const Tensor gradient = torch::autograd::grad({losses.sum()},
                                                 {input},
                                                 {},
@@ -59,13 +92,13 @@ Tensor input_gradient(const Tensor& losses, const Tensor& input, bool keep_graph
 NetworkTarget::NetworkTarget(Model& model,
                              const SolverSetup& evaluation,
                              const std::vector<SolverSetup>& gradients,
-                             bool is_coupled,
+                             TargetTraits traits,
                              std::int64_t num_classes,
                              SolveLog& log,
                              TargetPhases phases)
     : model_(model),
       evaluation_(evaluation.method, evaluation.options),
-      is_coupled_(is_coupled),
+      traits_(std::move(traits)),
       num_classes_(num_classes),
       log_(log),
       phases_(std::move(phases)) {
@@ -89,6 +122,7 @@ void NetworkTarget::record_passes(const DeviceGraphMaker& make) {
 
 void NetworkTarget::begin_batch(const Tensor& clean) {
   queries_.assign(static_cast<std::size_t>(clean.size(0)), 0);
+  passes_.assign(queries_.size(), 0);
   if (evaluation_.is_replaying()) evaluation_passes_.clear();
   evaluation_book_ = record_schedules(clean, evaluation_);
   for (const auto& by : gradients_) {
@@ -105,15 +139,17 @@ ode::ScheduleBook NetworkTarget::record_schedules(const Tensor& clean, ode::Sess
   return session.schedules();
 }
 
-void NetworkTarget::count_queries(const Tensor& x, const Tensor& rows) {
-  if (queries_.empty()) return;  // nobody asked for counts per row
+void NetworkTarget::count_rows(const Tensor& x,
+                               const Tensor& rows,
+                               std::vector<std::int64_t>& counts) const {
+  if (counts.empty()) return;  // nobody asked for counts per row
   if (!rows.defined()) {
-    UNMASK_CHECK(x.size(0) == static_cast<std::int64_t>(queries_.size()),
+    UNMASK_CHECK(x.size(0) == static_cast<std::int64_t>(counts.size()),
                  "a part of the batch was passed to the target without its rows");
-    for (std::int64_t& n : queries_) ++n;
+    for (std::int64_t& n : counts) ++n;
     return;
   }
-  for (const std::int64_t row : row_numbers(rows)) ++queries_.at(static_cast<std::size_t>(row));
+  for (const std::int64_t row : row_numbers(rows)) ++counts.at(static_cast<std::size_t>(row));
 }
 
 void NetworkTarget::count_pass(const Tensor& x,
@@ -125,8 +161,21 @@ void NetworkTarget::count_pass(const Tensor& x,
   counters_.nfe += log_.nfe() - before;
 }
 
+Tensor NetworkTarget::run(const Tensor& x, OdeContext& ode) {
+  if (traits_.network.empty()) return model_.forward(x.clone(), ode);
+  return in_name_of("model " + traits_.network, [&] { return model_.forward(x.clone(), ode); });
+}
+
 Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std::string& phase) {
-  Tensor logits = model_.forward(x, session);
+  Tensor logits;
+  try {
+    logits = run(x, session);
+  } catch (...) {
+    // What a failed pass has solved is work that was done, and no part of the next one.
+    count_pass(x, session.solves(), phase);
+    session.clear();
+    throw;
+  }
   count_pass(x, session.solves(), phase);
   session.clear();
   TORCH_CHECK(logits.dim() == 2 && logits.size(0) == x.size(0) && logits.size(1) == num_classes_,
@@ -140,20 +189,50 @@ Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std:
 }
 
 // Logits of the evaluation solver, without a graph.
-Tensor NetworkTarget::answer(const Tensor& x) {
+Tensor NetworkTarget::answer(const Tensor& x, const Tensor& rows) {
   const torch::NoGradGuard no_grad;
-  const auto run = [this](const Tensor& batch) { return model_.forward(batch, evaluation_); };
-  RecordedPass* recorded = evaluation_passes_.find(x, /*has_gradient=*/false, run, evaluation_);
+  count_rows(x, rows, passes_);
+  const auto pass = [this](const Tensor& batch) { return run(batch, evaluation_); };
+  RecordedPass* recorded = evaluation_passes_.find(x, /*has_gradient=*/false, pass, evaluation_);
   if (recorded == nullptr) return forward(x, evaluation_, phases_.answer);
   count_pass(x, recorded->solves(), phases_.answer);
   return recorded->forward(x);
 }
 
+// Where numbers that are not finite come from: what was passed, what the network holds, or the
+// first solve that has them, which another pass finds.
+std::string NetworkTarget::cause_of_bad_logits(const Tensor& x) {
+  const torch::NoGradGuard no_grad;
+  if (const auto place = first_not_finite(x)) return "the images that were passed hold " + *place;
+  Watch watch(evaluation_);
+  try {
+    run(x, watch);
+  } catch (const std::exception&) {
+    // The first pass came to its end; a network that draws random numbers may fail in this one.
+  }
+  evaluation_.clear();
+  if (!watch.first().empty()) return watch.first() + " is the first that is not finite";
+  return "its weights, the images and the states of its ODE solves are finite, so a layer behind "
+         "them makes it";
+}
+
+void NetworkTarget::expect_finite(const Tensor& logits, const Tensor& x) {
+  if (logits.isfinite().all().item<bool>()) return;
+  const Tensor bad = logits.isfinite().all(1).logical_not();
+  const std::string text =
+      "logits of the network" + (traits_.network.empty() ? "" : " \"" + traits_.network + "\"") +
+      " are not finite for " + std::to_string(bad.sum().item<std::int64_t>()) + " of " +
+      std::to_string(x.size(0)) + " samples: ";
+  // No sample is to blame for weights that are not finite.
+  if (const auto place = first_not_finite(all_tensors(model_))) throw BrokenNetwork(text + *place);
+  throw NumericError(text + cause_of_bad_logits(x));
+}
+
 Tensor NetworkTarget::do_logits(const Tensor& x, const Tensor& rows) {
-  count_queries(x, rows);
+  count_rows(x, rows, queries_);
   follow_schedules(evaluation_book_, rows, evaluation_);
-  Tensor logits = answer(x);
-  require_finite(logits, "logits");
+  Tensor logits = answer(x, rows);
+  expect_finite(logits, x);
   return logits;
 }
 
@@ -166,10 +245,12 @@ void NetworkTarget::settle_backward() {
 // Logits, losses and gradient under one solver.
 LossGradient NetworkTarget::differentiate(const Tensor& x,
                                           const LossFunction& loss,
+                                          const Tensor& rows,
                                           Differentiated& by) {
   const torch::AutoGradMode with_grad(true);
-  const auto run = [&](const Tensor& batch) { return model_.forward(batch, by.session); };
-  RecordedPass* recorded = by.passes.find(x, /*has_gradient=*/true, run, by.session);
+  count_rows(x, rows, passes_);
+  const auto pass = [&](const Tensor& batch) { return run(batch, by.session); };
+  RecordedPass* recorded = by.passes.find(x, /*has_gradient=*/true, pass, by.session);
   // A recorded network is a graph of its own, that ends at the logits.
   Tensor input;
   Tensor logits;
@@ -205,12 +286,12 @@ LossGradient NetworkTarget::differentiate(const Tensor& x,
 LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
                                                  const LossFunction& loss,
                                                  const Tensor& rows) {
-  count_queries(x, rows);
+  count_rows(x, rows, queries_);
   follow_schedules(evaluation_book_, rows, evaluation_);
   LossGradient result;
   for (const auto& by : gradients_) {
     follow_schedules(by->book, rows, by->session);
-    const LossGradient here = differentiate(x, loss, *by);
+    const LossGradient here = differentiate(x, loss, rows, *by);
     result.gradient = result.gradient.defined() ? result.gradient + here.gradient : here.gradient;
     if (by->answers && !result.logits.defined()) {
       result.logits = here.logits;
@@ -222,10 +303,10 @@ LossGradient NetworkTarget::do_loss_and_gradient(const Tensor& x,
   }
   if (!result.logits.defined()) {
     const torch::NoGradGuard no_grad;
-    result.logits = answer(x);
+    result.logits = answer(x, rows);
     result.loss = loss(result.logits);
   }
-  require_finite(result.logits, "logits");
+  expect_finite(result.logits, x);
   gradient_check_.take(result, rows);
   return result;
 }
@@ -236,7 +317,11 @@ bool is_batch_coupled(Model& model, const SolverSetup& solver, const Tensor& sam
   model.set_training(false);
   ode::Session session(solver.method, solver.options);
   if (session.is_replaying()) session.record_schedules();
-  model.forward(sample, session);
+  try {
+    model.forward(sample.clone(), session);
+  } catch (const NumericError&) {
+    // One image may need more steps than its batch: where it matters, the verdict says so.
+  }
   return !session.solves().empty();
 }
 

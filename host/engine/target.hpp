@@ -8,7 +8,7 @@
 #include "engine/gradient_check.hpp"
 #include "engine/network.hpp"
 #include "engine/recorded_pass.hpp"
-#include "unmask/attack.hpp"
+#include "unmask/target.hpp"
 
 namespace unmask::engine {
 
@@ -18,24 +18,39 @@ struct TargetPhases {
   std::string gradient = "gradient";
 };
 
-/// Target over a frozen model in evaluation mode. The model must outlive it.
+/// What an attack is told of its target, and what messages call it.
+struct TargetTraits {
+  bool is_coupled = false;  ///< a sample's logits depend on its batch-mates, see is_batch_coupled
+  bool is_stand_in = false;      ///< images are judged on another network
+  bool is_deterministic = true;  ///< two passes of an image agree
+  std::string network = "";      ///< plugin of the model, for messages
+};
+
+/// Target over a frozen model in evaluation mode. The model must outlive it. Every pass works on a
+/// copy of the images: layers that write into their input are common.
 class NetworkTarget final : public Target {
  public:
   /// @param gradients  other solvers to differentiate through; empty: the evaluation solver. Of
   ///   several the gradient is the mean, the expectation over a solver drawn at random. Losses and
   ///   logits still come from the evaluation solver (one more forward pass), unless one of them
   ///   differs from it only in what it differentiates, in which case its pass gives both.
-  /// @param is_coupled  whether a sample's logits depend on its batch-mates, see is_batch_coupled
   NetworkTarget(Model& model,
                 const SolverSetup& evaluation,
                 const std::vector<SolverSetup>& gradients,
-                bool is_coupled,
+                TargetTraits traits,
                 std::int64_t num_classes,
                 SolveLog& log,
                 TargetPhases phases = {});
 
   std::int64_t num_classes() const override { return num_classes_; }
-  bool is_batch_independent() const override { return !is_coupled_; }
+  bool is_batch_independent() const override {
+    return !traits_.is_coupled && !traits_.is_stand_in && traits_.is_deterministic;
+  }
+  bool is_deterministic() const override { return traits_.is_deterministic; }
+  bool is_stand_in() const override { return traits_.is_stand_in; }
+
+  /// From now on.
+  void set_deterministic(bool is_deterministic) { traits_.is_deterministic = is_deterministic; }
 
   /// Record passes that come again and again as device graphs, where the solvers allow it.
   void record_passes(const DeviceGraphMaker& make);
@@ -45,8 +60,12 @@ class NetworkTarget final : public Target {
   /// @param clean  [B, C, H, W]
   void begin_batch(const Tensor& clean);
 
-  /// Forward passes spent on each row since begin_batch.
+  /// Answers given for each row since begin_batch: logits, or losses with their gradient.
   const std::vector<std::int64_t>& queries() const { return queries_; }
+
+  /// Forward passes of each row since begin_batch: several for one answer when there are other
+  /// gradient solvers.
+  const std::vector<std::int64_t>& passes() const { return passes_; }
 
   const wire::Counters& counters() const { return counters_; }
 
@@ -69,12 +88,18 @@ class NetworkTarget final : public Target {
     bool answers;  ///< computes the same map as the evaluation solver
   };
 
-  LossGradient differentiate(const Tensor& x, const LossFunction& loss, Differentiated& by);
-  void count_queries(const Tensor& x, const Tensor& rows);
+  LossGradient differentiate(const Tensor& x,
+                             const LossFunction& loss,
+                             const Tensor& rows,
+                             Differentiated& by);
+  void count_rows(const Tensor& x, const Tensor& rows, std::vector<std::int64_t>& counts) const;
+  Tensor run(const Tensor& x, OdeContext& ode);
+  void expect_finite(const Tensor& logits, const Tensor& x);
+  std::string cause_of_bad_logits(const Tensor& x);
   void settle_backward();
   ode::ScheduleBook record_schedules(const Tensor& clean, ode::Session& session);
   Tensor forward(const Tensor& x, ode::Session& session, const std::string& phase);
-  Tensor answer(const Tensor& x);
+  Tensor answer(const Tensor& x, const Tensor& rows);
   void count_pass(const Tensor& x,
                   const std::vector<ode::SolveRecord>& solves,
                   const std::string& phase);
@@ -84,17 +109,18 @@ class NetworkTarget final : public Target {
   ode::ScheduleBook evaluation_book_;  ///< of the whole batch
   RecordedPasses evaluation_passes_;
   std::vector<std::unique_ptr<Differentiated>> gradients_;
-  bool is_coupled_;
+  TargetTraits traits_;
   std::int64_t num_classes_;
   SolveLog& log_;
   TargetPhases phases_;
   wire::Counters counters_;
   GradientCheck gradient_check_;
   std::vector<std::int64_t> queries_;
+  std::vector<std::int64_t> passes_;
 };
 
 /// True when a forward pass of `model` solves at least one ODE under a solver that couples the
-/// batch.
+/// batch. A solve that fails is one, too.
 bool is_batch_coupled(Model& model, const SolverSetup& solver, const Tensor& sample);
 
 }  // namespace unmask::engine

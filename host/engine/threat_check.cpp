@@ -4,6 +4,11 @@
 
 namespace unmask::engine {
 
+const char* name_of(Norm norm) {
+  if (norm == Norm::kL1) return "l1";
+  return norm == Norm::kL2 ? "l2" : "linf";
+}
+
 Tensor within_threat(const Tensor& x_adv, const Tensor& x, const Threat& threat) {
   const Tensor flat = x_adv.flatten(1);
   const Tensor in_box = flat.amin(1).ge(threat.lower).logical_and(flat.amax(1).le(threat.upper));

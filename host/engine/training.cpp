@@ -9,12 +9,13 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "engine/averaging.hpp"
 #include "engine/batches.hpp"
 #include "engine/epoch_sums.hpp"
 #include "engine/learning_rate.hpp"
 #include "engine/mixed_precision.hpp"
 #include "engine/optimizer.hpp"
+#include "engine/tensor_lists.hpp"
+#include "engine/training_selection.hpp"
 #include "engine/training_step.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
@@ -35,66 +36,12 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// What the network answers on the samples held out.
-struct Score {
-  double loss = 0;
-  double accuracy = 0;
-};
-
-// The network of the epoch with the highest validation accuracy.
-struct Best {
-  std::int64_t epoch = 0;  // from 1; 0: none yet
-  Score score;
-  std::vector<Tensor> values;  // of the network; only when it is to be kept
-};
-
 // Counts of the solve log.
 struct Evaluations {
   std::int64_t forward = 0;
   std::int64_t backward = 0;
   std::int64_t rejected = 0;
 };
-
-std::vector<NamedTensor> all_tensors(Model& model) {
-  std::vector<NamedTensor> tensors = model.parameters();
-  for (NamedTensor& buffer : model.buffers()) tensors.push_back(std::move(buffer));
-  return tensors;
-}
-
-std::vector<Tensor> copies(const std::vector<NamedTensor>& tensors) {
-  std::vector<Tensor> result;
-  for (const NamedTensor& item : tensors) result.push_back(item.tensor.detach().clone());
-  return result;
-}
-
-std::vector<NamedTensor> named_like(const std::vector<NamedTensor>& names,
-                                    const std::vector<Tensor>& values) {
-  std::vector<NamedTensor> result;
-  for (std::size_t i = 0; i < values.size(); ++i) result.push_back({names[i].name, values[i]});
-  return result;
-}
-
-// The values of a snapshot's part for each of these tensors, where they are.
-std::vector<Tensor> values_for(const std::vector<NamedTensor>& tensors,
-                               const std::vector<NamedTensor>& part) {
-  if (part.size() != tensors.size()) throw DataError("it holds other tensors than the network");
-  std::vector<Tensor> values;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Tensor& own = tensors[i].tensor;
-    const Tensor& value = part[i].tensor;
-    if (part[i].name != tensors[i].name || value.sizes() != own.sizes() ||
-        value.scalar_type() != own.scalar_type()) {
-      throw DataError("its tensor \"" + part[i].name + "\" is not the network's");
-    }
-    values.push_back(value.to(own.device()));
-  }
-  return values;
-}
-
-void assign(const std::vector<NamedTensor>& tensors, const std::vector<Tensor>& values) {
-  const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < values.size(); ++i) tensors[i].tensor.detach().copy_(values[i]);
-}
 
 void check(const TrainingInput& input, const TrainingOptions& options) {
   const ode::DriverOptions& solver = input.solver.options;
@@ -142,12 +89,10 @@ class Trainer {
               input.device,
               input.dtype},
         steps_(plan_.steps()),
-        tensors_(all_tensors(input.model)),
+        selection_(input, options, plan_, log_, counters_),
         optimizer_(options, input.model.parameters()),
-        average_(options, tensors_),
         network_(
             input.model, input.solver, input.num_classes, options.mixed_precision, log_, counters_),
-        session_(input.solver.method, input.solver.options),
         sums_(input.device, 0, 0),
         last_snapshot_(Clock::now()) {}
 
@@ -157,7 +102,7 @@ class Trainer {
       BatchStream batches(input_.data, plan_, options_.epochs, epoch_, step_);
       while (!is_finished()) run_epoch(batches);
     }
-    keep();
+    selection_.keep();
     report(result);
   }
 
@@ -165,8 +110,7 @@ class Trainer {
   // ---- epochs and steps ----
 
   bool is_finished() const {
-    const bool is_patient = options_.patience == 0 || epoch_ - best_.epoch < options_.patience;
-    return epoch_ >= options_.epochs || !is_patient;
+    return epoch_ >= options_.epochs || !selection_.is_patient(epoch_);
   }
 
   void run_epoch(BatchStream& batches) {
@@ -204,7 +148,7 @@ class Trainer {
     network_.backward(loss);
     if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
     optimizer_.step();
-    average_.after_step(epoch_);
+    selection_.after_step(epoch_);
   }
 
   Tensor loss_of(const Batch& batch) {
@@ -216,11 +160,31 @@ class Trainer {
       // It may follow from a loss that was not finite in an earlier step, which says more.
       check_finite();
       throw;
+    } catch (const c10::Error& error) {
+      refuse_single_sample(batch, error.what());
+      throw;
     }
     if (!network_.last_logits().defined() || network_.last_logits().size(0) < batch.y.size(0)) {
       throw NumericError("the objective did not compute the logits of its batch");
     }
     return loss;
+  }
+
+  // Batch normalisation has no variance of one sample, and LibTorch does not know where the sample
+  // came from.
+  void refuse_single_sample(const Batch& batch, const std::string& problem) const {
+    if (batch.samples.size() != 1 ||
+        problem.find("Expected more than 1 value per channel") == std::string::npos) {
+      return;
+    }
+    std::int64_t other = plan_.batch_size + 1;
+    while (plan_.count % other == 1) ++other;
+    throw ParamError("epoch " + std::to_string(epoch_ + 1) + ", step " + std::to_string(step_ + 1) +
+                     " of " + std::to_string(steps_) +
+                     ": its batch has one sample, of which batch normalisation has no variance; use "
+                     "another batch_size than " +
+                     std::to_string(plan_.batch_size) + " for " + std::to_string(plan_.count) +
+                     " training samples, for example " + std::to_string(other));
   }
 
   bool is_read_due() const {
@@ -230,9 +194,13 @@ class Trainer {
   void check_finite() const {
     const std::int64_t bad = sums_.bad_step();
     if (bad < 0) return;
+    // No learning rate is to blame before a weight has changed.
+    const bool is_first = epoch_ == 0 && bad == 0;
     throw NumericError("the training loss is not finite in epoch " + std::to_string(epoch_ + 1) +
                        ", step " + std::to_string(bad + 1) + " of " + std::to_string(steps_) +
-                       "; a smaller learning_rate may help");
+                       (is_first ? ", before any weight has changed: look at the initial weights, "
+                                   "the network and the objective"
+                                 : "; a smaller learning_rate may help"));
   }
 
   void read_sums() {
@@ -257,10 +225,12 @@ class Trainer {
     record("nfe_backward", static_cast<double>(now.backward - before_epoch_.backward));
     record("rejected_steps", static_cast<double>(now.rejected - before_epoch_.rejected));
     record("images_per_s", n / seconds_);
-    average_.after_epoch(epoch_);
     ++epoch_;
     step_ = 0;
-    if (options_.validation > 0) validate();
+    if (const std::optional<Score> score = selection_.after_epoch(epoch_)) {
+      record("validation_loss", score->loss);
+      record("validation_accuracy", score->accuracy);
+    }
   }
 
   void record(const std::string& name, double value) {
@@ -275,88 +245,6 @@ class Trainer {
     return {log_.nfe() - log_.nfe_backward(), log_.nfe_backward(), log_.rejected()};
   }
 
-  // ---- the network that becomes the checkpoint ----
-
-  // Judge the network that would be the checkpoint if the training ended with this epoch.
-  void validate() {
-    std::vector<Tensor> own;
-    if (average_.has_value()) {
-      own = copies(tensors_);
-      use_average();
-    }
-    const Score score = score_of_validation();
-    record("validation_loss", score.loss);
-    record("validation_accuracy", score.accuracy);
-    if (best_.epoch == 0 || score.accuracy > best_.score.accuracy) {
-      best_.epoch = epoch_;
-      best_.score = score;
-      if (options_.keep_best) best_.values = copies(tensors_);
-    }
-    last_score_ = score;
-    assign(tensors_, own);
-  }
-
-  void use_average() {
-    assign(tensors_, average_.values());
-    if (options_.averaging == AveragingKind::kSwa) refresh_statistics();
-  }
-
-  // The mean of weights along a path has other activations than the networks on it, so running
-  // statistics are estimated anew: one pass over the training samples in training mode. The batches
-  // are those of the epoch after the last one, whichever epoch it is now.
-  void refresh_statistics() {
-    if (input_.model.buffers().empty()) return;
-    const at::NoGradGuard no_grad;
-    input_.model.set_training(true);
-    BatchStream batches(input_.data, plan_, options_.epochs + 1, options_.epochs, 0);
-    for (std::int64_t step = 0; step < steps_; ++step) {
-      torch::manual_seed(derive_seed(input_.seed, "statistics", static_cast<std::uint64_t>(step)));
-      forward(batches.next().x, "statistics");
-    }
-  }
-
-  Score score_of_validation() {
-    const at::NoGradGuard no_grad;
-    input_.model.set_training(false);
-    EpochSums sums(input_.device, 0, 0);
-    const std::int64_t n = input_.data.size();
-    for (std::int64_t first = plan_.count; first < n; first += plan_.batch_size) {
-      std::vector<std::int64_t> samples;
-      for (std::int64_t i = first; i < std::min(n, first + plan_.batch_size); ++i) {
-        samples.push_back(i);
-      }
-      const Tensor x = gather_images(input_.data, samples, input_.dtype).to(input_.device);
-      const Tensor y = gather_labels(input_.data, samples).to(input_.device);
-      const Tensor logits = forward(x, "validation");
-      sums.add(at::nll_loss(at::log_softmax(logits, 1), y), logits, y, first);
-    }
-    if (sums.bad_step() >= 0) {
-      throw NumericError("the validation loss is not finite after epoch " + std::to_string(epoch_) +
-                         "; a smaller learning_rate may help");
-    }
-    const auto count = static_cast<double>(options_.validation);
-    return {sums.loss() / count, static_cast<double>(sums.correct()) / count};
-  }
-
-  Tensor forward(const Tensor& x, const std::string& phase) {
-    const std::int64_t before = log_.nfe();
-    Tensor logits = input_.model.forward(x, session_);
-    log_.take(phase, session_);
-    counters_.forwards += x.size(0);
-    counters_.nfe += log_.nfe() - before;
-    return logits;
-  }
-
-  void keep() {
-    if (options_.keep_best && best_.epoch > 0) {
-      assign(tensors_, best_.values);
-    } else if (average_.has_value()) {
-      use_average();
-    }
-    input_.model.set_training(false);
-    set_trainable(input_.model, false);
-  }
-
   void report(wire::CellResult& result) const {
     const auto last = [&](const char* name) {
       for (const wire::Series& s : series_) {
@@ -369,12 +257,7 @@ class Trainer {
       result.metrics.push_back({"train_accuracy", last("train_accuracy"), plan_.count});
       result.metrics.push_back({"epochs", static_cast<double>(epoch_), std::nullopt});
     }
-    if (best_.epoch > 0) {
-      const Score& score = options_.keep_best ? best_.score : last_score_;
-      result.metrics.push_back({"validation_loss", score.loss, options_.validation});
-      result.metrics.push_back({"validation_accuracy", score.accuracy, options_.validation});
-      result.metrics.push_back({"best_epoch", static_cast<double>(best_.epoch), std::nullopt});
-    }
+    selection_.report(result);
     result.series = series_;
     result.counters = counters_;
     result.solve_stats = log_.rows();
@@ -400,9 +283,6 @@ class Trainer {
     wire::CellResult partial;
     partial.series = series_;
     partial.counters = counters_;
-    const auto score = [](const Score& s) {
-      return json{{"loss", s.loss}, {"accuracy", s.accuracy}};
-    };
     snapshot.state = {
         {"epoch", epoch_},
         {"step", step_},
@@ -412,15 +292,10 @@ class Trainer {
         {"seconds", seconds_},
         {"before_epoch", {before_epoch_.forward, before_epoch_.backward, before_epoch_.rejected}},
         {"partial", partial},
-        {"log", log_.state()},
-        {"averaged", average_.count()},
-        {"best_epoch", best_.epoch},
-        {"best", score(best_.score)},
-        {"last", score(last_score_)}};
-    snapshot.add_part("network", tensors_);
+        {"log", log_.state()}};
+    snapshot.add_part("network", selection_.tensors());
     snapshot.add_part("optimizer", optimizer_.state());
-    snapshot.add_part("average", named_like(tensors_, average_.values()));
-    snapshot.add_part("best", named_like(tensors_, best_.values));
+    selection_.save(snapshot);
     try {
       write_snapshot(*input_.snapshots, input_.device, snapshot);
     } catch (const DataError& error) {
@@ -454,20 +329,9 @@ class Trainer {
     if (state.at("steps").get<std::int64_t>() != steps_) {
       throw DataError("its epochs have another number of steps");
     }
-    assign(tensors_, values_for(tensors_, snapshot.part("network")));
+    assign(selection_.tensors(), values_for(selection_.tensors(), snapshot.part("network")));
     optimizer_.restore(snapshot.part("optimizer"));
-    const auto average = snapshot.part("average");
-    average_.restore(state.at("averaged").get<std::int64_t>(),
-                     average.empty() ? std::vector<Tensor>() : values_for(tensors_, average));
-    const auto score = [](const json& s) {
-      return Score{s.at("loss").get<double>(), s.at("accuracy").get<double>()};
-    };
-    best_.epoch = state.at("best_epoch").get<std::int64_t>();
-    best_.score = score(state.at("best"));
-    last_score_ = score(state.at("last"));
-    const auto best = snapshot.part("best");
-    if (!best.empty()) best_.values = values_for(tensors_, best);
-
+    selection_.restore(snapshot);
     epoch_ = state.at("epoch").get<std::int64_t>();
     step_ = state.at("step").get<std::int64_t>();
     sums_ = EpochSums(
@@ -488,14 +352,12 @@ class Trainer {
   const ProgressCallback& progress_;
   const BatchPlan plan_;
   const std::int64_t steps_;  // of an epoch
-  const std::vector<NamedTensor> tensors_;
 
   SolveLog log_;
   wire::Counters counters_;
+  Selection selection_;
   Optimizer optimizer_;
-  WeightAverage average_;
   NetworkStep network_;
-  ode::Session session_;  // of passes that are no training steps
 
   std::int64_t epoch_ = 0;  // the coming step
   std::int64_t step_ = 0;
@@ -503,8 +365,6 @@ class Trainer {
   double seconds_ = 0;  // of this epoch's steps
   Evaluations before_epoch_;
   std::vector<wire::Series> series_;
-  Score last_score_;
-  Best best_;
   std::string note_;
 
   Clock::time_point last_snapshot_;

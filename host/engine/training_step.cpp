@@ -1,5 +1,7 @@
 #include "engine/training_step.hpp"
 
+#include <stdexcept>
+
 #include <torch/types.h>
 
 #include "engine/mixed_precision.hpp"
@@ -36,11 +38,13 @@ Tensor NetworkStep::logits(const Tensor& x) {
   set_trainable(model_, true);
   const std::int64_t before = log_.nfe();
   Tensor logits;
+  // A copy: layers that write into their input are common, and the objective's x is its own.
+  const Tensor input = x.clone();
   if (mixed_) {
     FullPrecisionStates states(session_);
-    logits = model_.forward(x, states).to(x.scalar_type());
+    logits = model_.forward(input, states).to(x.scalar_type());
   } else {
-    logits = model_.forward(x, session_);
+    logits = model_.forward(input, session_);
   }
   if (logits.requires_grad()) {
     attached_ += x.size(0);
@@ -60,7 +64,7 @@ Target& NetworkStep::target() {
   target_.emplace(model_,
                   solver_,
                   std::vector<SolverSetup>{},
-                  solver_.couples_batch(),
+                  TargetTraits{.is_coupled = solver_.couples_batch()},
                   num_classes_,
                   log_,
                   TargetPhases{"inner_attack", "inner_attack"});
@@ -80,6 +84,11 @@ void NetworkStep::backward(const Tensor& loss) {
   // A target that was asked for after the last logits() has frozen the parameters, and a frozen
   // parameter takes no gradient.
   set_trainable(model_, true);
+  if (!loss.requires_grad()) {
+    throw std::runtime_error(
+        "the training loss has no derivative: nothing leads from it back to a weight of the "
+        "network");
+  }
   loss.backward();
   counters_.backwards += attached_;
   const std::int64_t before = log_.nfe();

@@ -17,8 +17,8 @@
 #include "base/files.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
-#include "unmask/errors.hpp"
 #include "wire/messages.hpp"
+#include "unmask/errors.hpp"
 #include "wire/unfinished.hpp"
 
 namespace unmask::engine {
@@ -96,7 +96,7 @@ void execute(const WorkerOptions& options, Executor& executor, const wire::Execu
     base::write_frame(fd, wire::Failure{order.key, failure_class, shortened(std::move(message))});
   };
   try {
-    const wire::CellResult result =
+    wire::CellResult result =
         executor.execute(order.key,
                          order.spec,
                          order.locals,
@@ -105,6 +105,9 @@ void execute(const WorkerOptions& options, Executor& executor, const wire::Execu
                            progress(done, total, note);
                          });
     leave_if_forked();
+    for (std::string& complaint : executor.take_complaints()) {
+      result.remarks.push_back(std::move(complaint));
+    }
     if (order.kind == wire::CellKind::kTrain) {
       keep_until_recorded(options.checkpoints, order.key, result);
     }

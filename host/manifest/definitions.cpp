@@ -211,6 +211,7 @@ void Definitions::resolve(const std::string& kind,
   out.definition.plugin = record->id;
   out.definition.params = nlohmann::json::object();
   read_params(kind, params, is_whole, out);
+  if (const Node* gradients = merged.find("gradients")) read_gradients(kind, *gradients, out);
   if (reporter_.count() == before) check_together(kind, params, out);
   if (reporter_.count() != before) out.plugin = nullptr;
 }

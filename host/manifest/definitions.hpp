@@ -82,6 +82,8 @@ class Definitions {
                                         const std::vector<bool>& is_ensemble,
                                         const Kind& table,
                                         const ResolvedDefinition& ensemble);
+  // Of probes. See probe_gradients.cpp.
+  void read_gradients(const std::string& kind, const Node& gradients, ResolvedDefinition& out);
   void resolve(const std::string& kind, const Node& merged, bool is_whole, ResolvedDefinition& out);
   void read_params(const std::string& kind,
                    const Node* params,

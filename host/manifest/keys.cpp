@@ -29,7 +29,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "dtype"}}},
       {Scope::kDefine, {"define", {"dataset", "model", "objective", "solver", "attack", "probe"}}},
       {Scope::kDefinition,
-       {"a definition", {"plugin", "params", "extends", "description", "sweep", "members"}}},
+       {"a definition", {"plugin", "params", "extends", "description", "sweep", "members", "gradients"}}},
       {Scope::kTrain, {"train", {"matrix", "add", "exclude", "only"}}},
       {Scope::kTrainMatrix,
        {"train.matrix", {"dataset", "model", "objective", "solver", "seed", "zip"}}},

@@ -28,6 +28,9 @@ struct Definition {
   /// Of an ensemble: its attacks, in the order in which they take turns. `plugin` and `params` are
   /// empty then.
   std::vector<Definition> members = {};
+
+  /// Of a probe: the gradient solvers that it compares, besides that of the cell.
+  std::vector<Definition> gradients = {};
 };
 
 /// One trained network: a cell of train.matrix.

@@ -43,7 +43,12 @@ class SpecMaker {
         params.erase(found);
       }
     }
-    return wire::plugin_part(definition.plugin, plugin.fingerprint, std::move(params));
+    json part = wire::plugin_part(definition.plugin, plugin.fingerprint, std::move(params));
+    // Absent where a probe names none, so that such cells keep their keys.
+    for (const Definition& solver : definition.gradients) {
+      part["gradients"][solver.name] = spec("solver", solver);
+    }
+    return part;
   }
 
   json dataset_spec(const Definition& definition) {
@@ -70,6 +75,9 @@ class SpecMaker {
       add_locals(part + "." + std::to_string(i), kind, definition.members[i], locals);
     }
     if (!definition.members.empty()) return;
+    for (const Definition& solver : definition.gradients) {
+      add_locals("gradients." + solver.name, "solver", solver, locals);
+    }
     json paths = json::object();
     for (const ParamSpec& param : local_params(record(kind, definition))) {
       const auto found = definition.params.find(param.name);

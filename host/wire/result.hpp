@@ -72,6 +72,13 @@ struct Counters {
   std::int64_t forwards = 0;   ///< samples passed forward through the network
   std::int64_t backwards = 0;  ///< samples differentiated
   std::int64_t nfe = 0;        ///< vector-field evaluations, each on a batch
+
+  Counters& operator+=(const Counters& more) {
+    forwards += more.forwards;
+    backwards += more.backwards;
+    nfe += more.nfe;
+    return *this;
+  }
 };
 
 /// A file that a cell yields besides its numbers.

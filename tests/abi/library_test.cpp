@@ -108,7 +108,7 @@ TEST(PluginLibrary, RefusesAnotherCompilerBeforeLoading) {
 
 TEST(PluginLibrary, NamesEveryFieldInWhichATagDiffers) {
   EXPECT_THAT(refusal_of("other_tag"),
-              AllOf(HasSubstr("SDK epoch 3 (this host: " + std::to_string(kSdkEpoch) + ")"),
+              AllOf(HasSubstr("SDK epoch 5 (this host: " + std::to_string(kSdkEpoch) + ")"),
                     HasSubstr("compiler clang-1 (this host: "),
                     HasSubstr("C++11 ABI 7 (this host: "),
                     HasSubstr("LibTorch 0.4.1 (this host: ")));

@@ -27,7 +27,7 @@ struct Batch {
 class ProbeConformance : public testing::TestWithParam<std::string> {
  protected:
   static std::vector<ProbeValue> run(Target& target, const Batch& batch) {
-    AttackContext context = context_for(batch.x);
+    ProbeContext context = probe_context_for(batch.x);
     return make_plugin<Probe>("probe", GetParam())->measure(target, batch.x, batch.y, context);
   }
 };
@@ -42,7 +42,7 @@ TEST_P(ProbeConformance, ReadsEveryDeclaredParameter) {
   const std::unique_ptr<Probe> instance(static_cast<Probe*>(descriptor.create(params, nullptr)));
   const Batch batch;
   LinearTarget target = batch.target();
-  AttackContext context = context_for(batch.x);
+  ProbeContext context = probe_context_for(batch.x);
 
   instance->measure(target, batch.x, batch.y, context);
 

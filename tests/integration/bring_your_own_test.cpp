@@ -630,9 +630,12 @@ TEST(TorchScript, WhatIsNoClassifierEndsItsTrainingWithOneMessage) {
       {network("z.argmax(1, keepdim=True) + torch.zeros(10, dtype=torch.int64)"),
        "numbers of the type Long"},
       {network("z.unsqueeze(2)"), "gives [40, 10, 1]"},
-      {network("z") + "\ntorch.save(net.state_dict(), 'net.pt')\n",
-       "cannot be loaded as TorchScript"},
-      {network("z") + "\nopen('net.pt', 'w').write('text')\n", "cannot be loaded as TorchScript"},
+      {network("z") + "\ntorch.save(net.state_dict(), 'net.pt')\n", "it is what torch.save writes"},
+      {network("z") + "\nopen('net.pt', 'w').write('text')\n", "it is no zip archive"},
+      {network("z") +
+           "\nb = bytearray(open('net.pt', 'rb').read())\n"
+           "b[len(b) // 2] ^= 1\nopen('net.pt', 'wb').write(b)\n",
+       "is no usable TorchScript archive"},
       {network("z") +
            "\nflat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))\n"
            "torch.jit.save(torch.jit.trace(flat, torch.rand(2, 3, 32, 32)), 'net.pt')\n",

@@ -1,5 +1,5 @@
 #pragma once
-// Runs an attack plugin against a fake target, as the host would.
+// Runs an attack or a probe plugin against a fake target, as the host would.
 
 #include <map>
 #include <numeric>
@@ -10,6 +10,7 @@
 
 #include "support/plugins.hpp"
 #include "unmask/attack.hpp"
+#include "unmask/probe.hpp"
 
 namespace unmask::test {
 
@@ -23,6 +24,15 @@ inline AttackContext context_for(const Tensor& x, std::uint64_t seed = 1) {
   std::vector<std::int64_t> ids(static_cast<std::size_t>(x.size(0)));
   std::iota(ids.begin(), ids.end(), 0);
   return context_for(std::move(ids), seed);
+}
+
+/// What a probe gets for a batch; sample ids are 0, 1, ...
+inline ProbeContext probe_context_for(const Tensor& x,
+                                      std::vector<NamedGradient> gradients = {},
+                                      std::uint64_t seed = 1) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(x.size(0)));
+  std::iota(ids.begin(), ids.end(), 0);
+  return {SampleRandom(seed, ids), ids, std::move(gradients)};
 }
 
 /// One attack on one batch; sample ids are 0, 1, ...

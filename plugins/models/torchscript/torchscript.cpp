@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <string_view>
 
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 
+#include "archive.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/errors.hpp"
@@ -139,13 +141,37 @@ class TorchScript final : public Model {
   }
 
   torch::jit::Module load() const {
+    const std::vector<ArchiveEntry> entries = checked_archive(file_);
     try {
-      return torch::jit::load(file_, torch::kCPU);
+      torch::jit::Module module = torch::jit::load(file_, torch::kCPU);
+      expect_whole_storages(module, entries);
+      return module;
+    } catch (const DataError&) {
+      throw;
     } catch (const std::exception& error) {
       throw DataError(
           file_ + " cannot be loaded as TorchScript: " + reason_of(error) +
           "\n  write it with torch.jit.save(torch.jit.trace(model.eval(), images), file); a "
           "state_dict is no TorchScript");
+    }
+  }
+
+  // LibTorch takes the length of a storage from the program and its bytes from a file of the
+  // archive, and compares the two nowhere.
+  void expect_whole_storages(const torch::jit::Module& module,
+                             const std::vector<ArchiveEntry>& entries) const {
+    std::set<std::uint64_t> sizes;
+    for (const ArchiveEntry& entry : entries) sizes.insert(entry.bytes);
+    for (const auto& part : module.named_modules()) {
+      const auto object = part.value._ivalue();
+      for (std::size_t i = 0; i < object->type()->numAttributes(); ++i) {
+        const c10::IValue value = object->getSlot(i);
+        if (!value.isTensor() || !value.toTensor().has_storage()) continue;
+        const std::uint64_t bytes = value.toTensor().storage().nbytes();
+        if (bytes == 0 || sizes.contains(bytes)) continue;
+        fail("is damaged: its tensor " + object->type()->getAttributeName(i) + " claims " +
+             std::to_string(bytes) + " bytes, and no file of the archive has so many");
+      }
     }
   }
 

@@ -24,7 +24,7 @@ class GradientNorm final : public Probe {
   std::vector<ProbeValue> measure(Target& target,
                                   const Tensor& x,
                                   const Tensor& y,
-                                  AttackContext&) override {
+                                  ProbeContext&) override {
     // In float64: the squares of a saturated float32 gradient would vanish.
     const Tensor gradient =
         target.loss_and_gradient(x, y, loss_).gradient.flatten(1).to(at::kDouble);

@@ -22,7 +22,7 @@ class Logits final : public Probe {
   std::vector<ProbeValue> measure(Target& target,
                                   const Tensor& x,
                                   const Tensor&,
-                                  AttackContext&) override {
+                                  ProbeContext&) override {
     const Tensor logits = target.logits(x);
     std::vector<ProbeValue> values;
     for (std::int64_t k = 0; k < logits.size(1); ++k) {

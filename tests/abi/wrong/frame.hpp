@@ -80,7 +80,7 @@ class Nothing final : public unmask::Probe {
   std::vector<unmask::ProbeValue> measure(unmask::Target&,
                                           const unmask::Tensor&,
                                           const unmask::Tensor&,
-                                          unmask::AttackContext&) override {
+                                          unmask::ProbeContext&) override {
     return {};
   }
 };

@@ -18,7 +18,7 @@ class Confidence final : public unmask::Probe {
   std::vector<unmask::ProbeValue> measure(unmask::Target& target,
                                           const unmask::Tensor& x,
                                           const unmask::Tensor&,
-                                          unmask::AttackContext&) override {
+                                          unmask::ProbeContext&) override {
     return {{"confidence", target.logits(x).softmax(1).amax(1)}};
   }
 };

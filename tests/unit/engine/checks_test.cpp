@@ -10,8 +10,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/evaluation.hpp"
+#include "engine/attack_evaluation.hpp"
 #include "unit/engine/tiny_model.hpp"
+#include "unmask/errors.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -58,8 +59,16 @@ wire::CellResult evaluate(Model& model,
   const SolverSetup solver = make_setup(is_adaptive);
   const std::vector<SolverSetup> none;
   const LoadedSplit data = four_samples();
-  EvaluationInput input{model, solver, none, data, 2, 3, 4, 0.1, "cpu", at::kFloat, 1};
-  input.has_checks = has_checks;
+  const EvaluationInput input{.model = model,
+                              .solver = solver,
+                              .gradients = none,
+                              .data = data,
+                              .num_classes = 2,
+                              .batch_size = 3,
+                              .method_batch = 4,
+                              .epsilon = 0.1,
+                              .seed = 1,
+                              .has_checks = has_checks};
   wire::CellResult result;
   evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
   return result;
@@ -120,12 +129,75 @@ TEST(Checks, RandomAnswersAreMeasured) {
 
 // Every logit is less half the mean over the batch. The first canonical batch has the images
 // (0.7, 0.3), (0.4, 0.6), (0.2, 0.8) with the mean (0.4333, 0.5667); alone an image is its own
-// mean. The largest difference is half of 0.7 - 0.4333.
+// mean. The largest difference is half of 0.7 - 0.4333; the largest logit in the batch is
+// 0.8 - 0.5667 / 2.
 TEST(Checks, LeaksBetweenSamplesAreMeasured) {
   const auto result =
       evaluate([](const Tensor& z, const Tensor&) { return z - z.mean(0, /*keepdim=*/true) / 2; });
 
-  EXPECT_NEAR(metric(result, "check.batch_dependence"), (0.7 - 1.3 / 3) / 2, 1e-6);
+  EXPECT_NEAR(metric(result, "check.batch_dependence"),
+              (0.7 - 1.3 / 3) / 2 / (0.8 - 1.7 / 3 / 2),
+              1e-6);
+}
+
+// The same leak in logits of another scale is the same leak.
+TEST(Checks, LeaksAreMeasuredInUnitsOfTheLogits) {
+  const auto leak = [](const Tensor& z, const Tensor&) { return z - z.mean(0, true) / 2; };
+  const auto large = [&](const Tensor& z, const Tensor& x) { return 1e4 * leak(z, x); };
+
+  // Rounding of float32, relative 6e-8, in a handful of operations.
+  EXPECT_NEAR(metric(evaluate(large), "check.batch_dependence"),
+              metric(evaluate(leak), "check.batch_dependence"),
+              1e-6);
+}
+
+TEST(Checks, NoiseIsNoLeak) {
+  const auto result = evaluate(
+      [](const Tensor& z, const Tensor&) { return z + 0.3 * at::randn_like(z); });
+
+  EXPECT_GT(metric(result, "check.randomised"), 1e-2);
+  EXPECT_EQ(metric(result, "check.batch_dependence"), 0);
+}
+
+TEST(Checks, ALeakBehindNoiseIsSeenAllTheSame) {
+  const auto result = evaluate([](const Tensor& z, const Tensor&) {
+    return z - z.mean(0, true) / 2 + 1e-3 * at::randn_like(z);
+  });
+
+  EXPECT_GT(metric(result, "check.batch_dependence"), 0.1);
+}
+
+TEST(Checks, OneHotAnswersAreToldFromProbabilities) {
+  const auto one_hot = evaluate([](const Tensor& z, const Tensor&) {
+    return at::one_hot(z.argmax(1), 2).to(z.scalar_type());
+  });
+  const auto soft = evaluate([](const Tensor& z, const Tensor&) { return (5 * z).softmax(1); });
+
+  EXPECT_EQ(metric(one_hot, "check.softmax_output"), 1);
+  EXPECT_EQ(metric(one_hot, "check.one_hot_output"), 1);
+  EXPECT_EQ(metric(soft, "check.one_hot_output"), 0);
+}
+
+// Fails on single images: the check is no number and says why, the verdict stays.
+TEST(Checks, ACheckThatFailsLeavesTheVerdict) {
+  const auto result = evaluate([](const Tensor& z, const Tensor&) {
+    if (z.size(0) == 1) throw NumericError("too many attempts");
+    return z;
+  });
+
+  EXPECT_EQ(metric(result, "clean_accuracy"), 0.75);
+  EXPECT_EQ(metric(result, "check.randomised"), 0);
+  EXPECT_TRUE(std::isnan(metric(result, "check.batch_dependence")));
+  EXPECT_EQ(find(result, "check.batch_dependence")->reason, "too many attempts");
+}
+
+// A network that compares has a derivative, which is zero; it is attacked, and the check says so.
+TEST(Checks, ANetworkWithoutDerivativesHasZeroGradients) {
+  const auto result = evaluate(
+      [](const Tensor& z, const Tensor& x) { return z.detach() + 0 * x.detach().flatten(1); });
+
+  EXPECT_EQ(metric(result, "check.zero_gradient"), 1);
+  EXPECT_EQ(metric(result, "clean_accuracy"), 0.75);
 }
 
 TEST(Checks, ZeroGradientsAreCounted) {

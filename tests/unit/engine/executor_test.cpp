@@ -26,7 +26,7 @@ class ExecutorFiles : public ::testing::Test {
     torch::manual_seed(1);
     weights_ = {{"linear.weight", at::randn({10, 400})}, {"linear.bias", at::randn({10})}};
     write_safetensors(file(), weights_);
-    const json params = {{"train_count", 10}, {"test_count", 4}};
+    const json params = {{"train_count", 10}, {"test_count", 100}};
     const wire::DatasetFacts facts = dataset_facts(registry_, "strokes", params);
     spec_ = {
         {"kind", "train"},
@@ -108,6 +108,54 @@ TEST_F(ExecutorFiles, TheOutputsOfATrainingAreDescribed) {
   std::vector<std::string> names;
   for (const wire::Metric& metric : result.metrics) names.push_back(metric.name);
   EXPECT_THAT(names, testing::IsSupersetOf({"output_min", "output_max", "output_is_probability"}));
+}
+
+// An attack cell on the network of the file.
+class ExecutorPairs : public ExecutorFiles {
+ protected:
+  ExecutorPairs() : checkpoint_(execute().checkpoint.value()) {}
+
+  json attack(const json& solver_params, std::int64_t seed = 0) const {
+    json spec = {{"kind", "attack"},
+                 {"dtype", "float32"},
+                 {"gradient", nullptr},
+                 {"attack", {{"plugin", "random_noise"}, {"params", {{"repeats", 3}}}}},
+                 {"epsilon", 0.3},
+                 {"seed", seed},
+                 {"samples", 0},
+                 {"batch_size", 50}};
+    for (const char* part : {"dataset", "model", "solver"}) spec[part] = spec_.at(part);
+    spec["solver"]["params"] = solver_params;
+    return spec;
+  }
+
+  wire::CellResult execute_attack(const json& spec) {
+    Executor executor(registry_, "cpu", folder_.path() / "checkpoints");
+    CellFiles files;
+    files.checkpoint = checkpoint_;
+    return executor.execute(wire::key_of(spec),
+                            spec,
+                            json::object(),
+                            files,
+                            [](std::int64_t, std::int64_t, const std::string&) {});
+  }
+
+  wire::CheckpointFile checkpoint_;
+};
+
+json outcomes(const wire::CellResult& result) {
+  return json(result).at("outcomes");
+}
+
+// The network has no ODE block, so its solvers differ in nothing but their names: neither do the
+// rows, down to the distances of the points that were drawn.
+TEST_F(ExecutorPairs, CellsThatAreComparedShareTheirRandomDraws) {
+  const json plain = attack(json::object());
+  const json other = attack({{"step_size", 0.5}});
+  ASSERT_NE(wire::key_of(plain), wire::key_of(other));
+
+  EXPECT_EQ(outcomes(execute_attack(plain)), outcomes(execute_attack(other)));
+  EXPECT_NE(outcomes(execute_attack(plain)), outcomes(execute_attack(attack(json::object(), 1))));
 }
 
 }  // namespace

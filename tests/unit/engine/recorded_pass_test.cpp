@@ -63,8 +63,8 @@ TEST(RecordedPasses, GiveTheLossesAndGradientsOfRunPasses) {
   LinearModel model = model_with_ode();
   SolveLog run_log;
   SolveLog log;
-  NetworkTarget run(model, make_setup(false), {}, false, 2, run_log);
-  NetworkTarget recorded(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget run(model, make_setup(false), {}, {}, 2, run_log);
+  NetworkTarget recorded(model, make_setup(false), {}, {}, 2, log);
   Calls calls;
   recorded.record_passes(maker(calls));
 
@@ -84,7 +84,7 @@ TEST(RecordedPasses, GiveTheLossesAndGradientsOfRunPasses) {
 TEST(RecordedPasses, DifferentiateSeveralLosses) {
   LinearModel model = model_with_ode();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
   const auto every_logit = [](const Tensor& logits) { return logits; };
   const LossGradient run = target.loss_and_gradient(batch(0), every_logit);
   Calls calls;
@@ -100,7 +100,7 @@ TEST(RecordedPasses, AreCountedAsIfTheyWereRun) {
   LinearModel model = model_with_ode();
   const auto counters = [&](const DeviceGraphMaker& make) {
     SolveLog log;
-    NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+    NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
     if (make) target.record_passes(make);
     target.begin_batch(batch(0));
     for (int i = 0; i < 4; ++i) {
@@ -126,8 +126,8 @@ TEST(RecordedPasses, AreRecordedAnewWhenTheReplayedScheduleChanges) {
   LinearModel model = model_with_ode();
   SolveLog run_log;
   SolveLog log;
-  NetworkTarget run(model, make_setup(true), {replaying()}, true, 2, run_log);
-  NetworkTarget recorded(model, make_setup(true), {replaying()}, true, 2, log);
+  NetworkTarget run(model, make_setup(true), {replaying()}, {.is_coupled = true}, 2, run_log);
+  NetworkTarget recorded(model, make_setup(true), {replaying()}, {.is_coupled = true}, 2, log);
   Calls calls;
   recorded.record_passes(maker(calls));
 
@@ -147,7 +147,7 @@ TEST(RecordedPasses, AreRecordedAnewWhenTheReplayedScheduleChanges) {
 TEST(RecordedPasses, LeaveSolversAloneThatLookAtWhatTheyCompute) {
   LinearModel model = model_with_ode();
   SolveLog log;
-  NetworkTarget target(model, make_setup(true), {}, true, 2, log);
+  NetworkTarget target(model, make_setup(true), {}, {.is_coupled = true}, 2, log);
   Calls calls;
   target.record_passes(maker(calls));
 
@@ -159,7 +159,7 @@ TEST(RecordedPasses, LeaveSolversAloneThatLookAtWhatTheyCompute) {
 TEST(RecordedPasses, KeepAtMostEightShapes) {
   LinearModel model = model_with_ode();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
   Calls calls;
   target.record_passes(maker(calls));
   const auto pass = [&](std::int64_t rows) {
@@ -186,8 +186,8 @@ TEST(Gpu, RecordsPassesAsCudaGraphs) {
   LinearModel model(difference_weight().to(torch::kDouble).to(torch::kCUDA), true);
   const auto on_device = [](const Tensor& t) { return t.to(torch::kCUDA); };
   SolveLog log;
-  NetworkTarget run(model, make_setup(false), {}, false, 2, log);
-  NetworkTarget recorded(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget run(model, make_setup(false), {}, {}, 2, log);
+  NetworkTarget recorded(model, make_setup(false), {}, {}, 2, log);
   recorded.record_passes(cuda_graph_maker("cuda:0"));
 
   for (int i = 0; i < 5; ++i) {

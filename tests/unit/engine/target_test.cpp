@@ -1,7 +1,11 @@
 #include "engine/target.hpp"
 
+#include <cmath>
+#include <limits>
+
 #include <torch/types.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "unit/engine/tiny_model.hpp"
@@ -24,7 +28,7 @@ LinearModel linear(bool has_ode = false) {
 TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
   LinearModel model = linear();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -39,7 +43,7 @@ TEST(NetworkTarget, GivesTheGradientOfTheSummedLoss) {
 TEST(NetworkTarget, DifferentiatesSeveralLossesOfOnePass) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
 
   const LossGradient both =
       target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits; });
@@ -58,7 +62,7 @@ TEST(NetworkTarget, DifferentiatesSeveralLossesOfOnePass) {
 TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
   LinearModel model = linear();
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
 
   EXPECT_THROW(target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits.sum(); }),
                c10::Error);
@@ -67,7 +71,7 @@ TEST(NetworkTarget, RefusesLossesThatAreNotPerSample) {
 TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
   target.begin_batch(batch());
 
   target.logits(batch());
@@ -85,7 +89,7 @@ TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
 TEST(NetworkTarget, DifferentiatesThroughTheGradientSolverAndAnswersWithTheOther) {
   LinearModel model = linear(true);
   SolveLog log;
-  NetworkTarget target(model, make_setup(true), {make_setup(false)}, true, 2, log);
+  NetworkTarget target(model, make_setup(true), {make_setup(false)}, {.is_coupled = true}, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -105,7 +109,7 @@ TEST(NetworkTarget, NeedsOnePassWhenOnlyTheStepGradientDiffers) {
   SolverSetup full = make_setup(true);
   full.options.step_gradient = ode::StepGradient::kFull;
   SolveLog log;
-  NetworkTarget target(model, full, {frozen}, true, 2, log);
+  NetworkTarget target(model, full, {frozen}, {.is_coupled = true}, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -120,9 +124,9 @@ TEST(NetworkTarget, AveragesTheGradientOverSolvers) {
   SolverSetup two_steps = make_setup(false);
   two_steps.options.step_size = 0.5;
   SolveLog log;
-  NetworkTarget one(model, make_setup(true), {make_setup(false)}, true, 2, log);
-  NetworkTarget two(model, make_setup(true), {two_steps}, true, 2, log);
-  NetworkTarget mean(model, make_setup(true), {make_setup(false), two_steps}, true, 2, log);
+  NetworkTarget one(model, make_setup(true), {make_setup(false)}, {.is_coupled = true}, 2, log);
+  NetworkTarget two(model, make_setup(true), {two_steps}, {.is_coupled = true}, 2, log);
+  NetworkTarget mean(model, make_setup(true), {make_setup(false), two_steps}, {.is_coupled = true}, 2, log);
   const auto gradient = [](NetworkTarget& target) {
     return target.loss_and_gradient(batch(), labels(), Loss::kMargin).gradient;
   };
@@ -140,7 +144,7 @@ TEST(NetworkTarget, NeedsNoPassForAnswersThatAPartOfAMeanGives) {
   LinearModel model = linear(true);
   SolveLog log;
   NetworkTarget target(
-      model, make_setup(true), {make_setup(false), make_setup(true)}, true, 2, log);
+      model, make_setup(true), {make_setup(false), make_setup(true)}, {.is_coupled = true}, 2, log);
 
   const LossGradient result = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
 
@@ -161,7 +165,7 @@ TEST(NetworkTarget, KnowsWhenBatchMatesMatter) {
 TEST(NetworkTarget, RefusesLogitsThatAreNotFinite) {
   LinearModel model(torch::full({2, 2}, std::numeric_limits<double>::infinity(), torch::kDouble));
   SolveLog log;
-  NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
 
   EXPECT_THROW(target.logits(batch()), NumericError);
 }
@@ -170,10 +174,97 @@ TEST(NetworkTarget, FreezesWeightsAndEvaluates) {
   LinearModel model = linear();
   model.is_training = true;
   SolveLog log;
-  const NetworkTarget target(model, make_setup(false), {}, false, 2, log);
+  const NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
 
   EXPECT_FALSE(model.is_training);
   EXPECT_FALSE(model.parameters()[0].tensor.requires_grad());
+}
+
+std::string refusal_of(Model& model, const Tensor& x) {
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), {}, {.network = "tiny"}, 2, log);
+  try {
+    target.logits(x);
+  } catch (const NumericError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(NetworkTarget, NamesTheTensorTheImagesOrTheSolveThatAreNotFinite) {
+  Tensor weight = difference_weight().to(torch::kDouble);
+  Tensor broken = weight.clone();
+  broken[1][0] = std::nan("");
+  LinearModel bad_weight(broken);
+  LinearModel sound(weight);
+  LinearModel growing(weight, /*has_ode=*/true);
+  Tensor bad_image = batch();
+  bad_image[2][0][0][1] = std::numeric_limits<double>::infinity();
+
+  EXPECT_EQ(refusal_of(bad_weight, batch()),
+            "logits of the network \"tiny\" are not finite for 4 of 4 samples: its tensor "
+            "\"weight\" holds nan at [1, 0]");
+  EXPECT_EQ(refusal_of(sound, bad_image),
+            "logits of the network \"tiny\" are not finite for 1 of 4 samples: the images that "
+            "were passed hold inf at [2, 0, 0, 1]");
+  // y + y^2 / 2 of 1e200 is beyond float64.
+  EXPECT_THAT(refusal_of(growing, batch() * 1e200), testing::HasSubstr("\"flow\""));
+}
+
+// Layers that compare or round have a derivative, which is zero.
+class Comparing final : public Model {
+ public:
+  Tensor forward(const Tensor& x, OdeContext&) override {
+    return (x.flatten(1) > 0.5).to(x.scalar_type());
+  }
+  std::vector<NamedTensor> parameters() override { return {}; }
+  std::vector<NamedTensor> buffers() override { return {}; }
+  void set_training(bool) override {}
+  void to(const std::string&, at::ScalarType) override {}
+};
+
+TEST(NetworkTarget, ANetworkWithoutAGraphHasAZeroGradient) {
+  Comparing model;
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
+
+  const LossGradient one = target.loss_and_gradient(batch(), labels(), Loss::kMargin);
+  const LossGradient many =
+      target.loss_and_gradient(batch(), [](const Tensor& logits) { return logits; });
+
+  EXPECT_TRUE(torch::equal(one.gradient, torch::zeros_like(batch())));
+  EXPECT_EQ(many.gradient.sizes(), (std::vector<std::int64_t>{2, 4, 1, 1, 2}));
+}
+
+TEST(NetworkTarget, TellsWhatItIs) {
+  LinearModel model = linear();
+  SolveLog log;
+  const NetworkTarget plain(model, make_setup(false), {}, {}, 2, log);
+  const NetworkTarget stand_in(model, make_setup(false), {}, {.is_stand_in = true}, 2, log);
+  const NetworkTarget random(model, make_setup(false), {}, {.is_deterministic = false}, 2, log);
+
+  EXPECT_TRUE(plain.is_batch_independent());
+  EXPECT_FALSE(plain.is_stand_in());
+  EXPECT_TRUE(plain.is_deterministic());
+  EXPECT_TRUE(stand_in.is_stand_in());
+  EXPECT_FALSE(stand_in.is_batch_independent());
+  EXPECT_FALSE(random.is_deterministic());
+  EXPECT_FALSE(random.is_batch_independent());
+}
+
+// A pass that fails has done its work, and leaves nothing for the next one.
+TEST(NetworkTarget, CountsAPassThatFailsOnce) {
+  LinearModel model = linear(/*has_ode=*/true);
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
+
+  EXPECT_THROW(target.logits(batch() * std::nan("")), NumericError);
+  target.logits(batch());
+
+  EXPECT_EQ(target.counters().forwards, 8);
+  ASSERT_EQ(log.rows().size(), 1u);
+  EXPECT_EQ(log.rows()[0].solves, 2);
+  EXPECT_EQ(log.rows()[0].failed, 1);
 }
 
 }  // namespace

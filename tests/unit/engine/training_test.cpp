@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <torch/nn/functional/batchnorm.h>
 #include <torch/types.h>
 
 #include <gmock/gmock.h>
@@ -65,7 +66,13 @@ wire::CellResult train_model(Model& model,
                              bool is_adaptive = false) {
   const SolverSetup solver = make_setup(is_adaptive);
   wire::CellResult result;
-  train({model, objective, solver, data, 2, "cpu", at::kFloat, 11},
+  train({.model = model,
+         .objective = objective,
+         .solver = solver,
+         .data = data,
+         .num_classes = 2,
+         .device = "cpu",
+         .seed = 11},
         options,
         result,
         [](auto, auto, const auto&) {});
@@ -407,6 +414,112 @@ TEST(Averaging, OfEpochsEstimatesRunningStatisticsAnew) {
   EXPECT_EQ(model.weight(), 1.5);
   EXPECT_EQ(model.mean(), 0.5 * 0.25 + 0.5 * 1.5) << "from the average, one batch of mean 1.5";
   EXPECT_EQ(result.counters.forwards, 6) << "two samples, twice in training and once more";
+}
+
+// Batch normalisation over the logits, in training.
+class Normalised final : public Model {
+ public:
+  Tensor forward(const Tensor& x, OdeContext& ode) override {
+    namespace F = torch::nn::functional;
+    return F::batch_norm(linear_.forward(x, ode),
+                         mean_,
+                         variance_,
+                         F::BatchNormFuncOptions().training(linear_.is_training));
+  }
+  std::vector<NamedTensor> parameters() override { return linear_.parameters(); }
+  std::vector<NamedTensor> buffers() override { return {}; }
+  void set_training(bool training) override { linear_.set_training(training); }
+  void to(const std::string&, at::ScalarType) override {}
+
+ private:
+  LinearModel linear_{torch::zeros({2, 2})};
+  Tensor mean_ = torch::zeros({2});
+  Tensor variance_ = torch::ones({2});
+};
+
+// Four samples in batches of three leave one; in batches of four they do not.
+TEST(Training, ABatchOfOneUnderBatchNormalisationIsNamedWithARemedy) {
+  Normalised model;
+  CrossEntropy objective;
+
+  try {
+    train_model(model,
+                objective,
+                four_samples(),
+                training_options({{"epochs", kOne}, {"batch_size", std::int64_t{3}}}));
+    FAIL() << "a batch of one was trained on";
+  } catch (const ParamError& error) {
+    EXPECT_STREQ(error.what(),
+                 "epoch 1, step 2 of 2: its batch has one sample, of which batch normalisation has "
+                 "no variance; use another batch_size than 3 for 4 training samples, for example "
+                 "4");
+  }
+}
+
+TEST(Training, BeforeAWeightHasChangedNoLearningRateIsToBlame) {
+  LinearModel model(torch::full({2, 2}, std::numeric_limits<float>::quiet_NaN()));
+  CrossEntropy objective;
+
+  try {
+    train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
+    FAIL() << "a loss that is no number was accepted";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("before any weight has changed"));
+    EXPECT_THAT(error.what(), testing::Not(HasSubstr("learning_rate")));
+  }
+}
+
+// A loss from which nothing leads back to a weight is named, not left to LibTorch's words.
+class Detached final : public Objective {
+ public:
+  Tensor loss(TrainingStep& step, const Tensor& x, const Tensor& y) override {
+    return per_sample_loss(step.logits(x), y, Loss::kCrossEntropy).mean().detach();
+  }
+};
+
+TEST(Training, ALossWithoutADerivativeIsNamed) {
+  LinearModel model(torch::zeros({2, 2}));
+  Detached objective;
+
+  try {
+    train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
+    FAIL() << "a loss without a derivative was accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the training loss has no derivative"));
+  }
+}
+
+// What a network writes into its input stays its own: the objective passes the same x twice.
+class Twice final : public Objective {
+ public:
+  Tensor loss(TrainingStep& step, const Tensor& x, const Tensor& y) override {
+    const Tensor before = x.clone();
+    const Tensor first = step.logits(x);
+    EXPECT_TRUE(at::equal(x, before));
+    return per_sample_loss(step.logits(x) + 0 * first, y, Loss::kCrossEntropy).mean();
+  }
+};
+
+class InPlace final : public Model {
+ public:
+  Tensor forward(const Tensor& x, OdeContext& ode) override {
+    Tensor input = x;
+    return linear_.forward(input.sub_(0.1), ode);
+  }
+  std::vector<NamedTensor> parameters() override { return linear_.parameters(); }
+  std::vector<NamedTensor> buffers() override { return {}; }
+  void set_training(bool training) override { linear_.set_training(training); }
+  void to(const std::string&, at::ScalarType) override {}
+
+ private:
+  LinearModel linear_{torch::zeros({2, 2})};
+};
+
+TEST(Training, ANetworkCannotWriteIntoTheBatch) {
+  InPlace model;
+  Twice objective;
+
+  train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace unmask::test {
 namespace {
 
 std::map<std::string, Tensor> measure(LinearTarget& target, const Tensor& x, const char* loss) {
-  AttackContext context = context_for(x);
+  ProbeContext context = probe_context_for(x);
   std::map<std::string, Tensor> result;
   for (const ProbeValue& value :
        make_plugin<Probe>("probe", "gradient_norm", {{"loss", std::string(loss)}})

@@ -2,9 +2,10 @@
 // A training objective: the loss of a batch. The host owns optimiser, schedule, epochs and
 // checkpoints.
 
-#include "unmask/attack.hpp"
 #include "unmask/export.hpp"
 #include "unmask/params.hpp"
+#include "unmask/random.hpp"
+#include "unmask/target.hpp"
 #include "unmask/tensor.hpp"
 
 namespace unmask {

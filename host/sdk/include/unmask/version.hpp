@@ -8,7 +8,7 @@ namespace unmask {
 /// Layout of the interfaces in this SDK. Raised whenever a virtual table or a public struct
 /// changes: a plugin built for another epoch is refused. A macro besides, because the build tag is
 /// a string literal.
-#define UNMASK_SDK_EPOCH 2
+#define UNMASK_SDK_EPOCH 3
 inline constexpr std::uint32_t kSdkEpoch = UNMASK_SDK_EPOCH;
 
 /// Additions that keep old plugins working.

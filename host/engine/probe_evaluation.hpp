@@ -1,0 +1,18 @@
+#pragma once
+// Executes a probe cell on a trained network.
+
+#include "engine/evaluation_input.hpp"
+#include "engine/training.hpp"
+#include "wire/result.hpp"
+#include "unmask/probe.hpp"
+
+namespace unmask::engine {
+
+/// Measure a probe on the first samples of the test split; stores each value and mean, median, min,
+/// max and the share that is not finite, and the probe's series.
+void evaluate_probe(const EvaluationInput& input,
+                    Probe& probe,
+                    wire::CellResult& result,
+                    const ProgressCallback& progress);
+
+}  // namespace unmask::engine

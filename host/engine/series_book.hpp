@@ -1,0 +1,19 @@
+#pragma once
+// The series that a plugin records over the batches of a cell.
+
+#include <cstdint>
+#include <vector>
+
+#include "wire/result.hpp"
+#include "unmask/series.hpp"
+
+namespace unmask::engine {
+
+/// Add those of a batch: one that belongs to a row as `<name>.<sample>`.
+/// @param samples  of the batch's rows
+/// @throws std::runtime_error when a series of the whole cell comes again
+void add_series(const std::vector<RecordedSeries>& series,
+                const std::vector<std::int64_t>& samples,
+                wire::CellResult& result);
+
+}  // namespace unmask::engine

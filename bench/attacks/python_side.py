@@ -348,7 +348,7 @@ def torchattacks_side(modules, model, spec):
     if plugin == "pgd":
         kind = {"linf": library.PGD, "l2": library.PGDL2}[norm]
         program = kind(model, eps=epsilon, alpha=params["step_size"], steps=params["steps"], random_start=True)
-    elif plugin == "square":
+    elif plugin == "square" and norm != "l1":
         program = library.Square(
             model,
             norm={"linf": "Linf", "l2": "L2"}[norm],

@@ -96,6 +96,20 @@ std::int64_t count(const Tensor& values) {
   return values.sum().item<std::int64_t>();
 }
 
+// Answers of a random network by whose mean a member's points are judged: one answer each would keep
+// the luckiest member.
+constexpr int kMemberDraws = 10;
+
+// Mean margins, float64.
+Tensor member_margins(Target& target, const Tensor& points, const Tensor& labels) {
+  const int draws = target.is_deterministic() ? 1 : kMemberDraws;
+  Tensor sum = at::zeros({points.size(0)}, points.options().dtype(at::kDouble));
+  for (int i = 0; i < draws; ++i) {
+    sum += per_sample_loss(target.logits(points), labels, Loss::kMargin).to(at::kDouble);
+  }
+  return sum / draws;
+}
+
 // The members' turns on one batch.
 class Turns {
  public:
@@ -142,8 +156,7 @@ class Turns {
     expect_same_kind(found, part);
     const Tensor points =
         at::where(per_row(within_threat(found, part, threat_), part), found, part);
-    const Tensor margins =
-        per_sample_loss(own_target.logits(points), labels, Loss::kMargin).to(at::kDouble);
+    const Tensor margins = member_margins(own_target, points, labels);
     best_.offer(rows_, points, margins);
     if (!can_drop_ && count(margins > 0) > best_batch_.fooled) {
       best_batch_ = {count(margins > 0), points};

@@ -1,11 +1,13 @@
 #pragma once
 // Targets whose answers are known in closed form: a linear classifier z = scale (W x + b),
-// optionally without gradient, or with batch-mates that leak into each other. They note every call,
-// so that tests can hold an attack to the rules of Target.
+// optionally without gradient, with batch-mates that leak into each other, with random answers, or as
+// a stand-in for another network. They note every call, so that tests can hold an attack to the rules
+// of Target.
 
 #include <cstdint>
 #include <vector>
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/autograd.h>
 #include <torch/types.h>
 
@@ -61,13 +63,27 @@ class LinearTarget : public Target {
     coupling_ = share;
     return *this;
   }
+  // Every answer is about the image plus normal noise of this deviation, a fresh one for each call.
+  LinearTarget& random(double deviation) {
+    noise_ = deviation;
+    return *this;
+  }
+  // Somebody else judges.
+  LinearTarget& stand_in() {
+    is_stand_in_ = true;
+    return *this;
+  }
   LinearTarget& recording() {
     is_recording_ = true;
     return *this;
   }
 
   std::int64_t num_classes() const override { return weight_.size(0); }
-  bool is_batch_independent() const override { return coupling_ == 0; }
+  bool is_batch_independent() const override {
+    return coupling_ == 0 && noise_ == 0 && !is_stand_in_;
+  }
+  bool is_deterministic() const override { return noise_ == 0; }
+  bool is_stand_in() const override { return is_stand_in_; }
 
   std::int64_t forwards() const { return forwards_; }    ///< samples answered without gradient
   std::int64_t backwards() const { return backwards_; }  ///< samples differentiated
@@ -87,7 +103,7 @@ class LinearTarget : public Target {
     forwards_ += x.size(0);
     forward_passes_ += x.size(0);
     if (is_recording_) calls_.push_back({x.clone(), rows, false});
-    return answer(x);
+    return noise_ > 0 ? answer(noisy(x)) : answer(x);
   }
 
   LossGradient do_loss_and_gradient(const Tensor& x,
@@ -96,18 +112,25 @@ class LinearTarget : public Target {
     if (is_recording_) calls_.push_back({x.clone(), rows, true});
     forward_passes_ += x.size(0);
     LossGradient result = differentiate(
-        x, [this](const Tensor& p) { return answer(p); }, loss);
+        x, [this](const Tensor& p) { return noise_ > 0 ? answer(noisy(p)) : answer(p); }, loss);
     backwards_ += x.size(0) * (result.loss.dim() == 1 ? 1 : result.loss.size(1));
     if (!has_gradient_) result.gradient = at::zeros_like(result.gradient);
     return result;
   }
 
  private:
+  Tensor noisy(const Tensor& x) {
+    return x + noise_ * at::randn(x.sizes(), generator_, x.options().requires_grad(false));
+  }
+
   Tensor weight_;
   Tensor bias_;
   bool has_gradient_ = true;
   double scale_ = 1;
   double coupling_ = 0;
+  double noise_ = 0;
+  at::Generator generator_ = at::make_generator<at::CPUGeneratorImpl>(11);
+  bool is_stand_in_ = false;
   bool is_recording_ = false;
   std::int64_t forwards_ = 0;
   std::int64_t backwards_ = 0;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "unmask/plugin.hpp"
@@ -20,18 +21,18 @@
 namespace unmask::test {
 
 /// Where the build tree keeps a plugin's library.
-inline std::filesystem::path plugin_file(const std::string& kind, const std::string& id) {
+inline std::filesystem::path plugin_file(std::string_view kind, std::string_view id) {
   return std::filesystem::path(UNMASK_BINARY_DIR) / "lib/unmask/plugins" /
-         (kind + "_" + id + ".so");
+         (std::string(kind) + "_" + std::string(id) + ".so");
 }
 
 /// True when the build tree has this plugin.
-inline bool has_plugin(const std::string& kind, const std::string& id) {
+inline bool has_plugin(std::string_view kind, std::string_view id) {
   return std::filesystem::exists(plugin_file(kind, id));
 }
 
 /// The descriptor of a plugin. The library stays loaded until the process ends.
-inline const PluginDescriptor& plugin_descriptor(const std::string& kind, const std::string& id) {
+inline const PluginDescriptor& plugin_descriptor(std::string_view kind, std::string_view id) {
   const std::string file = plugin_file(kind, id).string();
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw std::runtime_error(::dlerror());

@@ -35,7 +35,7 @@ void require_classes(const Tensor& logits, std::int64_t count, const char* loss)
 
 bool is_targeted(Loss loss) {
   return loss == Loss::kTargetedCrossEntropy || loss == Loss::kTargetedMargin ||
-         loss == Loss::kTargetedDlr;
+         loss == Loss::kTargetedDlr || loss == Loss::kTargetedProbabilityMargin;
 }
 
 Tensor per_sample_loss(const Tensor& logits, const Tensor& labels, Loss loss) {
@@ -57,6 +57,7 @@ Tensor per_sample_loss(const Tensor& logits,
       const Tensor top = std::get<0>(logits.topk(3, 1));
       return margin(logits, labels) / (top.select(1, 0) - top.select(1, 2) + kDlrOffset);
     }
+    case Loss::kProbabilityMargin: return margin(at::softmax(logits, 1), labels);
     case Loss::kTargetedCrossEntropy: return of_class(at::log_softmax(logits, 1), targets);
     case Loss::kTargetedMargin: return of_class(logits, targets) - of_class(logits, labels);
     case Loss::kTargetedDlr: {
@@ -64,6 +65,10 @@ Tensor per_sample_loss(const Tensor& logits,
       const Tensor top = std::get<0>(logits.topk(4, 1));
       const Tensor spread = top.select(1, 0) - (top.select(1, 2) + top.select(1, 3)) / 2;
       return (of_class(logits, targets) - of_class(logits, labels)) / (spread + kDlrOffset);
+    }
+    case Loss::kTargetedProbabilityMargin: {
+      const Tensor p = at::softmax(logits, 1);
+      return of_class(p, targets) - of_class(p, labels);
     }
   }
   throw InternalError("a loss that does not exist");

@@ -1,5 +1,7 @@
 #include "unmask/threat.hpp"
 
+#include <cmath>
+
 #include <torch/types.h>
 
 namespace unmask {
@@ -27,6 +29,15 @@ Tensor per_row(Tensor values, const Tensor& like) {
 // ball.
 Tensor rounded_inwards(const Tensor& moved, const Tensor& x, const Tensor& d) {
   return at::where((moved - x).abs() > d.abs(), at::nextafter(moved, x), moved);
+}
+
+// The number of x's dtype nearest to x + step that is no further from x than the step. In float64:
+// float32 would round the difference that is looked at as well.
+Tensor border(const Tensor& x, double step) {
+  const Tensor exact = x.to(at::kDouble);
+  const Tensor rounded = (exact + step).to(x.scalar_type());
+  const Tensor is_outside = (rounded.to(at::kDouble) - exact).abs() > std::abs(step);
+  return at::where(is_outside, at::nextafter(rounded, x), rounded);
 }
 
 // Nearest point to x + t within the L1 ball of radius epsilon and the box, as a step from x: every
@@ -73,7 +84,7 @@ Tensor project(const Tensor& x_adv, const Tensor& x, const Threat& threat) {
               x.sizes());
   const double epsilon = threat.epsilon * kShrink;
   if (threat.norm == Norm::kLinf) {
-    const Tensor inside = at::minimum(at::maximum(x_adv, x - epsilon), x + epsilon);
+    const Tensor inside = at::minimum(at::maximum(x_adv, border(x, -epsilon)), border(x, epsilon));
     return inside.clamp(threat.lower, threat.upper);
   }
   const Tensor d = x_adv - x;

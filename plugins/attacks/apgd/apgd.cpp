@@ -1,8 +1,11 @@
 // Auto-PGD. See apgd.md.
 
+#include "unmask/kit/attack/apgd.hpp"
+
 #include <torch/types.h>
 
-#include "unmask/kit/attack/apgd.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/classes.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -12,14 +15,21 @@ class Apgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.0",
+        .version = "1.1",
         .summary = "projected gradient steps whose size halves by itself, per sample",
         .source = "Croce, Hein 2020, arXiv 2003.01690; l1: Croce, Hein 2021, arXiv 2103.01208",
         .params =
             {choice("norm", {"linf", "l2", "l1"}, "norm of the ball and of the steps")
                  .by_default("linf"),
              choice("loss",
-                    {"ce", "margin", "dlr", "ce_targeted", "margin_targeted", "dlr_targeted"},
+                    {"ce",
+                     "margin",
+                     "dlr",
+                     "pm",
+                     "ce_targeted",
+                     "margin_targeted",
+                     "dlr_targeted",
+                     "pm_targeted"},
                     "loss that is increased")
                  .by_default("ce"),
              integer("steps", "steps of one run").by_default(100).at_least(1),
@@ -65,7 +75,7 @@ class Apgd final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     Tensor classes;  // [B, targets]
     std::int64_t runs = 1;

@@ -3,6 +3,8 @@
 #include <torch/types.h>
 
 #include "unmask/kit/attack/apgd.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/classes.hpp"
 #include "unmask/kit/attack/fab.hpp"
 #include "unmask/kit/attack/square.hpp"
 #include "unmask/plugin.hpp"
@@ -77,8 +79,8 @@ class AutoAttack final : public kit::BallAttack {
                 context,
                 {},
                 kit::ActiveRows(target, x, y),
-                kit::BestPoints(x),
-                kit::ClosestPoints(x, threat)};
+                kit::BestPoints(target, x),
+                kit::ClosestPoints(target, x, threat)};
     round.classes = kit::other_classes(target.logits(x), y);
     if (version_ == "rand") {
       take_turn(round, "apgd_ce", [&](SampleRandom& r) { apgd(round, Loss::kCrossEntropy, 1, r); });
@@ -105,7 +107,7 @@ class AutoAttack final : public kit::BallAttack {
     const Tensor by_fab =
         round.best.margins().le(0).logical_and(round.closest.distances().le(threat.epsilon));
     if (!by_fab.any().item<bool>()) return round.best.points();
-    const Tensor fab_points = round.closest.result(target, y, /*minimise=*/false);
+    const Tensor fab_points = round.closest.result(y, /*minimise=*/false);
     return at::where(kit::per_row(by_fab, x), fab_points, round.best.points());
   }
 

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
@@ -87,7 +88,7 @@ class Boundary final : public kit::BallAttack {
          {&walk.spherical_looks, &walk.spherical_hits, &walk.source_looks, &walk.source_hits}) {
       *count = at::zeros({x.size(0)}, options);
     }
-    if (leave(decisions, active, walk)) return decisions.closest().result(target, y, minimise_);
+    if (leave(decisions, active, walk)) return decisions.closest().result(y, minimise_);
     walk.point = decisions.bisect(walk.point, active.rows(), kBisections);
 
     SampleRandom random = context.random.stream("walk");
@@ -95,13 +96,13 @@ class Boundary final : public kit::BallAttack {
       if (leave(decisions, active, walk)) break;
       step(decisions, active, walk, threat, random, i % kCheckEvery == 0);
     }
-    return decisions.closest().result(target, y, minimise_);
+    return decisions.closest().result(y, minimise_);
   }
 
   // True when nobody is left who can get on.
   bool leave(kit::DecisionSearch& decisions, kit::ActiveRows& active, Walk& walk) const {
     Tensor done = walk.has_start.logical_not().logical_or(walk.source < convergence_);
-    if (!minimise_) done = done.logical_or(decisions.closest().in_ball(active.rows()));
+    if (!minimise_) done = done.logical_or(decisions.closest().is_done(active.rows()));
     if (done.all().item<bool>()) return true;
     active.drop(done,
                 {&walk.point,

@@ -2,6 +2,9 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
 #include "unmask/kit/attack/cw.hpp"
 #include "unmask/plugin.hpp"
 
@@ -12,7 +15,7 @@ class CwL2 final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.1",
+        .version = "1.2",
         .summary = "smallest l2 perturbation by Adam, with a search for the weight of the margin",
         .source = "Carlini, Wagner 2017, arXiv 1608.04644",
         .params = {integer("search_steps", "weights that are tried; 1: only initial_c")
@@ -27,10 +30,6 @@ class CwL2 final : public kit::BallAttack {
                        .unit("logits"),
                    boolean("abort_early", "end a weight's steps when the objective stalls")
                        .by_default(true),
-                   boolean("rescale",
-                           "put the closest point found on the surface of the ball, from inside "
-                           "or outside, whether it still fools there or not")
-                       .by_default(false),
                    kit::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
@@ -43,7 +42,6 @@ class CwL2 final : public kit::BallAttack {
         initial_c_(params.get_real("initial_c")),
         confidence_(params.get_real("confidence")),
         abort_early_(params.get_boolean("abort_early")),
-        rescale_(params.get_boolean("rescale")),
         minimise_(params.get_boolean("minimise")) {}
 
  private:
@@ -52,7 +50,7 @@ class CwL2 final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     kit::WeightSearch weights(x, initial_c_);
     for (std::int64_t round = 0; round < search_steps_ && !active.empty(); ++round) {
@@ -60,11 +58,11 @@ class CwL2 final : public kit::BallAttack {
       if (round + 1 == search_steps_ && search_steps_ >= 10) weights.use_upper();
       weights.update(run(target, active, weights.weights(), threat, closest));
       if (minimise_) continue;
-      const Tensor done = closest.in_ball(active.rows());
+      const Tensor done = closest.is_done(active.rows());
       if (done.all().item<bool>()) break;
       active.drop(done, {});
     }
-    return rescale_ ? closest.on_surface() : closest.result(target, y, minimise_);
+    return closest.result(y, minimise_);
   }
 
   // Adam with one weight per sample, from the images. Returns who was fooled, bool [B].
@@ -96,7 +94,7 @@ class CwL2 final : public kit::BallAttack {
       const Tensor gradient = 2 * d - kit::per_row(pull, d) * kit::finite_part(here.gradient);
       free = free + adam.step(gradient * box.slope(free), rate_);
 
-      Tensor done = minimise_ ? at::zeros_like(fooled) : closest.in_ball(rows.rows());
+      Tensor done = minimise_ ? at::zeros_like(fooled) : closest.is_done(rows.rows());
       if (abort_early_) done = done.logical_or(stalls.stalled(i, objective));
       if (done.all().item<bool>()) break;
       rows.drop(done, {&free, &adam.mean, &adam.square, &c, stalls.state()});
@@ -110,7 +108,6 @@ class CwL2 final : public kit::BallAttack {
   double initial_c_;
   double confidence_;
   bool abort_early_;
-  bool rescale_;
   bool minimise_;
 };
 

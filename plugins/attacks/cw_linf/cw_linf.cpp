@@ -1,7 +1,12 @@
 // Carlini and Wagner's linf attack. See cw_linf.md.
 
+#include <limits>
+
 #include <torch/types.h>
 
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
 #include "unmask/kit/attack/cw.hpp"
 #include "unmask/plugin.hpp"
 
@@ -12,7 +17,7 @@ class CwLinf final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.1",
+        .version = "1.2",
         .summary = "smallest linf perturbation by Adam under a shrinking bound",
         .source = "Carlini, Wagner 2017, arXiv 1608.04644",
         .params =
@@ -35,6 +40,11 @@ class CwLinf final : public kit::BallAttack {
                  .by_default(0.0)
                  .at_least(0)
                  .unit("logits"),
+             choice("success",
+                    {"objective", "any"},
+                    "when a run succeeds: fooled and the objective near zero, which ends it; or "
+                    "fooled by any of its points, after all of its steps")
+                 .by_default("objective"),
              boolean("abort_early", "end a run when the objective stalls").by_default(true),
              kit::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
@@ -50,6 +60,7 @@ class CwLinf final : public kit::BallAttack {
         shrink_(params.get_real("shrink")),
         min_bound_(params.get_real("min_bound")),
         confidence_(params.get_real("confidence")),
+        any_point_counts_(params.get_text("success") == "any"),
         abort_early_(params.get_boolean("abort_early")),
         minimise_(params.get_boolean("minimise")) {}
 
@@ -60,7 +71,7 @@ class CwLinf final : public kit::BallAttack {
     Tensor weight;     // c
     Tensor start;      // free variables of the last success, first those of the image
     Tensor succeeded;  // in this round
-    Tensor reached;    // largest pixel change of that success
+    Tensor reached;    // largest pixel change of that success; before it, infinite
   };
 
   Tensor search(Target& target,
@@ -68,7 +79,7 @@ class CwLinf final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     const auto options = x.options().dtype(at::kDouble);
     Book book;
@@ -77,7 +88,7 @@ class CwLinf final : public kit::BallAttack {
     book.start = kit::TanhBox(threat).free(x);
     for (;;) {
       book.succeeded = at::zeros_like(book.bound, options.dtype(at::kBool));
-      book.reached = book.bound.clone();
+      book.reached = at::full_like(book.bound, std::numeric_limits<double>::infinity());
       run(target, active, book, threat, closest);
       // Success: a smaller bound. Failure: a larger weight.
       book.bound =
@@ -85,15 +96,16 @@ class CwLinf final : public kit::BallAttack {
       book.weight = at::where(book.succeeded, book.weight, 2 * book.weight);
       Tensor done = book.bound.lt(min_bound_).logical_or(book.weight.gt(max_c_));
       done = done.index_select(0, active.rows());
-      if (!minimise_) done = done.logical_or(closest.in_ball(active.rows()));
+      if (!minimise_) done = done.logical_or(closest.is_done(active.rows()));
       if (done.all().item<bool>()) break;
       active.drop(done, {});
     }
-    return closest.result(target, y, minimise_);
+    return closest.result(y, minimise_);
   }
 
   // Adam on c max(confidence - margin, 0) + sum max(|d| - tau, 0), each row until it succeeds, that
-  // is until the objective falls below a ten-thousandth of its weight.
+  // is until the objective falls below a ten-thousandth of its weight; or, where any point counts,
+  // to the last step, of whose fooling points the closest is taken.
   void run(Target& target,
            kit::ActiveRows rows,
            Book& book,
@@ -116,7 +128,9 @@ class CwLinf final : public kit::BallAttack {
       const Tensor excess = (d.abs() - limit).clamp_min(0);
       const Tensor lack = (confidence_ - here.loss.to(at::kDouble)).clamp_min(0);
       const Tensor objective = excess.flatten(1).to(at::kDouble).sum(1) + c * lack;
-      const Tensor success = fooled.logical_and(objective.lt(1e-4 * c));
+      // The first point is the last one of the run before.
+      const Tensor success = any_point_counts_ ? (i > 0 ? fooled : at::zeros_like(fooled))
+                                               : fooled.logical_and(objective.lt(1e-4 * c));
       note(book, rows.rows(), success, free, distance(point, rows.x(), Norm::kLinf));
 
       const Tensor pull = at::where(lack > 0, c, at::zeros_like(c)).to(d.scalar_type());
@@ -124,25 +138,26 @@ class CwLinf final : public kit::BallAttack {
           d.sign() * excess.gt(0) - kit::per_row(pull, d) * kit::finite_part(here.gradient);
       free = free + adam.step(gradient * box.slope(free), rate_);
 
-      Tensor done = book.succeeded.index_select(0, rows.rows());
-      if (!minimise_) done = done.logical_or(closest.in_ball(rows.rows()));
+      Tensor done =
+          any_point_counts_ ? at::zeros_like(fooled) : book.succeeded.index_select(0, rows.rows());
+      if (!minimise_) done = done.logical_or(closest.is_done(rows.rows()));
       if (abort_early_) done = done.logical_or(stalls.stalled(i, objective));
       if (done.all().item<bool>()) break;
       rows.drop(done, {&free, &bound, &c, &adam.mean, &adam.square, stalls.state()});
     }
   }
 
-  // Enter first successes of this round.
+  // Enter the closest success of this round. (Where a success ends the run it is the only one.)
   static void note(Book& book,
                    const Tensor& rows,
                    const Tensor& success,
                    const Tensor& free,
                    const Tensor& reached) {
-    const Tensor first = success.logical_and(book.succeeded.index_select(0, rows).logical_not());
+    const Tensor before = book.reached.index_select(0, rows);
+    const Tensor closer = success.logical_and(reached < before);
     book.start.index_copy_(
-        0, rows, at::where(kit::per_row(first, free), free, book.start.index_select(0, rows)));
-    book.reached.index_copy_(
-        0, rows, at::where(first, reached, book.reached.index_select(0, rows)));
+        0, rows, at::where(kit::per_row(closer, free), free, book.start.index_select(0, rows)));
+    book.reached.index_copy_(0, rows, at::where(closer, reached, before));
     book.succeeded.index_copy_(0, rows, book.succeeded.index_select(0, rows).logical_or(success));
   }
 
@@ -154,6 +169,7 @@ class CwLinf final : public kit::BallAttack {
   double shrink_;
   double min_bound_;
   double confidence_;
+  bool any_point_counts_;
   bool abort_early_;
   bool minimise_;
 };

@@ -2,7 +2,10 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/classes.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -44,7 +47,7 @@ class DeepFool final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     Tensor classes = kit::other_classes(target.logits(x), y);
     classes = classes.narrow(1, 0, std::min(candidates_ - 1, classes.size(1)));
@@ -59,7 +62,7 @@ class DeepFool final : public kit::BallAttack {
       Tensor slopes = kit::finite_part(here.gradient).transpose(0, 1);
       Tensor fooled = closest.offer(active.rows(), point, here.logits, active.y());
       active.drop(fooled, {&way, &point, &classes, &gaps, &slopes, &fooled});
-      if (active.empty() || fooled.all().item<bool>()) return closest.result(target, y, false);
+      if (active.empty() || fooled.all().item<bool>()) return closest.result(y, false);
 
       way = way + at::where(kit::per_row(fooled, way), at::zeros_like(way), step(gaps, slopes));
       const Tensor moved = (active.x() + (1 + overshoot_) * way).clamp(threat.lower, threat.upper);
@@ -67,7 +70,7 @@ class DeepFool final : public kit::BallAttack {
       point = at::where(kit::per_row(fooled, point), point, moved);
     }
     closest.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-    return closest.result(target, y, false);
+    return closest.result(y, false);
   }
 
   // The shortest step to the plane of one of the classes.

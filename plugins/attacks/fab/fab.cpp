@@ -1,8 +1,10 @@
 // FAB: steps to the nearest boundary, biased towards the image. See fab.md.
 
+#include "unmask/kit/attack/fab.hpp"
+
 #include <torch/types.h>
 
-#include "unmask/kit/attack/fab.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
@@ -12,17 +14,17 @@ namespace {
 class Fab final : public kit::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.1",
-            .summary = "steps to the nearest boundary, biased towards the image",
-            .source = "Croce, Hein 2020, arXiv 1907.02044",
-            .params = kit::joined(
-                {kit::FabSettings::params(),
-                 {integer("restarts",
-                          "runs; the first starts at the image, the others at random "
-                          "points around it")
-                      .by_default(1)
-                      .at_least(1)}}),
-            .capabilities = {"asks_outside_ball"}};
+    return {
+        .version = "1.1",
+        .summary = "steps to the nearest boundary, biased towards the image",
+        .source = "Croce, Hein 2020, arXiv 1907.02044",
+        .params = kit::joined({kit::FabSettings::params(),
+                               {integer("restarts",
+                                        "runs; the first starts at the image, the others at random "
+                                        "points around it")
+                                    .by_default(1)
+                                    .at_least(1)}}),
+        .capabilities = {"asks_outside_ball"}};
   }
 
   explicit Fab(const Params& params)
@@ -37,7 +39,7 @@ class Fab final : public kit::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const kit::FabSearch search(settings_);
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     const Tensor clean = target.logits(x);
     const Tensor classes = kit::other_classes(clean, y);
@@ -51,7 +53,7 @@ class Fab final : public kit::BallAttack {
                  closest);
     }
     search.finish(target, x, y, clean, threat, closest);
-    return closest.result(target, y, settings_.minimise);
+    return closest.result(y, settings_.minimise);
   }
 
   std::int64_t restarts_;

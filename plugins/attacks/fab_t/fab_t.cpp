@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/fab.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
@@ -16,16 +17,16 @@ class FabT final : public kit::BallAttack {
         .version = "1.1",
         .summary = "steps to the boundary of one class after the other, biased towards the image",
         .source = "Croce, Hein 2020, arXiv 1907.02044",
-        .params = kit::joined(
-            {kit::FabSettings::params(),
-             {integer("restarts",
-                      "runs for every target class; the first starts at the image, the "
-                      "others at random points around it")
-                  .by_default(1)
-                  .at_least(1),
-              integer("targets", "the most likely other classes, one run for each")
-                  .by_default(9)
-                  .at_least(1)}}),
+        .params =
+            kit::joined({kit::FabSettings::params(),
+                         {integer("restarts",
+                                  "runs for every target class; the first starts at the image, the "
+                                  "others at random points around it")
+                              .by_default(1)
+                              .at_least(1),
+                          integer("targets", "the most likely other classes, one run for each")
+                              .by_default(9)
+                              .at_least(1)}}),
         .capabilities = {"asks_outside_ball"}};
   }
 
@@ -42,7 +43,7 @@ class FabT final : public kit::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const kit::FabSearch search(settings_);
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     const Tensor clean = target.logits(x);
     const Tensor classes = kit::other_classes(clean, y);
@@ -61,7 +62,7 @@ class FabT final : public kit::BallAttack {
       }
     }
     search.finish(target, x, y, clean, threat, closest);
-    return closest.result(target, y, settings_.minimise);
+    return closest.result(y, settings_.minimise);
   }
 
   std::int64_t restarts_;

@@ -2,7 +2,8 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/directions.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {

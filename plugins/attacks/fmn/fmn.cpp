@@ -4,7 +4,10 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
+#include "unmask/kit/attack/directions.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -54,7 +57,7 @@ class Fmn final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext&) override {
-    kit::ClosestPoints closest(x, threat);
+    kit::ClosestPoints closest(target, x, threat);
     kit::ActiveRows active(target, x, y);
     Tensor point = x;
     Tensor radius = at::full(
@@ -63,8 +66,8 @@ class Fmn final : public kit::BallAttack {
       LossGradient here = target.loss_and_gradient(point, active.y(), Loss::kMargin, active.rows());
       Tensor fooled = closest.offer(active.rows(), point, here.logits, active.y());
       if (!minimise_) {
-        const Tensor done = closest.in_ball(active.rows());
-        if (done.all().item<bool>()) return closest.result(target, y, minimise_);
+        const Tensor done = closest.is_done(active.rows());
+        if (done.all().item<bool>()) return closest.result(y, minimise_);
         active.drop(done, {&point, &radius, &here.gradient, &here.loss, &fooled});
       }
       const Tensor gradient = kit::finite_part(here.gradient);
@@ -77,13 +80,11 @@ class Fmn final : public kit::BallAttack {
                            closest,
                            annealed(radius_step_, last_radius_step_, i, steps_));
       const double length = annealed(step_size_, last_step_size_, i, steps_);
-      point = cut(point + length * kit::ascent_direction(gradient, Norm::kL2),
-                  active.x(),
-                  radius,
-                  threat);
+      point = cut(
+          point + length * kit::ascent_direction(gradient, Norm::kL2), active.x(), radius, threat);
     }
     closest.offer(active.rows(), point, target.logits(point, active.rows()), active.y());
-    return closest.result(target, y, minimise_);
+    return closest.result(y, minimise_);
   }
 
   // Inside the boundary of the class the ball grows, outside it shrinks, never beyond the best

@@ -5,7 +5,9 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/best_points.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -40,7 +42,7 @@ class GaussianNoise final : public kit::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const double sigma = sigma_.value_or(fitting_sigma(threat, x[0].numel()));
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     for (std::int64_t repeat = 0; repeat < repeats_ && !active.empty(); ++repeat) {
       SampleRandom random = context.random.stream("repeat", static_cast<std::uint64_t>(repeat));

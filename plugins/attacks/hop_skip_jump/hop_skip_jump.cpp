@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
@@ -56,8 +57,7 @@ class HopSkipJump final : public kit::BallAttack {
     Tensor point = x.clone();
     SampleRandom start = context.random.stream("start");
     Tensor has_start = decisions.start(point, draws_, start);
-    if (leave(decisions, active, point, has_start))
-      return decisions.closest().result(target, y, minimise_);
+    if (leave(decisions, active, point, has_start)) return decisions.closest().result(y, minimise_);
     point = decisions.bisect(point, active.rows(), bisections(x));
 
     SampleRandom random = context.random.stream("directions");
@@ -69,7 +69,7 @@ class HopSkipJump final : public kit::BallAttack {
           decisions, active, point, ascent, length / std::sqrt(static_cast<double>(t)), threat);
       point = decisions.bisect(point, active.rows(), bisections(x));
     }
-    return decisions.closest().result(target, y, minimise_);
+    return decisions.closest().result(y, minimise_);
   }
 
   // True when nobody is left who can get on.
@@ -78,7 +78,7 @@ class HopSkipJump final : public kit::BallAttack {
              Tensor& point,
              Tensor& has_start) const {
     Tensor done = has_start.logical_not();
-    if (!minimise_) done = done.logical_or(decisions.closest().in_ball(active.rows()));
+    if (!minimise_) done = done.logical_or(decisions.closest().is_done(active.rows()));
     if (done.all().item<bool>()) return true;
     active.drop(done, {&point, &has_start});
     return false;
@@ -150,9 +150,8 @@ class HopSkipJump final : public kit::BallAttack {
           active.can_drop() ? open : at::arange(point.size(0), active.rows().options());
       const Tensor length = step.index_select(0, asked).to(point.scalar_type());
       const Tensor from = point.index_select(0, asked);
-      const Tensor candidate =
-          (from + kit::per_row(length, from) * ascent.index_select(0, asked))
-              .clamp(threat.lower, threat.upper);
+      const Tensor candidate = (from + kit::per_row(length, from) * ascent.index_select(0, asked))
+                                   .clamp(threat.lower, threat.upper);
       Tensor fooled = at::zeros({point.size(0)}, active.y().options().dtype(at::kBool));
       fooled.index_copy_(
           0, asked, decisions.is_fooled(candidate, active.rows().index_select(0, asked)));

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/classes.hpp"
 #include "unmask/kit/attack/pgd.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
@@ -12,7 +14,7 @@ namespace {
 class MultiTargeted final : public kit::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
+    return {.version = "1.1",
             .summary = "projected gradient steps towards one class after the other",
             .source = "Gowal et al. 2019, arXiv 1910.09338",
             .params = kit::joined(
@@ -32,8 +34,8 @@ class MultiTargeted final : public kit::BallAttack {
       : BallAttack(params.get_text("norm")),
         targets_(params.has("targets") ? params.get_integer("targets") : 0),
         restarts_(params.get_integer("restarts")),
-        search_(kit::PgdSettings::from(
-            params, kit::targeted(kit::loss_of(params.get_text("loss"))))) {}
+        search_(
+            kit::PgdSettings::from(params, kit::targeted(kit::loss_of(params.get_text("loss"))))) {}
 
  private:
   Tensor search(Target& target,
@@ -41,7 +43,7 @@ class MultiTargeted final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     const Tensor classes = kit::other_classes(target.logits(x), y);
     const std::int64_t count =

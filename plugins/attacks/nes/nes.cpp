@@ -5,8 +5,10 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/queries.hpp"
 #include "nes_estimator.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/queries.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -15,7 +17,7 @@ namespace {
 class Nes final : public kit::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
+    return {.version = "1.1",
             .summary = "projected steps on margin gradients estimated from normal pairs of queries",
             .source = "Ilyas, Engstrom, Athalye, Lin 2018, arXiv 1804.08598",
             .params = {choice("norm", {"linf", "l2"}, "norm of the ball and of the steps")
@@ -55,21 +57,26 @@ class Nes final : public kit::BallAttack {
     const double length = step_size_.value_or(threat.epsilon / 4);
     std::vector<Tensor> memory = {at::zeros_like(x)};
     Tensor& mean = memory[0];
-    const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
-      return kit::nes_gradient(
-          loss,
-          [&] { return context.random.normal(point, rows); },
-          point,
-          sigma_,
-          pairs_,
-          threat.lower,
-          threat.upper);
-    };
+    // Every pair of every step has a generator of its own: more pairs or steps begin with the same.
+    const auto estimate =
+        [&](auto&& loss, const Tensor& point, const Tensor& rows, const SampleRandom& random) {
+          return kit::nes_gradient(
+              loss,
+              [&](std::int64_t pair) {
+                return random.stream("pair", static_cast<std::uint64_t>(pair)).normal(point, rows);
+              },
+              point,
+              sigma_,
+              pairs_,
+              threat.lower,
+              threat.upper);
+        };
     const auto step = [&](const Tensor& gradient) {
       mean = momentum_ * mean + (1 - momentum_) * gradient;
       return length * kit::ascent_direction(mean, norm());
     };
-    return kit::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
+    return kit::ascend_by_queries(
+        target, x, y, threat, context.random, {steps_, x, memory}, estimate, step);
   }
 
   std::int64_t steps_;

@@ -20,7 +20,7 @@ namespace unmask::kit {
 /// functions the estimate stays unbiased at the border.
 ///
 /// @param loss    callable: points [B, ...] -> [B]; always called with all rows, in order
-/// @param normal  callable: () -> tensor like x of independent standard normal numbers
+/// @param normal  callable: (pair) -> tensor like x of independent standard normal numbers
 /// @param x       [B, ...] inside the box [lower, upper], upper - lower > 0
 template <class LossFunction, class NormalSource>
 at::Tensor nes_gradient(LossFunction&& loss,
@@ -32,7 +32,7 @@ at::Tensor nes_gradient(LossFunction&& loss,
                         double upper) {
   at::Tensor sum = at::zeros_like(x);
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    const at::Tensor u = normal();
+    const at::Tensor u = normal(pair);
     at::Tensor difference =
         (loss((x + sigma * u).clamp(lower, upper)) - loss((x - sigma * u).clamp(lower, upper)))
             .to(x.scalar_type());

@@ -1,8 +1,11 @@
 // Projected gradient descent (ascent on the loss), with random start and restarts. See pgd.md.
 
+#include "unmask/kit/attack/pgd.hpp"
+
 #include <torch/types.h>
 
-#include "unmask/kit/attack/pgd.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/classes.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
@@ -13,7 +16,7 @@ class Pgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.1",
+        .version = "1.2",
         .summary = "projected gradient steps inside the ball, best or last iterate",
         .source = "Madry et al. 2018, arXiv 1706.06083",
         .params = kit::joined(
@@ -23,7 +26,7 @@ class Pgd final : public kit::BallAttack {
               integer("restarts", "runs with different starts; more than 1 needs random_start")
                   .by_default(1)
                   .at_least(1),
-              choice("loss", {"ce", "margin", "dlr"}, "loss that is increased").by_default("ce"),
+              choice("loss", {"ce", "margin", "dlr", "pm"}, "loss that is increased").by_default("ce"),
               choice("target",
                      {"none", "second", "least_likely", "random"},
                      "class that the loss pulls to; none: away from the label")
@@ -62,7 +65,7 @@ class Pgd final : public kit::BallAttack {
                 const Threat& threat,
                 AttackContext& context) override {
     const Tensor targets = target_classes(target, x, y, context);
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));

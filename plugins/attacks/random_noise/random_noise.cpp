@@ -2,7 +2,9 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/best_points.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -34,7 +36,7 @@ class RandomNoise final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     for (std::int64_t repeat = 0; repeat < repeats_ && !active.empty(); ++repeat) {
       SampleRandom random = context.random.stream("repeat", static_cast<std::uint64_t>(repeat));

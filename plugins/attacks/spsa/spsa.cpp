@@ -6,8 +6,10 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/queries.hpp"
 #include "spsa_estimator.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/queries.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -18,25 +20,26 @@ constexpr double kBeta1 = 0.9;
 class Spsa final : public kit::BallAttack {
  public:
   static PluginInfo info() {
-    return {.version = "1.1",
-            .summary = "Adam on margin gradients estimated from random pairs of queries",
-            .source = "Uesato, O'Donoghue, van den Oord, Kohli 2018, arXiv 1802.05666",
-            .params = {choice("norm", {"linf"}, "norm of the ball").by_default("linf"),
-                       integer("steps", "Adam steps").by_default(20).at_least(1),
-                       integer("pairs", "pairs of queries a step").by_default(32).at_least(1),
-                       real("delta", "half the distance between the points of a pair, per pixel")
-                           .by_default(0.01)
-                           .above(0)
-                           .unit("pixel range"),
-                       real("learning_rate", "Adam's rate; left out: epsilon / 4")
-                           .above(0)
-                           .optional()
-                           .unit("pixel range"),
-                       real("beta2", "decay of Adam's mean of squares")
-                           .by_default(0.99)
-                           .at_least(0)
-                           .below(1)},
-            .capabilities = {"gradient_free"}};
+    return {
+        .version = "1.2",
+        .summary = "Adam on margin gradients estimated from random pairs of queries",
+        .source = "Uesato, O'Donoghue, van den Oord, Kohli 2018, arXiv 1802.05666",
+        .params =
+            {choice("norm", {"linf"}, "norm of the ball").by_default("linf"),
+             integer("steps", "Adam steps").by_default(20).at_least(1),
+             integer("pairs", "pairs of queries a step").by_default(32).at_least(1),
+             real("delta", "half the distance between the points of a pair, per pixel")
+                 .by_default(0.01)
+                 .above(0)
+                 .unit("pixel range"),
+             real("learning_rate", "Adam's rate; left out: epsilon / 4")
+                 .above(0)
+                 .optional()
+                 .unit("pixel range"),
+             real("beta2", "decay of Adam's mean of squares").by_default(0.99).at_least(0).below(1),
+             boolean("random_start", "start at a random point of the ball instead of at the image")
+                 .by_default(false)},
+        .capabilities = {"gradient_free"}};
   }
 
   explicit Spsa(const Params& params)
@@ -44,7 +47,8 @@ class Spsa final : public kit::BallAttack {
         steps_(params.get_integer("steps")),
         pairs_(params.get_integer("pairs")),
         delta_(params.get_real("delta")),
-        beta2_(params.get_real("beta2")) {
+        beta2_(params.get_real("beta2")),
+        random_start_(params.get_boolean("random_start")) {
     if (params.has("learning_rate")) learning_rate_ = params.get_real("learning_rate");
   }
 
@@ -60,16 +64,20 @@ class Spsa final : public kit::BallAttack {
     Tensor& square = memory[1];
     double beta1_power = 1;
     double beta2_power = 1;
-    const auto estimate = [&](auto&& loss, const Tensor& point, const Tensor& rows) {
-      return kit::spsa_gradient(
-          loss,
-          [&] { return context.random.signs(point, rows); },
-          point,
-          delta_,
-          pairs_,
-          threat.lower,
-          threat.upper);
-    };
+    // Every pair of every step has a generator of its own: more pairs or steps begin with the same.
+    const auto estimate =
+        [&](auto&& loss, const Tensor& point, const Tensor& rows, const SampleRandom& random) {
+          return kit::spsa_gradient(
+              loss,
+              [&](std::int64_t pair) {
+                return random.stream("pair", static_cast<std::uint64_t>(pair)).signs(point, rows);
+              },
+              point,
+              delta_,
+              pairs_,
+              threat.lower,
+              threat.upper);
+        };
     const auto step = [&](const Tensor& gradient) {
       mean = kBeta1 * mean + (1 - kBeta1) * gradient;
       square = beta2_ * square + (1 - beta2_) * gradient.square();
@@ -77,13 +85,18 @@ class Spsa final : public kit::BallAttack {
       beta2_power *= beta2_;
       return rate * (mean / (1 - beta1_power)) / ((square / (1 - beta2_power)).sqrt() + 1e-8);
     };
-    return kit::ascend_by_queries(target, x, y, threat, steps_, memory, estimate, step);
+    SampleRandom start = context.random.stream("start");
+    const Tensor from =
+        random_start_ ? project(x + kit::uniform_in_ball(x, {}, threat, start), x, threat) : x;
+    return kit::ascend_by_queries(
+        target, x, y, threat, context.random, {steps_, from, memory}, estimate, step);
   }
 
   std::int64_t steps_;
   std::int64_t pairs_;
   double delta_;
   double beta2_;
+  bool random_start_;
   std::optional<double> learning_rate_;
 };
 

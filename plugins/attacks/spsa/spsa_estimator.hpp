@@ -16,7 +16,7 @@ namespace unmask::kit {
 /// functions.
 ///
 /// @param loss   callable: points [B, ...] -> [B]; always called with all rows, in order
-/// @param signs  callable: () -> tensor like x of independent signs
+/// @param signs  callable: (pair) -> tensor like x of independent signs
 /// @param x      [B, ...] inside the box [lower, upper], upper - lower > 0
 template <class LossFunction, class SignSource>
 at::Tensor spsa_gradient(LossFunction&& loss,
@@ -28,7 +28,7 @@ at::Tensor spsa_gradient(LossFunction&& loss,
                          double upper) {
   at::Tensor sum = at::zeros_like(x);
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    const at::Tensor step = signs() * delta;
+    const at::Tensor step = signs(pair) * delta;
     const at::Tensor above = (x + step).clamp(lower, upper);
     const at::Tensor below = (x - step).clamp(lower, upper);
     at::Tensor difference = (loss(above) - loss(below)).to(x.scalar_type());

@@ -1,8 +1,10 @@
 // Square attack. See square.md.
 
+#include "unmask/kit/attack/square.hpp"
+
 #include <torch/types.h>
 
-#include "unmask/kit/attack/square.hpp"
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -12,7 +14,7 @@ class Square final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.1",
+        .version = "1.2",
         .summary = "random search over square windows, judged by the margin alone",
         .source =
             "Andriushchenko, Croce, Flammarion, Hein 2020, arXiv 1912.00049; l1: Croce, Hein "
@@ -45,7 +47,7 @@ class Square final : public kit::BallAttack {
                 const Tensor& y,
                 const Threat& threat,
                 AttackContext& context) override {
-    kit::BestPoints best(x);
+    kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
     for (std::int64_t restart = 0; restart < restarts_ && !active.empty(); ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));

@@ -10,14 +10,13 @@ using namespace unmask;
 class ExplicitAdams final : public kit::Adams {
  public:
   static PluginInfo info() {
-    return {"1.0",
+    return {"1.1",
             "Adams-Bashforth, explicit multistep method, 1 evaluation a step",
             "[HNW93] III.1",
-            {kit::adams_max_order()},
+            kit::adams_params(),
             {}};
   }
-  explicit ExplicitAdams(const Params& p)
-      : Adams({.is_implicit = false, .max_order = static_cast<int>(p.get_integer("max_order"))}) {}
+  explicit ExplicitAdams(const Params& p) : Adams(kit::adams_settings(p, /*is_implicit=*/false)) {}
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Implicit midpoint rule, order 2, for stiff and for conservative problems: source [HW96] IV.2.
 
-#include "unmask/kit/ode/newton_krylov.hpp"
+#include "unmask/kit/ode/stage_solver.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {

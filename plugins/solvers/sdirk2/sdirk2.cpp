@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "unmask/kit/ode/newton_krylov.hpp"
+#include "unmask/kit/ode/stage_solver.hpp"
 #include "unmask/plugin.hpp"
 
 namespace {

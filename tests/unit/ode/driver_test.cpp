@@ -354,6 +354,25 @@ TEST(FixedGrid, TakesQuotientsWithinRoundingAsWhole) {
   EXPECT_EQ(fixed_grid({0, 1.1}, 0.1).size(), 12U);
 }
 
+// Nothing is allocated for them: 1e-300 would take more bytes than there are.
+TEST(FixedGrid, RefusesStepsThatCannotBeMeantAndNamesThem) {
+  for (const auto& [step, count] : {std::pair{1e-300, "1e+300 steps"},
+                                    std::pair{1e-20, "1e+20 steps"},
+                                    std::pair{1e-14, "1e+14 steps"},
+                                    std::pair{0.999e-6, "1.001e+06 steps"},
+                                    std::pair{1e300, "1e-300 of such a step"}}) {
+    try {
+      fixed_grid({0, 1}, step);
+      ADD_FAILURE() << "a step of " << step << " was taken";
+    } catch (const ParamError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("step_size"));
+      EXPECT_THAT(error.what(), testing::HasSubstr(count));
+    }
+  }
+  EXPECT_EQ(fixed_grid({0, 1}, 1e-6).size(), 1'000'001U);
+  EXPECT_EQ(fixed_grid({0, 1}, 1e6).size(), 2U);
+}
+
 TEST(Controller, FollowsTheIntegralFormula) {
   Controller c(adaptive(1e-3), 5);
   const auto next = [&](double ratio) {

@@ -126,6 +126,23 @@ TEST(PerSampleLoss, TargetedMarginIsTheLeadOfTheTarget) {
   EXPECT_EQ(loss.item<double>(), -4.0 - 5.0);
 }
 
+TEST(PerSampleLoss, ProbabilityMarginIsTheMarginOfTheSoftmax) {
+  const Tensor logits = at::tensor({0.0, std::log(2.0), std::log(5.0)}, kDouble).view({1, 3});
+
+  // Probabilities 1/8, 2/8, 5/8.
+  const auto loss = [&](std::int64_t label) {
+    return per_sample_loss(logits, classes(label), Loss::kProbabilityMargin).item<double>();
+  };
+  EXPECT_NEAR(loss(2), -3.0 / 8, 1e-15);
+  EXPECT_NEAR(loss(0), 4.0 / 8, 1e-15);
+  EXPECT_NEAR(per_sample_loss(logits, classes(2), classes(0), Loss::kTargetedProbabilityMargin)
+                  .item<double>(),
+              -4.0 / 8,
+              1e-15);
+  EXPECT_TRUE(is_targeted(Loss::kTargetedProbabilityMargin));
+  EXPECT_FALSE(is_targeted(Loss::kProbabilityMargin));
+}
+
 TEST(PerSampleLoss, TargetedLossesNeedTargets) {
   EXPECT_THROW(per_sample_loss(five_logits(), classes(1), Loss::kTargetedMargin), ParamError);
 }
@@ -239,6 +256,24 @@ TEST(Project, StaysInTheBallInFloat32WhateverThePixels) {
           EXPECT_LE(distance(near, x, norm).item<double>(), epsilon * (1 + 1e-6) + 1e-7);
         }
       }
+    }
+  }
+}
+
+// Exactly, not up to an allowance: x + epsilon rounds up for about half of all pixels, by up to 3e-8.
+TEST(Project, StaysInTheBallExactlyInFloat32) {
+  const Tensor x = SampleRandom(3, {0}).uniform(at::empty({1, 20000}, kFloat), 0.0, 1.0);
+  for (const double epsilon : {1e-6, 1e-3, 8.0 / 255, 0.1, 0.5}) {
+    for (const double sign : {-2.0, 2.0}) {
+      for (const Norm norm : {Norm::kLinf, Norm::kL2, Norm::kL1}) {
+        const Tensor near = project(x + sign, x, {norm, epsilon, 0, 1});
+
+        EXPECT_LE(distance(near, x, norm).item<double>(), epsilon);
+      }
+      // And not further inside than two roundings of numbers up to 1.5.
+      const Tensor moved =
+          (project(x + sign, x, {Norm::kLinf, epsilon, -1, 2}).to(kDouble) - x.to(kDouble)).abs();
+      EXPECT_GE(moved.min().item<double>(), epsilon * (1 - 1e-7) - 2.5e-7);
     }
   }
 }

@@ -1,10 +1,11 @@
 // Auto-PGD against what is known of it: checkpoints, number of gradients, optima on linear models.
 
+#include "unmask/kit/attack/apgd.hpp"
+
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
 
-#include "unmask/kit/attack/apgd.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"

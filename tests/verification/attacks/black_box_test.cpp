@@ -1,18 +1,20 @@
 // Attacks that see answers only: schedules, numbers of queries, estimates and what they find on
 // linear classifiers.
 
+#include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
 
-#include "unmask/kit/attack/square.hpp"
 #include "plugins/attacks/nes/nes_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
+#include "unmask/kit/attack/square.hpp"
 
 namespace unmask::test {
 namespace {
@@ -61,6 +63,87 @@ TEST(SquareSchedule, HasThePublishedWindows) {
 TEST(SquareSchedule, NeverLeavesTheImage) {
   EXPECT_EQ(kit::square_side(1.0, 4, 16), 4);
   EXPECT_EQ(kit::square_side(1e-6, 4, 16), 1);
+}
+
+// As published: squares of 1, 3, 5, ... pixels around the middle of a rectangle, written down as the
+// ranges of rows and columns that each covers.
+Tensor published_bump(std::int64_t height, std::int64_t width, double power) {
+  Tensor sum = at::zeros({height, width}, kDouble);
+  for (std::int64_t ring = 0; ring <= std::max(height, width) / 2; ++ring) {
+    const std::int64_t top = std::max<std::int64_t>(height / 2 - ring, 0);
+    const std::int64_t left = std::max<std::int64_t>(width / 2 - ring, 0);
+    const std::int64_t bottom = std::min(height / 2 + ring + 1, height);
+    const std::int64_t right = std::min(width / 2 + ring + 1, width);
+    sum.slice(0, top, bottom).slice(1, left, right) +=
+        std::pow(static_cast<double>(ring + 1), -power);
+  }
+  return sum;
+}
+
+class SquarePattern : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(SquarePattern, IsThePublishedPairOfPyramids) {
+  const std::int64_t side = GetParam();
+  for (const auto& [norm, power, order] :
+       {std::tuple{Norm::kL2, 2.0, 2}, std::tuple{Norm::kL1, 4.0, 1}}) {
+    Tensor upper = published_bump(side / 2, side, power);
+    Tensor lower = published_bump(side - side / 2, side, power);
+    const Tensor expected = at::cat({upper / upper.norm(order), -lower / lower.norm(order)}, 0);
+
+    const Tensor pattern = kit::square_pattern(side, norm, kDouble);
+
+    EXPECT_NEAR(pattern.norm(order).item<double>(), 1.0, 1e-14);
+    const double cosine =
+        ((pattern * expected).sum() / (pattern.norm() * expected.norm())).item<double>();
+    EXPECT_NEAR(cosine, 1.0, 1e-14);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sides, SquarePattern, testing::Values(2, 3, 5, 6, 9, 29));
+
+TEST(SquarePattern, HasItsPeaksInTheMiddlesOfItsHalves) {
+  const Tensor pattern = kit::square_pattern(9, Norm::kL2, kDouble);
+
+  // Rows 0 to 3 and 4 to 8: their middles are 2 and 6.
+  EXPECT_EQ(pattern.argmax().item<std::int64_t>(), 2 * 9 + 4);
+  EXPECT_EQ(pattern.argmin().item<std::int64_t>(), 6 * 9 + 4);
+}
+
+// Two rows, and the margin of each is the brightness of the other, less one.
+class Swapped final : public Target {
+ public:
+  std::int64_t num_classes() const override { return 2; }
+  bool is_batch_independent() const override { return false; }
+  static Tensor answer(const Tensor& x) {
+    const Tensor others = x.flatten(1).mean(1).flip(0) - 1;
+    return at::stack({at::zeros_like(others), others}, 1);
+  }
+
+ private:
+  Tensor do_logits(const Tensor& x, const Tensor&) override { return answer(x); }
+  LossGradient do_loss_and_gradient(const Tensor& x,
+                                    const LossFunction& loss,
+                                    const Tensor&) override {
+    return differentiate(x, answer, loss);
+  }
+};
+
+// A proposal counts among the points that the others keep: here it gains only where the other row
+// keeps a brighter one, so both become brighter or nothing happens. Judged among the other's
+// proposals, a row would take a darker point whenever the other happened to propose a brighter one.
+TEST(SquareOnACoupledNetwork, KeepsWhatGainsAmongThePointsThatAreKept) {
+  const Tensor x = at::full({2, 1, 8, 8}, 0.5, kDouble);
+  const Tensor y = at::zeros({2}, at::kLong);
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U}) {
+    Swapped target;
+
+    const Tensor start = attack("square", {{"queries", std::int64_t{1}}}, target, x, y, 0.05, seed);
+    const Tensor end = attack("square", {{"queries", std::int64_t{200}}}, target, x, y, 0.05, seed);
+
+    const Tensor gain = (end - start).flatten(1).mean(1);
+    EXPECT_GE(gain.min().item<double>(), 0.0);
+    EXPECT_GT(gain.max().item<double>(), 0.0);
+  }
 }
 
 TEST(Square, AsksNoMoreThanItMay) {
@@ -242,7 +325,7 @@ template <class LossFunction>
 Tensor estimates(LossFunction&& loss, const Tensor& x, double sigma, std::int64_t pairs) {
   SampleRandom random(3, ids(x.size(0)));
   return kit::nes_gradient(
-      loss, [&] { return random.normal(x); }, x, sigma, pairs, 0.0, 1.0);
+      loss, [&](std::int64_t) { return random.normal(x); }, x, sigma, pairs, 0.0, 1.0);
 }
 
 TEST(NesEstimator, IsUnbiasedOnALinearFunctionInsideTheBoxAndAtItsBorder) {

@@ -405,6 +405,18 @@ TEST(Peak, IsKeptByTheBestIterate) {
   EXPECT_NEAR(point.item<double>(), 0.54, 1e-12);
 }
 
+TEST(Epsilon, IsRefusedWhereItDoesNotFitTheImages) {
+  const Binary narrow(6.0, 16, at::kFloat);
+  const Binary wide(6.0);
+  LinearTarget in_float = narrow.target();
+  LinearTarget in_double = wide.target();
+
+  for (const char* id : {"pgd", "spsa", "square", "cw_linf"}) {
+    EXPECT_THROW(attack(id, {}, in_float, narrow.x, narrow.y, 1e39), ParamError) << id;
+  }
+  EXPECT_TRUE(wide.is_fooled(attack("pgd", {}, in_double, wide.x, wide.y, 1e39)));
+}
+
 // Gradients that are not numbers, as an overflowing backward pass gives them.
 class BrokenGradient final : public Target {
  public:

@@ -11,12 +11,12 @@
 
 #include <gtest/gtest.h>
 
-#include "unmask/kit/model/input_levels.hpp"
 #include "plugins/attacks/spsa/spsa_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
+#include "unmask/kit/model/input_levels.hpp"
 #include "unmask/vector_field.hpp"
 
 namespace unmask::test {
@@ -188,8 +188,7 @@ TEST(HiddenGradient, IsRestoredByTheIdentity) {
 
 // Every pixel rounded to the nearest of 17 levels: 0.5 is one, the edges are at 1/32 around it.
 kit::InputLevels levels() {
-  return kit::InputLevels(
-      Params(kit::input_levels_params(), {{"input_levels", std::int64_t{17}}}));
+  return kit::InputLevels(Params(kit::input_levels_params(), {{"input_levels", std::int64_t{17}}}));
 }
 
 Tensor quantised(const Tensor& x, OdeContext& context) {
@@ -283,12 +282,12 @@ TEST(Wave, HasASlopeThatDependsOnTheStep) {
   for (const double h : {1e-4, 0.047}) {
     const Tensor mean =
         kit::spsa_gradient([&](const Tensor& p) { return waved(p, context).sum(1); },
-                              [&] { return random.signs(x); },
-                              x,
-                              h,
-                              1,
-                              0.0,
-                              1.0)
+                           [&](std::int64_t) { return random.signs(x); },
+                           x,
+                           h,
+                           1,
+                           0.0,
+                           1.0)
             .mean(0);
 
     const Tensor expected = 1 - kAmplitude * std::sin(kOmega * h) / h * phase;

@@ -7,11 +7,11 @@
 
 #include <gtest/gtest.h>
 
-#include "unmask/kit/attack/cw.hpp"
-#include "unmask/kit/attack/fab.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
+#include "unmask/kit/attack/cw.hpp"
+#include "unmask/kit/attack/fab.hpp"
 
 namespace unmask::test {
 namespace {

@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
-#include "unmask/kit/attack/tools.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
 #include "support/linear_target.hpp"
+#include "unmask/kit/attack/classes.hpp"
+#include "unmask/kit/attack/draws.hpp"
 
 namespace unmask::test {
 namespace {
@@ -64,6 +65,22 @@ TEST(PgdDlr, ReachesTheCornerOfTwoCompetingClasses) {
   const Tensor point = attack("pgd", values, target, two.x, two.y, 0.031);
 
   EXPECT_LE(max_difference(point, two.corner(0.031)), 0.031 * 1.1e-7 + 1e-14);
+}
+
+// Probabilities of two classes rise and fall with their logits: the corner is the same.
+TEST(PgdPm, ReachesTheCorner) {
+  const Binary problem(6.0);
+  for (const char* id : {"pgd", "apgd"}) {
+    LinearTarget target = problem.target();
+    Values values = {{"loss", std::string("pm")}};
+    if (std::string(id) == "pgd") values = from_the_image(11, 0.003);
+    values["loss"] = std::string("pm");
+
+    const Tensor point = attack(id, values, target, problem.x, problem.y, 0.031);
+
+    // The projection leaves one part in 10^7.
+    EXPECT_NEAR(problem.margin_at(point), 6.0 - 0.031 * problem.l1, 1e-6) << id;
+  }
 }
 
 TEST(PgdDlr, IsRefusedWithTwoClasses) {

@@ -30,7 +30,7 @@ Tensor estimates(
     LossFunction&& loss, const Tensor& x, double delta, std::int64_t pairs, std::uint64_t seed) {
   SampleRandom random(seed, ids(x.size(0)));
   return kit::spsa_gradient(
-      loss, [&] { return random.signs(x); }, x, delta, pairs, 0.0, 1.0);
+      loss, [&](std::int64_t) { return random.signs(x); }, x, delta, pairs, 0.0, 1.0);
 }
 
 Tensor some_weights(std::int64_t size) {

@@ -92,9 +92,9 @@ class GoldenFile {
         }));
   }
 
-  const Tensor& tensor(const std::string& name) const {
+  Tensor tensor(std::string_view name) const {
     const Tensor* const found = file_.find(name);
-    if (found == nullptr) throw std::runtime_error(name_ + " has no tensor " + name);
+    if (found == nullptr) throw std::runtime_error(name_ + " has no tensor " + std::string(name));
     return *found;
   }
 

@@ -16,9 +16,12 @@ enum class Loss {
   kMargin,        ///< max_{i != y} z_i - z_y; positive exactly when the sample is fooled
   kDlr,  ///< (max_{i != y} z_i - z_y) / (z_(1) - z_(3)): the margin, free of the logits' scale and
          ///< offset; in [-1, 0] where y is on top. Needs 3 classes. [CH20a]
+  kProbabilityMargin,  ///< max_{i != y} p_i - p_y with p = softmax(z), in [-1, 1]. Where p_y is near
+                       ///< 1 its gradient is as small as cross-entropy's. [Xie24]
   kTargetedCrossEntropy,  ///< log softmax(z)_t
   kTargetedMargin,        ///< z_t - z_y
   kTargetedDlr,           ///< (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2). Needs 4 classes. [CH20a]
+  kTargetedProbabilityMargin,  ///< p_t - p_y
 };
 
 /// Whether a loss needs a target class.

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/best_points.hpp"
+#include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/draws.hpp"
 
 namespace unmask::kit {
 

@@ -2,10 +2,14 @@
 // What the attacks of Carlini and Wagner [CW17] share: pixels as a function of free variables, Adam
 // for every sample by itself, and the search for the weight of the margin.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
-#include "unmask/kit/attack/tools.hpp"
+#include <torch/types.h>
+
+#include "unmask/attack.hpp"
 
 namespace unmask::kit {
 

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
 
 namespace unmask::kit {
 
@@ -12,7 +13,7 @@ namespace unmask::kit {
 class DecisionSearch {
  public:
   DecisionSearch(Target& target, const Tensor& x, const Tensor& y, const Threat& threat)
-      : target_(target), x_(x), y_(y), threat_(threat), closest_(x, threat) {}
+      : target_(target), x_(x), y_(y), threat_(threat), closest_(target, x, threat) {}
 
   ClosestPoints& closest() { return closest_; }
 

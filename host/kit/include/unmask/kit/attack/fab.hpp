@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/classes.hpp"
+#include "unmask/kit/attack/closest_points.hpp"
 
 namespace unmask::kit {
 
@@ -136,7 +138,7 @@ class FabSearch {
       const Tensor back = active.x() + settings_.pull_back * (point - active.x());
       point = at::where(per_row(fooled, point), back, point);
       if (settings_.minimise) continue;
-      const Tensor done = closest.in_ball(active.rows());
+      const Tensor done = closest.is_done(active.rows());
       if (done.all().item<bool>()) return;
       active.drop(done, {&point, &classes});
     }

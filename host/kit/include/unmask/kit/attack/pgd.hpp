@@ -6,7 +6,10 @@
 #include <optional>
 #include <vector>
 
-#include "unmask/kit/attack/tools.hpp"
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/best_points.hpp"
+#include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/draws.hpp"
 
 namespace unmask::kit {
 
@@ -18,6 +21,7 @@ struct PgdSettings {
   double momentum = 0;
   std::int64_t draws = 1;  ///< gradients averaged for one step
   double l1_share = 0.01;  ///< of the pixels that one l1 step moves
+  double l2_offset = 0;    ///< added to the norm by which an l2 step divides the gradient
 
   /// What every such attack declares.
   static std::vector<ParamSpec> params() {
@@ -35,7 +39,12 @@ struct PgdSettings {
             real("l1_share", "share of the pixels that one l1 step moves; at least one pixel")
                 .by_default(0.01)
                 .above(0)
-                .at_most(1)};
+                .at_most(1),
+            real("l2_offset",
+                 "added to the norm that an l2 step divides the gradient by: steps shrink where "
+                 "gradients are of that size; 0: every step has its full length")
+                .by_default(0.0)
+                .at_least(0)};
   }
 
   /// @param loss  that is increased
@@ -47,6 +56,7 @@ struct PgdSettings {
     settings.momentum = params.get_real("momentum");
     settings.draws = params.get_integer("eot");
     settings.l1_share = params.get_real("l1_share");
+    settings.l2_offset = params.get_real("l2_offset");
     return settings;
   }
 };
@@ -145,7 +155,14 @@ class PgdSearch {
       const Tensor count = at::full({x.size(0)}, pixels, x.options().dtype(at::kDouble));
       return project(point + sparse_direction(movable, count) * length, x, threat);
     }
-    return project(point + ascent_direction(ascent, threat.norm) * length, x, threat);
+    Tensor direction = ascent_direction(ascent, threat.norm);
+    if (threat.norm == Norm::kL2 && settings_.l2_offset > 0) {
+      // g / (||g|| + offset)
+      const Tensor size = distance(finite_part(ascent), at::zeros_like(ascent), Norm::kL2);
+      const Tensor share = size / (size + settings_.l2_offset);
+      direction = direction * per_row(share.to(direction.scalar_type()), direction);
+    }
+    return project(point + direction * length, x, threat);
   }
 
   PgdSettings settings_;

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
-#include "unmask/kit/attack/tools.hpp"
+#include <torch/types.h>
+
+#include "unmask/kit/attack/active_rows.hpp"
+#include "unmask/kit/attack/best_points.hpp"
 
 namespace unmask::kit {
 
@@ -28,6 +32,36 @@ inline std::int64_t square_side(double share, std::int64_t height, std::int64_t 
   return std::clamp<std::int64_t>(side, 1, std::min(height, width));
 }
 
+/// l2, l1: a bump [height, width] of length 1 in the norm: squares around the pixel
+/// (height / 2, width / 2), cut by the rectangle; those with k pixels from the middle to the border
+/// weigh 1 / k^2 for l2 and 1 / k^4 for l1, which leaves little outside the middle.
+inline Tensor square_bump(std::int64_t height,
+                          std::int64_t width,
+                          Norm norm,
+                          const at::TensorOptions& options) {
+  const auto from_middle = [&](std::int64_t size) {
+    return (at::arange(size, options.dtype(at::kLong)) - size / 2).abs();
+  };
+  const Tensor rings =
+      at::maximum(from_middle(height).view({-1, 1}), from_middle(width).view({1, -1}));
+  Tensor result = at::zeros({height, width}, options);
+  for (std::int64_t ring = 0; ring <= std::max(height, width) / 2; ++ring) {
+    const double weight = std::pow(static_cast<double>(ring + 1), norm == Norm::kL1 ? -4.0 : -2.0);
+    result = result + rings.le(ring).to(options.dtype()) * weight;
+  }
+  return result / result.norm(norm == Norm::kL1 ? 1 : 2);
+}
+
+/// l2, l1: two bumps of opposite sign above one another, [side, side], of length 1 in the norm. A
+/// side of 1 holds one bump.
+inline Tensor square_pattern(std::int64_t side, Norm norm, const at::TensorOptions& options) {
+  const std::int64_t half = side / 2;
+  if (half == 0) return square_bump(side, side, norm, options);
+  const Tensor both = at::cat(
+      {square_bump(half, side, norm, options), -square_bump(side - half, side, norm, options)});
+  return both / both.norm(norm == Norm::kL1 ? 1 : 2);
+}
+
 struct SquareSettings {
   std::int64_t queries = 5000;
   double first_share = 0.8;
@@ -38,52 +72,82 @@ class SquareSearch {
  public:
   explicit SquareSearch(const SquareSettings& settings) : settings_(settings) {}
 
-  /// One run. Every query is offered to `best`; fooled samples leave where they may.
+  /// One run. Accepted points are entered into `best`; fooled samples leave where they may.
   void run(Target& target,
            ActiveRows& active,
            const Threat& threat,
            SampleRandom& random,
            BestPoints& best) const {
     if (active.empty()) return;
-    Tensor point = threat.norm == Norm::kLinf ? stripes(active, threat, random)
-                                              : tiles(active, threat, random);
-    Tensor loss = ask(target, active, point, best);
-    if (leave(active, point, loss)) return;
-    for (std::int64_t query = 1; query < settings_.queries; ++query) {
+    State s;
+    s.may_be_coupled = !active.can_drop() && target.is_deterministic();
+    s.point = threat.norm == Norm::kLinf ? stripes(active, threat, random)
+                                         : tiles(active, threat, random);
+    s.margin = at::full({s.point.size(0)},
+                        -std::numeric_limits<double>::infinity(),
+                        s.point.options().dtype(at::kDouble));
+    s.margin = ask(target, active, s.point, s.margin);
+    best.enter(active.rows(), s.point, s.margin);
+    for (std::int64_t query = 1; query < settings_.queries && !leave(active, s); ++query) {
       const std::int64_t scheduled = settings_.rescale ? query * 10000 / settings_.queries : query;
       const double share = square_share(settings_.first_share, scheduled);
       const Tensor next = threat.norm == Norm::kLinf
-                              ? repaint(point, active, threat, share, random)
-                              : move_mass(point, active, threat, share, random);
-      const Tensor next_loss = ask(target, active, next, best);
-      // A fooled sample of a batch that stays together keeps its point unless it gets better.
-      const Tensor better = next_loss > loss;
-      point = at::where(per_row(better, point), next, point);
-      loss = at::where(better, next_loss, loss);
-      if (leave(active, point, loss)) return;
+                              ? repaint(s.point, active, threat, share, random)
+                              : move_mass(s.point, active, threat, share, random);
+      if (accept(target, active, next, s)) best.enter(active.rows(), s.point, s.margin);
     }
+    leave(active, s);
   }
 
  private:
+  struct State {
+    Tensor point;                 // accepted so far
+    Tensor margin;                // of these points, float64
+    bool may_be_coupled = false;  // whether the margin of a row may depend on other rows
+  };
+
   // Margins of the points, float64.
   static Tensor ask(Target& target,
                     const ActiveRows& active,
                     const Tensor& point,
-                    BestPoints& best) {
+                    const Tensor& known) {
     const Tensor logits = target.logits(point, active.rows());
-    best.offer(active.rows(), point, logits, active.y());
-    return per_sample_loss(logits, active.y(), Loss::kMargin).to(at::kDouble);
+    return judged_margins(target, point, active.rows(), logits, active.y(), known);
+  }
+
+  // Keep the proposals that raise their margin. Under a target whose samples influence each other a
+  // proposal was seen among the others' proposals, most of which are refused. It counts by its
+  // margin among the points that the others keep: those that seem good are asked for once more
+  // together, and as long as some of them gain nothing there, these are refused and the rest is
+  // asked for again. Where that changes no margin (a stand-in that answers each sample by itself)
+  // it is done once and no more. Returns whether anything was accepted.
+  static bool accept(Target& target, const ActiveRows& active, const Tensor& next, State& s) {
+    Tensor margin = ask(target, active, next, s.margin);
+    Tensor better = margin > s.margin;
+    Tensor point = at::where(per_row(better, next), next, s.point);
+    bool is_settled = !s.may_be_coupled || better.all().item<bool>();
+    Tensor expected = at::where(better, margin, s.margin);  // of uncoupled rows
+    while (!is_settled && better.any().item<bool>()) {
+      margin = ask(target, active, point, s.margin);
+      s.may_be_coupled = !at::equal(margin, expected);
+      const Tensor lasting = better.logical_and(margin > s.margin);
+      is_settled = at::equal(lasting, better);
+      better = lasting;
+      point = at::where(per_row(better, next), next, s.point);
+      expected = at::where(better, margin, s.margin);
+    }
+    if (!better.any().item<bool>()) return false;
+    s.point = point;
+    // Among moved neighbours the margins of the others are new as well.
+    s.margin = s.may_be_coupled ? margin : at::where(better, margin, s.margin);
+    return true;
   }
 
   // True when there is nothing left to do.
-  static bool leave(ActiveRows& active, Tensor& point, Tensor& loss) {
-    const Tensor fooled = loss > 0;
-    if (fooled.all().item<bool>()) {
-      active.drop(fooled, {});
-      return true;
-    }
-    active.drop(fooled, {&point, &loss});
-    return false;
+  static bool leave(ActiveRows& active, State& s) {
+    const Tensor fooled = s.margin > 0;
+    active.drop(fooled, {&s.point, &s.margin});
+    return active.empty() || (active.fooling_ends() && fooled.all().item<bool>());
   }
 
   static Tensor signs(const Tensor& like,
@@ -130,42 +194,14 @@ class SquareSearch {
     return at::where(window, project(x + threat.epsilon * sign, x, threat), point);
   }
 
-  // A bump [height, width] of length 1 in the norm: concentric squares, cut by the rectangle, whose
-  // weights fall with a power of the distance from the middle: the second for l2, the fourth for
-  // l1, which leaves little outside the middle.
-  static Tensor bump(std::int64_t height,
-                     std::int64_t width,
-                     Norm norm,
-                     const at::TensorOptions& options) {
-    const std::int64_t middle = std::max(height, width) / 2;
-    const Tensor row = (at::arange(height, options.dtype(at::kLong)) - middle).abs().view({-1, 1});
-    const Tensor column =
-        (at::arange(width, options.dtype(at::kLong)) - width / 2).abs().view({1, -1});
-    const Tensor rings = middle - at::maximum(row, column);
-    Tensor result = at::zeros({height, width}, options);
-    for (std::int64_t k = 0; k <= middle; ++k) {
-      const double distance_to_middle = static_cast<double>(middle + 1 - k);
-      const double fall = std::pow(distance_to_middle, norm == Norm::kL1 ? 4 : 2);
-      result = result + rings.ge(k).to(options.dtype()) / fall;
-    }
-    return result / result.norm(order(norm));
-  }
-
   static int order(Norm norm) { return norm == Norm::kL1 ? 1 : 2; }
 
-  // l2, l1: two bumps of opposite sign that share a square, [side, side], of length 1. Upright or
-  // lying as each sample's coin says: [B, 1, side, side].
+  // l2, l1: the pattern upright or lying as each sample's coin says: [B, 1, side, side].
   static Tensor pattern(std::int64_t side,
                         Norm norm,
                         const ActiveRows& active,
                         SampleRandom& random) {
-    const auto options = active.x().options();
-    const std::int64_t half = side / 2;
-    Tensor square = bump(side, side, norm, options);
-    if (half > 0) {
-      square = at::cat({bump(half, side, norm, options), -bump(side - half, side, norm, options)});
-    }
-    square = square / square.norm(order(norm));
+    const Tensor square = square_pattern(side, norm, active.x().options());
     const Tensor coin = signs(active.x(), {active.x().size(0), 1, 1, 1}, active, random).gt(0);
     return at::where(
         coin, square.view({1, 1, side, side}), square.t().contiguous().view({1, 1, side, side}));

@@ -92,6 +92,14 @@ enum class AdamsConvergence {
   kBatch,   ///< the whole batch at its largest increment, as torchdiffeq
 };
 
+/// Between which times the weights of a step are computed. They differ where steps do, as the last
+/// one of a grid may.
+enum class AdamsSpacing {
+  kActual,  ///< those of the grid: the polynomial is integrated exactly
+  kEqual,   ///< as if all earlier steps were as long as this one, as torchdiffeq: of order 1 where
+            ///< they are not
+};
+
 struct AdamsSettings {
   bool is_implicit = false;
   int max_order = 4;
@@ -99,6 +107,7 @@ struct AdamsSettings {
   double rtol = 1e-3;
   double atol = 1e-4;
   AdamsConvergence convergence = AdamsConvergence::kSample;
+  AdamsSpacing spacing = AdamsSpacing::kActual;
 };
 
 class Adams : public Method {
@@ -166,21 +175,29 @@ class Adams : public Method {
 
   StepOutput explicit_step(const StepInput& input, const State& y0, const State& f0) const {
     StepOutput out;
-    out.y1 = extrapolated(
-        y0, input, f0, bashforth_weights(input.t0.value, input.h.value, input.history->times));
+    out.y1 = extrapolated(y0, input, f0, bashforth_weights(0, 1, earlier_starts(input)));
     return out;
+  }
+
+  // Where the weights take the earlier steps to have started, seen from t0, in steps.
+  std::vector<double> earlier_starts(const StepInput& input) const {
+    std::vector<double> starts;
+    for (const double t : input.history->times) {
+      starts.push_back(settings_.spacing == AdamsSpacing::kActual
+                           ? (t - input.t0.value) / input.h.value
+                           : -static_cast<double>(starts.size() + 1));
+    }
+    return starts;
   }
 
   StepOutput implicit_step(VectorField& field,
                            const StepInput& input,
                            const State& y0,
                            const State& f0) const {
-    const std::vector<double>& times = input.history->times;
-    const double t0 = input.t0.value;
-    const double h = input.h.value;
+    const std::vector<double> earlier = earlier_starts(input);
     // The increment y1 - y0: predicted, then iterated.
-    State increment = extrapolated({}, input, f0, bashforth_weights(t0, h, times));
-    std::vector<double> weights = moulton_weights(t0, h, times);
+    State increment = extrapolated({}, input, f0, bashforth_weights(0, 1, earlier));
+    std::vector<double> weights = moulton_weights(0, 1, earlier);
     const double end_weight = weights.front();
     weights.erase(weights.begin());
     const State known = extrapolated({}, input, f0, weights);
@@ -211,7 +228,7 @@ class Adams : public Method {
     // Fewer points make the next steps more stable. This concerns the whole batch, so it is left
     // out where samples must not see each other.
     if (out.is_unconverged && !by_sample) {
-      out.history_kept = static_cast<int>(times.size()) - 1;
+      out.history_kept = static_cast<int>(earlier.size()) - 1;
     }
     return out;
   }
@@ -255,12 +272,24 @@ class Adams : public Method {
   RungeKutta start_;
 };
 
-/// The cap that both methods share.
-inline ParamSpec adams_max_order() {
-  return integer("max_order", "cap of the order: f of at most max_order - 1 points is used")
-      .by_default(4)
-      .at_least(4)
-      .at_most(12);
+/// What both methods declare, and what of the settings it is.
+inline std::vector<ParamSpec> adams_params() {
+  return {integer("max_order", "cap of the order: f of at most max_order - 1 points is used")
+              .by_default(4)
+              .at_least(4)
+              .at_most(12),
+          choice("spacing",
+                 {"actual", "equal"},
+                 "weights for the steps as they are, or as if all were equal, as torchdiffeq: "
+                 "differs where the last step of a grid is shorter")
+              .by_default("actual")};
+}
+
+inline AdamsSettings adams_settings(const Params& p, bool is_implicit) {
+  return {
+      .is_implicit = is_implicit,
+      .max_order = static_cast<int>(p.get_integer("max_order")),
+      .spacing = p.get_text("spacing") == "equal" ? AdamsSpacing::kEqual : AdamsSpacing::kActual};
 }
 
 }  // namespace unmask::kit

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,14 +38,12 @@ inline std::vector<ParamSpec> adaptive_tableau_params() {
 
 namespace detail {
 
-[[noreturn]] inline void refuse(const std::string& parameter, const std::string& reason) {
-  throw ParamError("parameter \"" + parameter + "\": " + reason);
+[[noreturn]] inline void refuse(std::string_view parameter, const std::string& reason) {
+  throw ParamError("parameter \"" + std::string(parameter) + "\": " + reason);
 }
 
-// One entry per stage.
-inline const std::vector<double>& per_stage(const Params& p,
-                                            const std::string& name,
-                                            std::size_t stages) {
+// One entry per stage. By value: compilers cannot see that a reference would not be one to `name`.
+inline std::vector<double> per_stage(const Params& p, std::string_view name, std::size_t stages) {
   const std::vector<double>& values = p.get_reals(name);
   if (values.size() != stages) {
     refuse(name,
@@ -95,7 +94,7 @@ inline Tableau tableau_from(const Params& p, bool is_adaptive) {
     t.c.push_back(sum);
   }
   if (p.has("c")) {
-    const std::vector<double>& c = detail::per_stage(p, "c", stages);
+    const std::vector<double> c = detail::per_stage(p, "c", stages);
     if (c.front() != 0) detail::refuse("c", "the first stage is at 0, so the first entry is 0");
     t.c.assign(c.begin() + 1, c.end());
   }

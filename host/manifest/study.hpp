@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include "wire/manifest_record.hpp"
+
+namespace unmask::words {
+struct Diagnostic;
+}
 
 namespace unmask::manifest {
 
@@ -27,6 +32,10 @@ struct Definition {
   /// Of an ensemble: its attacks, in the order in which they take turns. `plugin` and `params` are
   /// empty then.
   std::vector<Definition> members = {};
+
+  /// Where it is written: a diagnostic without code and message, for what a plugin finds wrong with
+  /// it later. Null when the host made it.
+  std::shared_ptr<const words::Diagnostic> written = nullptr;
 };
 
 /// One trained network: a cell of train.matrix.

@@ -47,7 +47,8 @@ int command_exec(const Arguments& arguments) {
                             {"locals", cell->locals},
                             {"device", line.get<std::string>("device")},
                             {"threads", line.get<int>("threads")},
-                            {"checkpoints", checkpoints.string()}};
+                            {"checkpoints", checkpoints.string()},
+                            {"plugins", host.plugin_files()}};
   const auto checkpoint_of = [&](std::size_t index) {
     const wire::Cell& training = planned.plan.cells[index];
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));

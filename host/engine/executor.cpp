@@ -16,6 +16,7 @@
 #include "engine/evaluation.hpp"
 #include "engine/model_state.hpp"
 #include "engine/outputs.hpp"
+#include "engine/remembered_dataset.hpp"
 #include "engine/stop_notice.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
@@ -72,6 +73,17 @@ json part_of(const json& spec, const json& locals, const std::string& part) {
     member = with_locals(std::move(member), locals, part + "." + std::to_string(i));
   }
   return definition;
+}
+
+// A data set with what is remembered of it.
+std::unique_ptr<Dataset> open_dataset(loader::Registry& registry,
+                                      const std::string& plugin,
+                                      const json& params) {
+  const std::filesystem::path folder = base::cache_folder();
+  return remembered(registry.create_dataset(plugin, params),
+                    registry.record("dataset", plugin),
+                    params,
+                    {base::Cache(folder), folder.empty() ? folder : folder / "images"});
 }
 
 }  // namespace
@@ -133,7 +145,7 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   cache->id = id;
   const auto plugin = definition.at("plugin").get<std::string>();
   const json params = part_of(spec, locals, "dataset").at("params");
-  cache->dataset = registry_.create_dataset(plugin, params);
+  cache->dataset = open_dataset(registry_, plugin, params);
   if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
     throw DataError("the data set \"" + plugin +
                     "\" has changed since the run was planned; run again");
@@ -321,10 +333,11 @@ wire::DatasetFacts dataset_facts(loader::Registry& registry,
                                  const json& params) {
   wire::DatasetFacts facts;
   try {
-    const auto dataset = registry.create_dataset(plugin, params);
+    const auto dataset = open_dataset(registry, plugin, params);
     const auto options = DataOptions::from(host_params(registry.record("dataset", plugin), params));
     facts.test_count = sample_count(*dataset, Split::kTest, options);
     facts.content_hash = dataset->content_hash();
+    facts.remarks = remarks_about_labels(*dataset);
   } catch (const std::exception& error) {
     facts.problem = error.what();
   }

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/frames.hpp"
 #include "base/pipe.hpp"
@@ -30,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kAnswerFd = 3;
 constexpr std::size_t kLogTail = 2000;
+constexpr std::size_t kLongestLine = std::size_t{64} << 20;
 
 std::string seconds_text(double seconds) {
   std::string text = json(seconds).dump();
@@ -93,6 +95,8 @@ class ItemChild {
         received_.erase(0, end + 1);
         return line;
       }
+      // Whoever floods the host is cut short; what is cut is no JSON.
+      if (received_.size() > kLongestLine) return std::exchange(received_, {});
       if (!answers_) return std::nullopt;
       double left_ms = std::chrono::duration<double, std::milli>(deadline - Clock::now()).count();
       if (left_ms <= 0) {

@@ -92,6 +92,13 @@ TEST_F(ItemsTest, BlamesTheItemInWhichNonsenseIsAnswered) {
   EXPECT_EQ(answers.items[1].end, End::kDisturbed);
 }
 
+TEST_F(ItemsTest, CutsAFloodShort) {
+  const ItemAnswers answers = ask("[ $i = 0 ] && exec cat /dev/zero >&3", 2);
+
+  EXPECT_EQ(answers.items[0].end, End::kDisturbed);
+  EXPECT_EQ(answers.items[1].end, End::kAnswered);
+}
+
 TEST_F(ItemsTest, DoesNotBelieveAnEndBeforeTheWorkIsDone) {
   const ItemAnswers answers = ask("[ $i = 0 ] && echo '{\"end\":\"early\"}' >&3", 2);
 

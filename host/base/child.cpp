@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/pipe.hpp"
 #include "unmask/errors.hpp"
 
 extern char** environ;  // NOLINT: POSIX says that the program declares it
@@ -99,17 +101,6 @@ void drain(UniqueFd& fd, std::string& kept, std::size_t limit, bool& is_truncate
   }
 }
 
-struct Pipe {
-  UniqueFd reader, writer;
-  Pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("cannot make a pipe", errno);
-    reader.reset(ends[0]);
-    writer.reset(ends[1]);
-    ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
-  }
-};
-
 }  // namespace
 
 pid_t spawn(const ChildSpec& spec) {
@@ -178,15 +169,32 @@ std::string describe(const ExitStatus& status) {
   return text;
 }
 
+UniqueFd memory_file(std::string_view bytes) {
+  UniqueFd file(::memfd_create("unmask", MFD_CLOEXEC));
+  if (!file) fail("cannot make a file in memory", errno);
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      fail("cannot fill a file in memory", errno);
+    }
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) fail("cannot rewind a file in memory", errno);
+  return file;
+}
+
 ChildOutput run_child(const std::vector<std::string>& argv,
                       double timeout_s,
                       std::size_t limit_bytes,
-                      const std::vector<std::string>& env) {
+                      const std::vector<std::string>& env,
+                      std::string_view input) {
   Pipe out, err;
+  const UniqueFd in = memory_file(input);
   ChildSpec spec;
   spec.argv = argv;
   spec.env = env;
-  spec.fds = {{out.writer.get(), 1}, {err.writer.get(), 2}};
+  spec.fds = {{in.get(), 0}, {out.writer.get(), 1}, {err.writer.get(), 2}};
   spec.own_group = true;
   const pid_t pid = spawn(spec);
   out.writer.reset();

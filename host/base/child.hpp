@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,10 @@ ExitStatus exit_status(int wait_status);
 /// "exited with code 3", "killed by signal 11 (Segmentation fault)".
 std::string describe(const ExitStatus& status);
 
+/// Bytes as a file without a name, open at its start: what a child finds on a descriptor, however
+/// much it is. Arguments have a limit. @throws InternalError when there is no memory for it
+UniqueFd memory_file(std::string_view bytes);
+
 /// What a program did that ran to its end.
 struct ChildOutput {
   ExitStatus status;
@@ -53,10 +58,12 @@ struct ChildOutput {
 /// Run a program to its end in its own process group and keep what it prints. Processes that it
 /// left behind in its group are killed. A program that runs longer than `timeout_s` is killed.
 /// @param limit_bytes kept per stream
+/// @param input what it finds on standard input
 /// @throws InternalError when it cannot be started
 ChildOutput run_child(const std::vector<std::string>& argv,
                       double timeout_s,
                       std::size_t limit_bytes = std::size_t{16} << 20,
-                      const std::vector<std::string>& env = {});
+                      const std::vector<std::string>& env = {},
+                      std::string_view input = {});
 
 }  // namespace unmask::base

@@ -90,6 +90,7 @@ std::vector<std::string> Catalog::ids(std::string_view kind) const {
 void to_json(json& j, const Catalog& catalog) {
   j = {{"plugins", json::array()},
        {"refusals", json::array()},
+       {"notes", json::array()},
        {"cuda_devices", catalog.cuda_devices}};
   for (const PluginRecord& p : catalog.plugins) {
     json params = json::array();
@@ -108,6 +109,9 @@ void to_json(json& j, const Catalog& catalog) {
   }
   for (const PluginRefusal& r : catalog.refusals) {
     j["refusals"].push_back({{"file", r.file.string()}, {"reason", r.reason}});
+  }
+  for (const PluginNote& n : catalog.notes) {
+    j["notes"].push_back({{"kind", n.kind}, {"id", n.id}, {"text", n.text}});
   }
 }
 
@@ -131,6 +135,11 @@ void from_json(const json& j, Catalog& catalog) {
   for (const json& r : j.at("refusals")) {
     catalog.refusals.push_back(
         {r.at("file").get<std::string>(), r.at("reason").get<std::string>()});
+  }
+  for (const json& n : j.at("notes")) {
+    catalog.notes.push_back({n.at("kind").get<std::string>(),
+                             n.at("id").get<std::string>(),
+                             n.at("text").get<std::string>()});
   }
   j.at("cuda_devices").get_to(catalog.cuda_devices);
 }

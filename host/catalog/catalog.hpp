@@ -41,11 +41,22 @@ struct PluginRefusal {
   std::string reason;
 };
 
+/// A plugin that is not used because another library offers the same kind and id.
+struct PluginNote {
+  std::string kind;
+  std::string id;
+  std::string text;  ///< one sentence that names both files
+};
+
 /// Everything found in the plugin folders.
 struct Catalog {
   std::vector<PluginRecord> plugins;  ///< sorted by kind (order of kKinds), then id
   std::vector<PluginRefusal> refusals;
+  std::vector<PluginNote> notes;
   int cuda_devices = 0;  ///< as LibTorch sees them in the child
+  /// Stands for everything but plugins that answers of a child depend on: program, engine, LibTorch
+  /// as files. Empty: not known. Not part of the JSON.
+  std::string engine;
 
   /// The plugin, or nullptr.
   const PluginRecord* find(std::string_view kind, std::string_view id) const;

@@ -162,6 +162,7 @@ std::string list_text(const Catalog& catalog) {
       text += "  '" + refusal.file.string() + "' " + refusal.reason + "\n";
     }
   }
+  for (const PluginNote& note : catalog.notes) text += "\nnote: " + note.text + "\n";
   return text;
 }
 

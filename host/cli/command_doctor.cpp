@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/cache.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
@@ -59,8 +60,10 @@ int command_doctor(const Arguments& arguments) {
     devices += (devices.empty() ? "" : ", ") + device.get<std::string>();
   row("CUDA devices", devices.empty() ? "none" : devices);
 
-  const catalog::Catalog catalog = host.catalog();
+  const catalog::Catalog& catalog = host.catalog();
   for (const auto& folder : host.plugin_folders()) row("plugin folder", folder.string());
+  const std::filesystem::path memory = base::cache_folder();
+  row("answers kept in", memory.empty() ? "none: HOME is not set" : memory.string());
   row("plugins",
       std::to_string(catalog.plugins.size()) + " usable, " +
           std::to_string(catalog.refusals.size()) + " refused");

@@ -46,7 +46,8 @@ int command_exec(const Arguments& arguments) {
                             {"locals", cell->locals},
                             {"device", line.get<std::string>("device")},
                             {"threads", cell->spec.value("threads", 1)},
-                            {"checkpoints", folders.checkpoints.string()}};
+                            {"checkpoints", folders.checkpoints.string()},
+                            {"plugins", host.plugin_files()}};
   const auto checkpoint_of = [&](std::size_t index) {
     const wire::Cell& training = planned.plan.cells[index];
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));

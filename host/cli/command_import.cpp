@@ -185,10 +185,11 @@ int command_import(const Arguments& arguments) {
                             {"classes", classes},
                             {"file", file.string()},
                             {"names", nullptr},
-                            {"output", output.string()}};
+                            {"output", output.string()},
+                            {"plugins", host.plugin_files()}};
   if (line.has("names")) request["names"] = line.get<std::string>("names");
   constexpr double kLongest = 3600;
-  const nlohmann::json report = host.ask_engine("import", std::move(request), kLongest);
+  const nlohmann::json report = host.ask_engine("import", request, kLongest);
   for (const nlohmann::json& rule : report.at("unused_rules")) {
     std::cerr << "note: no tensor fits the rule " << rule.dump() << " of the table of names\n";
   }

@@ -1,14 +1,23 @@
 #include "cli/host_context.hpp"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "base/child.hpp"
+#include "base/die_with_parent.hpp"
+#include "base/files.hpp"
+#include "cli/machine.hpp"
 #include "loader/discover.hpp"
 #include "loader/folders.hpp"
 #include "unmask/errors.hpp"
+
+extern char** environ;  // NOLINT: POSIX says that the program declares it
 
 namespace unmask::cli {
 namespace {
@@ -16,10 +25,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-// LibTorch's thread pools read these when the library is loaded.
-std::vector<std::string> thread_environment(int threads) {
+// LibTorch's thread pools read the first three when the library is loaded.
+std::vector<std::string> engine_environment(int threads) {
   const std::string n = std::to_string(threads);
-  return {"OMP_NUM_THREADS=" + n, "OPENBLAS_NUM_THREADS=" + n, "MKL_NUM_THREADS=" + n};
+  return {"OMP_NUM_THREADS=" + n,
+          "OPENBLAS_NUM_THREADS=" + n,
+          "MKL_NUM_THREADS=" + n,
+          std::string(base::kHostPidVariable) + "=" + std::to_string(::getpid())};
 }
 
 std::string first_line(const std::string& text) {
@@ -27,38 +39,103 @@ std::string first_line(const std::string& text) {
   return text.substr(0, end);
 }
 
+// Variables that decide which libraries are loaded, and which devices and kernels they use.
+std::vector<std::string> loader_variables() {
+  constexpr std::array kPrefixes = {"LD_",
+                                    "CUDA_",
+                                    "NVIDIA_",
+                                    "OMP_",
+                                    "OPENBLAS_",
+                                    "GOTO_",
+                                    "BLIS_",
+                                    "MKL_",
+                                    "DNNL_",
+                                    "ONEDNN_",
+                                    "ATEN_",
+                                    "TORCH_",
+                                    "PYTORCH_"};
+  std::vector<std::string> found;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](const char* prefix) {
+          return variable.starts_with(prefix);
+        })) {
+      found.emplace_back(variable);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// What the number of CUDA devices hangs on, as far as it can be seen without LibTorch.
+json cuda_state() {
+  std::vector<std::string> devices;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/dev", ignored)) {
+    std::string name = entry.path().filename().string();
+    if (name.starts_with("nvidia")) devices.push_back(std::move(name));
+  }
+  std::sort(devices.begin(), devices.end());
+  std::string driver;
+  const fs::path version = "/proc/driver/nvidia/version";
+  if (fs::exists(version, ignored)) driver = base::read_file(version);
+  return {{"devices", devices}, {"driver", driver}};
+}
+
+// What the findings of children depend on beside the files that they read.
+json surroundings(const fs::path& executable) {
+  const json machine = describe_machine();
+  return {{"executable", executable.string()},
+          {"host", machine.at("host")},
+          {"cpu", machine.at("cpu")},
+          {"variables", loader_variables()},
+          {"cuda", cuda_state()}};
+}
+
+loader::ListCommand list_command(const fs::path& executable) {
+  return {{executable.string(), kEngineCommand, "plugins", "{fd}"}, engine_environment(1)};
+}
+
 }  // namespace
 
 HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
     : executable_(fs::read_symlink("/proc/self/exe")),
       plugin_folders_(loader::plugin_folders(
-          plugin_dirs, std::getenv(loader::kPluginPathVariable), executable_)) {}
+          plugin_dirs, std::getenv(loader::kPluginPathVariable), executable_)),
+      cache_(base::cache_folder()) {}
 
-std::vector<std::string> HostContext::folder_names() const {
-  std::vector<std::string> names;
-  for (const fs::path& folder : plugin_folders_) names.push_back(folder.string());
-  return names;
+const catalog::Catalog& HostContext::catalog() const {
+  if (!catalog_) {
+    catalog_ = loader::remembered_catalog(cache_,
+                                          surroundings(executable_),
+                                          loader::list_libraries(plugin_folders_),
+                                          [&](const std::vector<fs::path>& files) {
+                                            return loader::inspect_in_child(
+                                                list_command(executable_), files);
+                                          });
+  }
+  return *catalog_;
 }
 
-catalog::Catalog HostContext::catalog() const {
-  const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
-                                    thread_environment(1)};
-  return loader::discover_in_child(command, plugin_folders_);
+json HostContext::plugin_files() const {
+  json files = json::array();
+  for (const catalog::PluginRecord& plugin : catalog().plugins)
+    files.push_back(plugin.file.string());
+  return files;
 }
 
 catalog::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
-  const loader::ListCommand command{{executable_.string(), kEngineCommand, "plugins", "{fd}"},
-                                    thread_environment(1)};
-  return loader::inspect_in_child(command, files);
+  return loader::inspect_files(list_command(executable_), files);
 }
 
-json HostContext::ask_engine(const std::string& command, json request, double timeout_s) const {
-  request["plugin_dirs"] = folder_names();
-  const base::ChildOutput child =
-      base::run_child({executable_.string(), kEngineCommand, command, request.dump()},
-                      timeout_s,
-                      std::size_t{1} << 30,
-                      thread_environment(1));
+json HostContext::ask_engine(const std::string& command,
+                             const json& request,
+                             double timeout_s) const {
+  const base::ChildOutput child = base::run_child({executable_.string(), kEngineCommand, command},
+                                                  timeout_s,
+                                                  std::size_t{1} << 30,
+                                                  engine_environment(1),
+                                                  base::encode_request(request));
   if (child.timed_out) {
     throw PluginError("the engine did not answer \"" + command + "\" within " +
                       std::to_string(static_cast<int>(timeout_s)) + " s");
@@ -75,64 +152,21 @@ json HostContext::ask_engine(const std::string& command, json request, double ti
   return json::parse(first_line(child.out));
 }
 
-Preparation HostContext::prepare(const manifest::Study& study) const {
-  const auto used = plan::used_datasets(study);
-  json request = {{"datasets", json::array()}};
-  for (const auto& [id, definition] : used) {
-    request["datasets"].push_back({{"plugin", definition.plugin}, {"params", definition.params}});
-  }
-  // Hashing a large data set on a slow disk takes its time.
-  const json answer = ask_engine("prepare", std::move(request), 3600);
-  Preparation result;
-  result.environment = answer.at("environment");
-  std::size_t i = 0;
-  for (const auto& [id, definition] : used) {
-    const json& facts = answer.at("datasets").at(i++);
-    result.datasets[id] = {facts.at("content_hash").get<std::string>(),
-                           facts.at("problem").get<std::string>(),
-                           facts.at("test_count").get<std::int64_t>()};
-  }
-  return result;
-}
-
-void HostContext::expect_constructible(const manifest::Study& study) const {
-  std::map<std::string, json> definitions;  // each once, in a fixed order
-  const auto add = [&](const std::string& kind, const manifest::Definition& definition) {
-    json request = {{"kind", kind}, {"name", definition.name}};
-    if (definition.members.empty()) {
-      request["plugin"] = definition.plugin;
-      request["params"] = definition.params;
-    }
-    for (const manifest::Definition& member : definition.members) {
-      request["members"].push_back({{"plugin", member.plugin}, {"params", member.params}});
-      request["names"].push_back(member.name);
-    }
-    definitions.emplace(request.dump(), std::move(request));
-  };
-  for (const manifest::TrainRow& row : study.train) {
-    add("solver", row.solver);
-    add("objective", row.objective);
-  }
-  for (const manifest::EvaluateRow& row : study.evaluate) {
-    add("solver", row.solver);
-    if (row.gradient) {
-      for (const manifest::Definition& solver : row.gradient->solvers) add("solver", solver);
-    }
-    if (row.source) add("solver", row.source->solver);
-    add(wire::to_string(row.kind), row.method);
-  }
-  json request = {{"definitions", json::array()}};
-  for (const auto& [id, definition] : definitions) request["definitions"].push_back(definition);
-  const json answer = ask_engine("construct", std::move(request), 600);
-  std::string text;
-  for (const json& refusal : answer.at("refusals")) {
-    text += study.file.string() + ": " + refusal.at("kind").get<std::string>() + " \"" +
-            refusal.at("name").get<std::string>() +
-            "\": " + refusal.at("message").get<std::string>() + "\n";
-  }
-  if (!text.empty()) {
-    throw ManifestError("plugins refuse their parameters; nothing was run\n" + text);
-  }
+base::ItemAnswers HostContext::ask_engine_each(const std::string& command,
+                                               const std::string& name,
+                                               const json& items,
+                                               double timeout_s,
+                                               const std::string& purpose) const {
+  const base::ItemCommand child{{executable_.string(), kEngineCommand, command, "{fd}"},
+                                engine_environment(1),
+                                timeout_s,
+                                /*reading_is_progress=*/true,
+                                purpose};
+  return base::ask_items(child, items.size(), [&](std::size_t first) {
+    json rest = json::array();
+    for (std::size_t i = first; i < items.size(); ++i) rest.push_back(items[i]);
+    return json{{"plugins", plugin_files()}, {name, std::move(rest)}};
+  });
 }
 
 run::WorkerCommand HostContext::worker_command(const std::string& device,
@@ -143,12 +177,15 @@ run::WorkerCommand HostContext::worker_command(const std::string& device,
                         {"threads", threads},
                         {"cuda_graphs", cuda_graphs},
                         {"checkpoints", checkpoints.string()},
-                        {"plugin_dirs", folder_names()}};
-  return {{executable_.string(), kEngineCommand, "worker", "{fd}", request.dump()},
-          thread_environment(threads)};
+                        {"plugins", plugin_files()}};
+  return {{executable_.string(), kEngineCommand, "worker", "{fd}"},
+          engine_environment(threads),
+          base::encode_request(request)};
 }
 
 int run_engine(const fs::path& executable, int argc, const char* const* argv) {
+  // Before LibTorch is loaded: a host that ends meanwhile leaves no orphan.
+  base::die_with_parent();
   const fs::path library =
       executable.parent_path().parent_path() / "lib/unmask/libunmask_engine.so";
   void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -1,30 +1,24 @@
 #pragma once
 // What every command knows of its surroundings, and its questions to the engine. The executable
 // itself never loads LibTorch or a plugin: it starts itself as a child that opens the engine
-// library.
+// library. What such children find out about files that do not change is remembered.
 
 #include <filesystem>
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "base/cache.hpp"
+#include "base/items.hpp"
 #include "catalog/catalog.hpp"
-#include "manifest/study.hpp"
-#include "plan/planner.hpp"
 #include "run/worker_process.hpp"
 
 namespace unmask::cli {
 
 /// First argument of a child of ours: "this is no command of a user, open the engine library".
 inline constexpr const char* kEngineCommand = "__engine";
-
-/// What the engine says before a study can be planned.
-struct Preparation {
-  std::map<std::string, wire::DatasetFacts> datasets;  ///< by plan::dataset_id
-  nlohmann::json environment;                          ///< "libtorch", "blas"
-};
 
 class HostContext {
  public:
@@ -33,26 +27,33 @@ class HostContext {
 
   const std::filesystem::path& executable() const { return executable_; }
   const std::vector<std::filesystem::path>& plugin_folders() const { return plugin_folders_; }
+  const base::Cache& cache() const { return cache_; }
 
-  /// All plugins found, through a child.
-  catalog::Catalog catalog() const;
+  /// All plugins found: libraries that are new are looked at through a child, once in the life of
+  /// this object.
+  const catalog::Catalog& catalog() const;
+
+  /// The libraries that the catalog took, for the request of a child that loads plugins.
+  nlohmann::json plugin_files() const;
 
   /// Findings about given files, through a child.
   catalog::Catalog inspect(const std::vector<std::filesystem::path>& files) const;
-
-  /// Content hashes of the data sets of a study, through a child.
-  Preparation prepare(const manifest::Study& study) const;
-
-  /// Construct the solvers, attacks, objectives and probes of a study, through a child.
-  /// @throws ManifestError with every refusal that their declared parameters could not tell
-  void expect_constructible(const manifest::Study& study) const;
 
   /// One question to the engine that is answered with JSON on standard output.
   /// @throws PluginError when LibTorch or the engine library cannot be loaded; the engine's own
   ///         error with its exit code otherwise
   nlohmann::json ask_engine(const std::string& command,
-                            nlohmann::json request,
+                            const nlohmann::json& request,
                             double timeout_s) const;
+
+  /// A question about each of several things (see base/items.hpp).
+  /// @param name     of the list in the request
+  /// @param purpose  for messages: "data sets cannot be read"
+  base::ItemAnswers ask_engine_each(const std::string& command,
+                                    const std::string& name,
+                                    const nlohmann::json& items,
+                                    double timeout_s,
+                                    const std::string& purpose) const;
 
   run::WorkerCommand worker_command(const std::string& device,
                                     int threads,
@@ -60,10 +61,10 @@ class HostContext {
                                     const std::filesystem::path& checkpoints) const;
 
  private:
-  std::vector<std::string> folder_names() const;
-
   std::filesystem::path executable_;
   std::vector<std::filesystem::path> plugin_folders_;
+  base::Cache cache_;
+  mutable std::optional<catalog::Catalog> catalog_;
 };
 
 /// Open the engine library and hand over; the code behind `unmask __engine ...`. Exit code.

@@ -1,18 +1,106 @@
 #include "cli/load_study.hpp"
 
 #include <iostream>
+#include <set>
+#include <utility>
 
 #include "manifest/reader.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
+namespace {
+
+using manifest::Definition;
+
+// Kinds and ids of the plugins that a study names.
+std::set<std::pair<std::string, std::string>> used_plugins(const manifest::Study& study) {
+  std::set<std::pair<std::string, std::string>> used;
+  const auto add = [&](const std::string& kind, const Definition& definition) {
+    if (definition.members.empty()) used.emplace(kind, definition.plugin);
+    for (const Definition& member : definition.members) used.emplace(kind, member.plugin);
+  };
+  for (const manifest::TrainRow& row : study.train) {
+    add("dataset", row.dataset);
+    add("model", row.model);
+    add("objective", row.objective);
+    add("solver", row.solver);
+  }
+  for (const manifest::EvaluateRow& row : study.evaluate) {
+    add(row.kind, row.method);
+    add("solver", row.solver);
+    if (row.gradient) {
+      for (const Definition& solver : row.gradient->solvers) add("solver", solver);
+    }
+    if (row.source) add("solver", row.source->solver);
+  }
+  return used;
+}
+
+void print_notes(const catalog::Catalog& catalog, const manifest::Study& study) {
+  if (catalog.notes.empty()) return;
+  const auto used = used_plugins(study);
+  for (const catalog::PluginNote& note : catalog.notes) {
+    if (used.contains({note.kind, note.id})) std::cerr << "note: " << note.text << "\n";
+  }
+}
+
+void print_errors_as_json(const std::vector<words::Diagnostic>& errors,
+                          const std::vector<std::string>& faults) {
+  nlohmann::json list = errors;
+  for (const std::string& fault : faults) list.push_back({{"message", fault}});
+  std::cout << nlohmann::json{{"errors", std::move(list)}}.dump(2) << "\n";
+}
+
+// Throws when a plugin refuses its parameters or is wrong itself.
+void expect_constructible(const HostContext& host,
+                          const manifest::Study& study,
+                          Deadly deadly,
+                          bool errors_as_json) {
+  Construction found = construct(host, study);
+  for (const std::string& sentence : found.deadly) {
+    if (deadly == Deadly::kRefuse) {
+      found.faults.push_back(sentence);
+    } else {
+      std::cerr << "warning: " << sentence << "; its cells will fail\n";
+    }
+  }
+  if (found.errors.empty() && found.faults.empty()) return;
+  if (errors_as_json) print_errors_as_json(found.errors, found.faults);
+  std::string faults;
+  for (const std::string& fault : found.faults) faults += fault + "\n";
+  if (found.errors.empty()) {
+    throw PluginError("plugins of the manifest are wrong; nothing was run\n" + faults);
+  }
+  throw ManifestError("the manifest has errors\n" + words::to_text(found.errors) + faults);
+}
+
+// What is allowed and may surprise.
+void print_remarks(const manifest::Study& study, const Preparation& preparation) {
+  for (const auto& [id, definition] : plan::used_datasets(study)) {
+    const wire::DatasetFacts& facts = preparation.datasets.at(id);
+    const std::string title = "note: data set \"" + definition.name + "\": ";
+    for (const std::string& remark : facts.remarks) std::cerr << title << remark << "\n";
+    if (facts.problem.empty() && !study.evaluate.empty() && study.eval_samples > facts.test_count) {
+      std::cerr << title << "its test split has " << facts.test_count << " samples, fewer than the "
+                << study.eval_samples << " that \"samples\" asks for; all of them are used\n";
+    }
+  }
+}
+
+}  // namespace
 
 manifest::Study load_study(const std::filesystem::path& file,
-                           const catalog::Catalog& catalog,
+                           const HostContext& host,
+                           Deadly deadly,
                            bool errors_as_json) {
+  const catalog::Catalog& catalog = host.catalog();
   manifest::ReadResult result = manifest::read_study(file, catalog);
-  if (result.study && result.errors.empty()) return std::move(*result.study);
-  if (errors_as_json) std::cout << nlohmann::json{{"errors", result.errors}}.dump(2) << "\n";
+  if (result.study && result.errors.empty()) {
+    print_notes(catalog, *result.study);
+    expect_constructible(host, *result.study, deadly, errors_as_json);
+    return std::move(*result.study);
+  }
+  if (errors_as_json) print_errors_as_json(result.errors, {});
   std::string text = words::to_text(result.errors);
   // A plugin that was refused explains an "unknown plugin" better than any suggestion.
   for (const catalog::PluginRefusal& refusal : catalog.refusals) {
@@ -24,9 +112,9 @@ manifest::Study load_study(const std::filesystem::path& file,
 PlannedStudy plan_study(const std::filesystem::path& file, const HostContext& host) {
   PlannedStudy planned;
   planned.catalog = host.catalog();
-  planned.study = load_study(file, planned.catalog);
-  host.expect_constructible(planned.study);
-  planned.preparation = host.prepare(planned.study);
+  planned.study = load_study(file, host, Deadly::kWarn);
+  planned.preparation = prepare(host, planned.study);
+  print_remarks(planned.study, planned.preparation);
   planned.plan = plan::make_plan(planned.study, planned.catalog, planned.preparation.datasets);
   return planned;
 }

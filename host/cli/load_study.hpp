@@ -6,15 +6,26 @@
 
 #include "catalog/catalog.hpp"
 #include "cli/host_context.hpp"
+#include "cli/preparation.hpp"
 #include "manifest/study.hpp"
 #include "plan/planner.hpp"
 
 namespace unmask::cli {
 
-/// Read a manifest; every error is printed. @throws ManifestError with the diagnostics as its
-/// message
+/// What becomes of a plugin that takes its process down when it is constructed.
+enum class Deadly {
+  kRefuse,  ///< it is an error
+  kWarn     ///< it is named on standard error: its cells will fail, and the others can be run
+};
+
+/// Read a manifest and construct its plugins. Plugins of it that several libraries offer are named
+/// on standard error.
+/// @param errors_as_json  print errors on standard output, too
+/// @throws ManifestError with all diagnostics as its message; PluginError when nothing else is wrong
+///         than a plugin itself
 manifest::Study load_study(const std::filesystem::path& file,
-                           const catalog::Catalog& catalog,
+                           const HostContext& host,
+                           Deadly deadly,
                            bool errors_as_json = false);
 
 /// A study with all that follows from it.

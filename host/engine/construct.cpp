@@ -59,29 +59,35 @@ std::int64_t wanted_batch(loader::Registry& registry,
       .get_integer("batch_size");
 }
 
-std::optional<std::string> construction_refusal(loader::Registry& registry,
-                                                const json& definition) {
+namespace {
+
+void construct(loader::Registry& registry, const json& definition) {
   const auto kind = definition.at("kind").get<std::string>();
+  if (kind == "solver") make_solver(registry, definition);
+  if (kind == "attack") {
+    make_attack(registry, definition);
+    return;
+  }
+  const auto id = definition.at("plugin").get<std::string>();
+  const json& params = definition.at("params");
+  if (kind == "objective") {
+    registry.create_objective(id, params);
+    const Params options = host_params(registry.record(kind, id), params);
+    if (options.has("weights")) expect_readable(weights_of(options));
+  }
+  if (kind == "probe") registry.create_probe(id, params);
+}
+
+}  // namespace
+
+std::optional<ConstructionRefusal> construction_refusal(loader::Registry& registry,
+                                                        const json& definition) {
   try {
-    if (kind == "solver") make_solver(registry, definition);
-    if (kind == "attack") {
-      make_attack(registry, definition);
-      return std::nullopt;
-    }
-    const auto id = definition.at("plugin").get<std::string>();
-    const json& params = definition.at("params");
-    if (kind == "objective") {
-      registry.create_objective(id, params);
-      const Params options = host_params(registry.record(kind, id), params);
-      if (options.has("weights")) expect_readable(weights_of(options));
-    }
-    if (kind == "probe") registry.create_probe(id, params);
-  } catch (const ParamError& error) {
-    return error.what();
-  } catch (const DataError& error) {
-    return error.what();
-  } catch (const ManifestError& error) {
-    return error.what();
+    construct(registry, definition);
+  } catch (const Error& error) {
+    return ConstructionRefusal{error.what(), error.code() != ExitCode::kManifest};
+  } catch (const std::exception& error) {
+    return ConstructionRefusal{error.what(), true};
   }
   return std::nullopt;
 }

@@ -35,11 +35,19 @@ std::int64_t wanted_batch(loader::Registry& registry,
                           const std::string& kind,
                           const nlohmann::json& definition);
 
-/// Why a plugin refuses its parameters when it is constructed, which the declarations alone do not
-/// tell (a Butcher tableau that is not of its order, weights that are no safetensors file);
-/// nullopt: it does not. Data sets and models need more than parameters and are not constructed.
+/// What a plugin says when it is constructed.
+struct ConstructionRefusal {
+  std::string message;
+  /// False: the parameters or the files that they name do not fit. True: the plugin itself is
+  /// wrong; it throws what it must not, or reads a parameter that it did not declare.
+  bool is_fault = false;
+};
+
+/// Why a plugin cannot be constructed, which the declarations alone do not tell (a Butcher tableau
+/// that is not of its order, weights that are no safetensors file); nullopt: it can. Data sets and
+/// models need more than parameters and are not constructed.
 /// @param definition  {"kind", "plugin", "params"}; of an ensemble "members" and "names"
-std::optional<std::string> construction_refusal(loader::Registry& registry,
-                                                const nlohmann::json& definition);
+std::optional<ConstructionRefusal> construction_refusal(loader::Registry& registry,
+                                                        const nlohmann::json& definition);
 
 }  // namespace unmask::engine

@@ -149,6 +149,40 @@ std::int64_t sample_count(Dataset& dataset, Split split, const DataOptions& opti
   return split == Split::kTrain ? info.train_count : info.test_count;
 }
 
+std::vector<std::string> remarks_about_labels(Dataset& dataset) {
+  constexpr std::int64_t kMostValues = std::int64_t{1} << 27;
+  const DatasetInfo info = dataset.describe();
+  const std::int64_t count = info.train_count + info.test_count;
+  if (count * info.channels * info.height * info.width > kMostValues) return {};
+  std::set<std::int64_t> present;
+  for (const Split split : {Split::kTrain, Split::kTest}) {
+    const LoadedSplit samples = load_checked(dataset, info, split);
+    const auto* label = samples.labels.data_ptr<std::int64_t>();
+    present.insert(label, label + samples.size());
+  }
+  if (present.empty()) return {};
+  const std::int64_t largest = *present.rbegin();
+  const std::int64_t missing_count = largest + 1 - static_cast<std::int64_t>(present.size());
+  if (missing_count == 0) return {};
+  if (missing_count == 1 && *present.begin() == 1) {
+    return {
+        "its labels run from 1 to " + std::to_string(largest) +
+        ", but labels are counted from 0, so there is a class without images; subtract 1, unless "
+        "that is meant"};
+  }
+  std::string missing;
+  constexpr std::int64_t kShown = 5;
+  std::int64_t shown = 0;
+  for (std::int64_t label = 0; label < largest && shown < kShown; ++label) {
+    if (present.contains(label)) continue;
+    missing += (missing.empty() ? "" : ", ") + std::to_string(label);
+    ++shown;
+  }
+  return {"no image has the label " + missing + (missing_count > kShown ? " and others" : "") +
+          ", though labels go up to " + std::to_string(largest) +
+          "; number the classes without gaps, unless that is meant"};
+}
+
 Tensor gather_images(const LoadedSplit& split,
                      const std::vector<std::int64_t>& samples,
                      at::ScalarType dtype) {

@@ -2,6 +2,7 @@
 // A data set in memory, and batches of it.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "unmask/dataset.hpp"
@@ -43,6 +44,10 @@ LoadedSplit load_split(Dataset& dataset, Split split, const DataOptions& options
 
 /// Number of samples of load_split(), without loading images where that is possible.
 std::int64_t sample_count(Dataset& dataset, Split split, const DataOptions& options);
+
+/// What looks like a mistake in the labels of a data set and is none by itself, a sentence each: they
+/// are counted from 1, or have gaps. Data that would take more than half a gigabyte are not looked at.
+std::vector<std::string> remarks_about_labels(Dataset& dataset);
 
 /// Images [B, C, H, W] in [0, 1] of the given samples, as `dtype` on the CPU.
 Tensor gather_images(const LoadedSplit& split,

@@ -21,6 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/items.hpp"
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/import.hpp"
@@ -50,11 +51,10 @@ void answer(std::FILE* out, const json& value) {
   std::fflush(out);
 }
 
-std::vector<std::filesystem::path> folders_of(const json& request) {
-  std::vector<std::filesystem::path> folders;
-  for (const json& folder : request.at("plugin_dirs"))
-    folders.emplace_back(folder.get<std::string>());
-  return folders;
+std::vector<std::filesystem::path> plugins_of(const json& request) {
+  std::vector<std::filesystem::path> files;
+  for (const json& file : request.at("plugins")) files.emplace_back(file.get<std::string>());
+  return files;
 }
 
 // How long one product of two 512 x 512 matrices takes; the reference BLAS needs tens of
@@ -87,44 +87,54 @@ std::string blas_file() {
   return found;
 }
 
-// What the host needs before it can plan and record: content hashes of data sets, and what this
-// machine computes with. {"datasets": [{"plugin", "params"}]} -> {"datasets": [...], "environment":
-// {...}}
-json prepare(const json& request) {
-  loader::Registry registry(folders_of(request));
-  json datasets = json::array();
-  for (const json& wanted : request.at("datasets")) {
-    const wire::DatasetFacts facts =
-        dataset_facts(registry, wanted.at("plugin").get<std::string>(), wanted.at("params"));
-    datasets.push_back({{"content_hash", facts.content_hash},
-                        {"problem", facts.problem},
-                        {"test_count", facts.test_count}});
-  }
-  return {
-      {"datasets", datasets},
-      {"environment",
-       {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}, {"kernels", kernels(blas_file())}}}};
+// What this machine computes with; recorded with every run.
+json environment() {
+  return {{"libtorch", TORCH_VERSION}, {"blas", blas_file()}, {"kernels", kernels(blas_file())}};
 }
 
-// What plugins refuse when they are constructed. {"definitions": [{"kind", "name", "plugin",
-// "params"}]} -> {"refusals": [{"kind", "name", "message"}]}
-json construct(const json& request) {
-  loader::Registry registry(folders_of(request));
-  json refusals = json::array();
-  for (const json& definition : request.at("definitions")) {
-    if (const auto message = construction_refusal(registry, definition)) {
-      refusals.push_back({{"kind", definition.at("kind")},
-                          {"name", definition.at("name")},
-                          {"message", *message}});
+// Content hashes of data sets, one after the other (see base/items.hpp): {"plugins", "datasets":
+// [{"plugin", "params"}]} -> for each {"content_hash", "problem", "test_count", "remarks"}, at
+// the end
+// {"environment"}.
+int prepare(const json& request, int answer_fd) {
+  loader::Registry registry(plugins_of(request));
+  base::ItemWriter answers(answer_fd);
+  for (const json& wanted : request.at("datasets")) {
+    if (!answers.begin()) return 1;
+    const wire::DatasetFacts facts =
+        dataset_facts(registry, wanted.at("plugin").get<std::string>(), wanted.at("params"));
+    if (!answers.found({{"content_hash", facts.content_hash},
+                        {"problem", facts.problem},
+                        {"test_count", facts.test_count},
+                        {"remarks", facts.remarks}})) {
+      return 1;
     }
   }
-  return {{"refusals", refusals}};
+  if (!answers.end({{"environment", environment()}})) return 1;
+  ::_exit(0);
+}
+
+// What plugins refuse when they are constructed: {"plugins", "definitions": [{"kind", "name",
+// "plugin", "params"}]} -> for each null, or {"message", "is_fault"} (see construct.hpp).
+int construct(const json& request, int answer_fd) {
+  loader::Registry registry(plugins_of(request));
+  base::ItemWriter answers(answer_fd);
+  for (const json& definition : request.at("definitions")) {
+    if (!answers.begin()) return 1;
+    json found = nullptr;
+    if (const auto refusal = construction_refusal(registry, definition)) {
+      found = {{"message", refusal->message}, {"is_fault", refusal->is_fault}};
+    }
+    if (!answers.found(found)) return 1;
+  }
+  if (!answers.end(nullptr)) return 1;
+  ::_exit(0);
 }
 
 // {"model", "params", "shape": [C, H, W], "classes", "file", "names" (or null), "output"} ->
 // {"sha256", "tensors", "values", "unused_rules"}
 json import_file(const json& request) {
-  loader::Registry registry(folders_of(request));
+  loader::Registry registry(plugins_of(request));
   ImportRequest wanted;
   request.at("model").get_to(wanted.model);
   wanted.params = request.at("params");
@@ -173,7 +183,7 @@ json describe_libtorch() {
 // Execute one cell in this process and print its result; for debugging under gdb.
 json execute_cell(const json& request) {
   configure_libtorch(request.at("threads").get<int>());
-  loader::Registry registry(folders_of(request));
+  loader::Registry registry(plugins_of(request));
   Executor executor(registry,
                     request.at("device").get<std::string>(),
                     request.at("checkpoints").get<std::string>());
@@ -202,41 +212,30 @@ WorkerOptions worker_options(const json& request) {
   request.at("device").get_to(options.device);
   request.at("threads").get_to(options.threads);
   request.at("checkpoints").get_to(options.checkpoints);
-  request.at("plugin_dirs").get_to(options.plugin_dirs);
+  request.at("plugins").get_to(options.plugins);
   request.at("cuda_graphs").get_to(options.cuda_graphs);
   return options;
 }
 
-// COMMAND REQUEST, where REQUEST is a JSON object; "worker FD REQUEST" and "plugins FD FILE..."
-// answer through a descriptor instead of standard output.
+// COMMAND [FD]. The request is a JSON object on standard input. The first four answer through the
+// descriptor FD, the others once, on standard output.
 int dispatch(const std::vector<std::string>& arguments) {
-  UNMASK_CHECK(arguments.size() >= 2, "the engine needs a command and a request");
+  UNMASK_CHECK(!arguments.empty(), "the engine needs a command");
   const std::string& command = arguments[0];
-  if (command == "plugins") {
-    const std::vector<std::filesystem::path> files(arguments.begin() + 2, arguments.end());
-    return loader::list_main(files, std::stoi(arguments[1]));
-  }
-  const json request = json::parse(arguments.back());
+  if (command == "plugins") return loader::list_main(std::stoi(arguments.at(1)));
+  const json request = base::read_request(STDIN_FILENO);
+  if (command == "prepare") return prepare(request, std::stoi(arguments.at(1)));
+  if (command == "construct") return construct(request, std::stoi(arguments.at(1)));
   if (command == "worker") {
     WorkerOptions options = worker_options(request);
     options.fd = std::stoi(arguments.at(1));
     return worker_main(options);
   }
   std::FILE* out = take_standard_output();
-  if (command == "construct") {
-    answer(out, construct(request));
-    return 0;
-  }
   if (command == "import") {
     answer(out, import_file(request));
-    return 0;
-  }
-  if (command == "draw") {
+  } else if (command == "draw") {
     answer(out, draw(request));
-    return 0;
-  }
-  if (command == "prepare") {
-    answer(out, prepare(request));
   } else if (command == "doctor") {
     answer(out, describe_libtorch());
   } else if (command == "execute") {

@@ -19,6 +19,7 @@
 #include "engine/outputs.hpp"
 #include "engine/plugin_results.hpp"
 #include "engine/probe_evaluation.hpp"
+#include "engine/remembered_dataset.hpp"
 #include "engine/stop_notice.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
@@ -75,6 +76,17 @@ std::string plugins_of(const json& spec) {
 std::unique_ptr<ProcessState> process_state_on(const std::string& device) {
   if (device != "cpu") at::zeros({1}, at::TensorOptions().device(device));
   return std::make_unique<ProcessState>();
+}
+
+// A data set with what is remembered of it.
+std::unique_ptr<Dataset> open_dataset(loader::Registry& registry,
+                                      const std::string& plugin,
+                                      const json& params) {
+  const std::filesystem::path folder = base::cache_folder();
+  return remembered(registry.create_dataset(plugin, params),
+                    registry.record("dataset", plugin),
+                    params,
+                    {base::Cache(folder), folder.empty() ? folder : folder / "images"});
 }
 
 }  // namespace
@@ -137,7 +149,7 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   cache->id = id;
   const auto plugin = definition.at("plugin").get<std::string>();
   const json params = part_of(spec, locals, "dataset").at("params");
-  cache->dataset = registry_.create_dataset(plugin, params);
+  cache->dataset = open_dataset(registry_, plugin, params);
   if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
     throw DataError("the data set \"" + plugin +
                     "\" has changed since the run was planned; run again");
@@ -358,10 +370,11 @@ wire::DatasetFacts dataset_facts(loader::Registry& registry,
                                  const json& params) {
   wire::DatasetFacts facts;
   try {
-    const auto dataset = registry.create_dataset(plugin, params);
+    const auto dataset = open_dataset(registry, plugin, params);
     const auto options = DataOptions::from(host_params(registry.record("dataset", plugin), params));
     facts.test_count = sample_count(*dataset, Split::kTest, options);
     facts.content_hash = dataset->content_hash();
+    facts.remarks = remarks_about_labels(*dataset);
   } catch (const std::exception& error) {
     facts.problem = error.what();
   }

@@ -1,8 +1,11 @@
 #include "engine/weights.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
+
+#include <torch/types.h>
 
 #include "engine/model_state.hpp"
 #include "engine/name_table.hpp"
@@ -79,6 +82,38 @@ std::string advice(const std::vector<std::string>& in_file, const std::vector<st
          rules + "}";
 }
 
+[[noreturn]] void fail_value(const WeightsFile& weights,
+                             const std::string& name,
+                             const Tensor& is_bad,
+                             const std::string& what) {
+  const std::int64_t index = is_bad.reshape({-1}).nonzero()[0].item<std::int64_t>();
+  throw DataError("the weights in " + weights.file.string() + " cannot be used: tensor " +
+                  in_quotes(name) + " has " + what + " at index " + std::to_string(index) + " of " +
+                  std::to_string(is_bad.numel()));
+}
+
+// A network with such a value answers NaN, or with one answer to every image.
+void expect_usable(const WeightsFile& weights, const std::string& name, const Tensor& tensor) {
+  if (!tensor.is_floating_point()) return;
+  const Tensor values = tensor.to(at::kDouble);
+  const Tensor is_nan = values.isnan();
+  if (is_nan.any().item<bool>()) fail_value(weights, name, is_nan, "NaN");
+  const Tensor is_large = values.isfinite().logical_and(
+      values.abs().gt(static_cast<double>(std::numeric_limits<float>::max())));
+  if (is_large.any().item<bool>()) {
+    fail_value(weights, name, is_large, "a value beyond float32");
+  }
+}
+
+// Masks among the buffers may be infinite; nothing that is learned is.
+void expect_finite(const WeightsFile& weights, const std::string& name, const Tensor& tensor) {
+  if (!tensor.is_floating_point()) return;
+  const Tensor is_infinite = tensor.to(at::kDouble).isinf();
+  if (is_infinite.any().item<bool>()) {
+    fail_value(weights, name, is_infinite, "an infinite value");
+  }
+}
+
 }  // namespace
 
 WeightsFile weights_of(const Params& training_options) {
@@ -90,18 +125,23 @@ WeightsFile weights_of(const Params& training_options) {
 }
 
 void expect_readable(const WeightsFile& weights) {
-  read_safetensors(weights.file);
+  const TensorFileReader reader(weights.file);
   if (weights.names) NameTable::read(*weights.names);
 }
 
 LoadedWeights load_weights(Model& model, const WeightsFile& weights) {
-  const TensorFile file = read_safetensors(weights.file);
+  const TensorFileReader file(weights.file);
   const NameTable table = weights.names ? NameTable::read(*weights.names) : NameTable();
   std::vector<NamedTensor> renamed;
-  for (const NamedTensor& item : file.tensors) {
-    if (auto name = table.model_name(item.name)) renamed.push_back({*std::move(name), item.tensor});
+  std::vector<std::string> in_file;
+  for (const TensorEntry& entry : file.entries()) {
+    in_file.push_back(entry.name);
+    auto name = table.model_name(entry.name);
+    if (!name) continue;  // nobody reads it, so it may be anything
+    renamed.push_back({*std::move(name), file.read(entry)});
+    expect_usable(weights, entry.name, renamed.back().tensor);
   }
-  const std::vector<std::string> unused = table.unused(names_of(file.tensors));
+  const std::vector<std::string> unused = table.unused(in_file);
   try {
     load_model_state(model, renamed, weights.file.string());
   } catch (const DataError& error) {
@@ -112,6 +152,9 @@ LoadedWeights load_weights(Model& model, const WeightsFile& weights) {
     // With a table, further rules would have to be woven into it.
     if (table.empty()) text += advice(names_of(renamed), own_names(model));
     throw DataError(text);
+  }
+  for (const NamedTensor& parameter : model.parameters()) {
+    expect_finite(weights, parameter.name, parameter.tensor);
   }
   std::map<std::string, Tensor> by_name;
   for (const NamedTensor& item : renamed) by_name.emplace(item.name, item.tensor);

@@ -167,7 +167,7 @@ int worker_main(const WorkerOptions& options) {
   take_socket(options.fd);
   configure_libtorch(options.threads);
   try {
-    loader::Registry registry({options.plugin_dirs.begin(), options.plugin_dirs.end()});
+    loader::Registry registry({options.plugins.begin(), options.plugins.end()});
     Executor executor(registry, options.device, options.checkpoints);
     if (options.cuda_graphs) executor.record_passes(cuda_graph_maker(options.device));
     base::write_frame(options.fd, wire::Hello{::getpid(), options.device, TORCH_VERSION});

@@ -16,7 +16,7 @@ struct WorkerOptions {
   std::string device = "cpu";
   int threads = 1;          ///< of LibTorch and BLAS
   std::string checkpoints;  ///< folder
-  std::vector<std::string> plugin_dirs;
+  std::vector<std::string> plugins;
   bool cuda_graphs = false;  ///< record passes that come again and again
 };
 

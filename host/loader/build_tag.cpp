@@ -196,7 +196,16 @@ FileInspection inspect_file(const std::filesystem::path& file, std::string_view 
     return result;
   }
   const std::vector<std::string> tags = find_build_tags(*bytes);
-  if (tags.empty()) {
+  // A plugin that forgot its last line is linked with the SDK all the same. (Names in a library's
+  // tables of strings stand between zeros.)
+  const auto holds = [&](std::string_view name) { return bytes->find(name) != std::string::npos; };
+  using std::string_view_literals::operator""sv;
+  if (tags.empty() && holds("libunmask_sdk.so") && !holds("\0unmask_plugin\0"sv)) {
+    result.problem =
+        "is built with unmask's SDK but offers no plugin; end its source with "
+        "UNMASK_PLUGIN(Class), "
+        "which also puts the build tag into it";
+  } else if (tags.empty()) {
     result.problem =
         "carries no build tag of unmask, so it is not a plugin; build plugins with "
         "unmask_add_plugin() and keep other libraries out of plugin folders";

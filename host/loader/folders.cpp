@@ -52,12 +52,16 @@ std::vector<fs::path> plugin_folders(const std::vector<fs::path>& options,
   return folders;
 }
 
-std::vector<fs::path> list_libraries(const std::vector<fs::path>& folders) {
+std::vector<fs::path> list_libraries(const std::vector<fs::path>& places) {
   std::vector<fs::path> files;
   std::set<fs::path> seen;
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : places) {
     std::error_code error;
     if (!fs::exists(folder, error)) continue;
+    if (!fs::is_directory(folder, error)) {
+      if (seen.insert(identity(folder)).second) files.push_back(folder);
+      continue;
+    }
     std::vector<fs::path> here;
     try {
       for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {

@@ -21,10 +21,9 @@ std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesys
                                                   const char* environment,
                                                   const std::filesystem::path& executable);
 
-/// All entries *.so of the folders that are not folders themselves: folder by folder, sorted by
-/// name in each, every file once however it is reached. A folder that does not exist holds nothing.
-/// @throws PluginError when a folder cannot be read
-std::vector<std::filesystem::path> list_libraries(
-    const std::vector<std::filesystem::path>& folders);
+/// Of folders all entries *.so that are not folders themselves, sorted by name; of a library its
+/// file: place by place, every file once however it is reached. A folder that does not exist holds
+/// nothing. @throws PluginError when a folder cannot be read
+std::vector<std::filesystem::path> list_libraries(const std::vector<std::filesystem::path>& places);
 
 }  // namespace unmask::loader

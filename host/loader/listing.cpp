@@ -2,15 +2,16 @@
 
 #include <unistd.h>
 
-#include <cerrno>
+#include <fstream>
+#include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <torch/cuda.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/items.hpp"
 #include "loader/discover.hpp"
 #include "loader/folders.hpp"
 #include "loader/library.hpp"
@@ -20,17 +21,20 @@ namespace {
 
 using nlohmann::json;
 
-bool write_line(int fd, const json& answer) {
-  // Texts of plugins may hold anything; an answer is always valid UTF-8 on one line.
-  std::string line = answer.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t n = ::write(fd, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    rest.remove_prefix(static_cast<std::size_t>(n));
+// Files that are mapped into this process as code: the program and its libraries.
+std::vector<std::string> mapped_files() {
+  std::set<std::string> files;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const auto slash = line.find('/');
+    const auto permissions = line.find(' ');
+    if (slash == std::string::npos ||
+        line.substr(permissions + 1, 4).find('x') == std::string::npos) {
+      continue;
+    }
+    files.insert(line.substr(slash));
   }
-  return true;
+  return {files.begin(), files.end()};
 }
 
 int count_cuda_devices() {
@@ -44,9 +48,13 @@ int count_cuda_devices() {
 
 }  // namespace
 
-int list_main(const std::vector<std::filesystem::path>& files, int answer_fd) {
-  for (const std::filesystem::path& file : files) {
-    if (!write_line(answer_fd, {{"begin", file.string()}})) return 1;
+int list_main(int answer_fd) {
+  const json request = base::read_request(STDIN_FILENO);
+  const std::vector<std::string> engine_files = mapped_files();
+  base::ItemWriter answers(answer_fd);
+  for (const json& name : request.at("files")) {
+    const std::filesystem::path file = name.get<std::string>();
+    if (!answers.begin()) return 1;
     catalog::Catalog found;
     std::string reason;
     if (auto library = PluginLibrary::try_open(file, reason)) {
@@ -54,9 +62,11 @@ int list_main(const std::vector<std::filesystem::path>& files, int answer_fd) {
     } else {
       found.refusals.push_back({file, std::move(reason)});
     }
-    if (!write_line(answer_fd, {{"found", found}})) return 1;
+    if (!answers.found(found)) return 1;
   }
-  if (!write_line(answer_fd, {{"end", {{"cuda_devices", count_cuda_devices()}}}})) return 1;
+  if (!answers.end({{"cuda_devices", count_cuda_devices()}, {"engine_files", engine_files}})) {
+    return 1;
+  }
   ::_exit(0);
 }
 

@@ -8,15 +8,15 @@
 
 namespace unmask::loader {
 
-/// Look at each file in turn and write what is found as lines of JSON to a descriptor: which file
-/// is next, then its record or the reason of its refusal, and at last how many CUDA devices
-/// LibTorch sees. The host knows from them which library was being loaded should this process die.
-/// Ends the process itself, without running destructors of plugins.
+/// Look at each file of the request {"files": [...]} on descriptor 0 in turn and say what is found
+/// (see base/items.hpp): a catalog of its record or its refusal; at last how many CUDA devices
+/// LibTorch sees, and which files this process consisted of before it loaded a plugin. Ends the
+/// process itself, without running destructors of plugins.
 /// @return never normally; 1 when the answers cannot be written
-int list_main(const std::vector<std::filesystem::path>& files, int answer_fd);
+int list_main(int answer_fd);
 
 /// All plugins of some folders, loaded into this process. For tests and tools that trust them; the
-/// host uses discover_in_child().
+/// host uses inspect_in_child().
 catalog::Catalog discover(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace unmask::loader

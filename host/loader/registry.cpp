@@ -9,8 +9,8 @@
 
 namespace unmask::loader {
 
-Registry::Registry(const std::vector<std::filesystem::path>& folders) {
-  for (std::filesystem::path& file : list_libraries(folders)) {
+Registry::Registry(const std::vector<std::filesystem::path>& places) {
+  for (std::filesystem::path& file : list_libraries(places)) {
     candidates_.push_back({std::move(file), nullptr, ""});
   }
 }
@@ -29,7 +29,7 @@ const PluginLibrary* Registry::open(std::size_t candidate) {
 
 const PluginLibrary& Registry::library(std::string_view kind, std::string_view id) {
   // unmask_add_plugin() names a file after kind and id. Others come second, so that a worker does
-  // not load what it does not need; that both exist is ruled out when the host lists plugins.
+  // not load what it does not need; the host's catalog prefers them, too.
   const std::string stem = std::string(kind) + "_" + std::string(id);
   for (const bool wants_stem : {true, false}) {
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -40,8 +40,8 @@ const PluginLibrary& Registry::library(std::string_view kind, std::string_view i
       }
     }
   }
-  std::string message = std::string(kind) + " " + std::string(id) +
-                        ": no plugin library in the plugin folders offers it";
+  std::string message =
+      std::string(kind) + " " + std::string(id) + ": no plugin library of this host offers it";
   for (const Candidate& c : candidates_) {
     if (!c.refusal.empty() && c.file.stem() == stem) {
       message += "; '" + c.file.string() + "' " + c.refusal;

@@ -23,13 +23,15 @@ namespace unmask::loader {
 
 /// Not thread-safe: one per worker. Parameters are canonical JSON objects of a definition; names of
 /// the host's own options in them (step_size of a solver, batch_size of an attack) are left alone.
-/// Every create_* throws PluginError when no folder offers the plugin or its library is refused,
+/// Every create_* throws PluginError when no place offers the plugin or its library is refused,
 /// ParamError for wrong parameters, and whatever the plugin's constructor throws, with
 /// "attack pgd: " in front.
 class Registry {
  public:
-  /// Searches the folders (see plugin_folders()) for libraries; loads none.
-  explicit Registry(const std::vector<std::filesystem::path>& folders);
+  /// @param places  libraries, and folders that are searched for libraries. The host names exactly
+  ///                those that its catalog took, so that a worker loads nothing else. None is loaded
+  ///                yet.
+  explicit Registry(const std::vector<std::filesystem::path>& places);
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;

@@ -76,7 +76,7 @@ std::optional<EpsilonValue> AxisValues::read_epsilon(const Node& node) {
   EpsilonValue out;
   // "+ 0.0" makes -0 a plain 0.
   if (node.is_number()) {
-    out = {node.number() + 0.0, number_text(node.number() + 0.0)};
+    out = {node.number() + 0.0, number_text(node.number() + 0.0), node.place};
   } else if (node.is(Node::Kind::kString)) {
     const auto ratio = parse_ratio(node.string);
     if (!ratio) {
@@ -88,6 +88,7 @@ std::optional<EpsilonValue> AxisValues::read_epsilon(const Node& node) {
       return std::nullopt;
     }
     out.value = *ratio + 0.0;
+    out.place = node.place;
     for (const char c : node.string) {
       if (c != ' ') out.text.push_back(c);
     }

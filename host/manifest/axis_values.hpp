@@ -25,6 +25,7 @@ std::vector<const Node*> items_of(const Node& node);
 struct EpsilonValue {
   double value = 0;
   std::string text;  ///< as written, blanks taken away
+  Place place = {};
 };
 
 /// Where adversarial images are made: a checkpoint under a solver.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 
 #include "catalog/host_options.hpp"
 #include "manifest/inheritance.hpp"
@@ -98,6 +99,14 @@ void Definitions::read_names(const std::string& kind, const Node& object) {
                        "use letters, digits, '.', '_', '+' and '-', beginning with a letter or "
                        "digit, at most 64 characters");
     }
+    const Place& place = member.value.place;
+    const auto written =
+        std::make_shared<const Diagnostic>(diagnose(*place.source,
+                                                    place.source->key_range(place.entry),
+                                                    "",
+                                                    "",
+                                                    "",
+                                                    place.source->pointer(place.entry)));
     for (DefinitionText& text : expand_sweep(member, reporter_)) {
       if (!text.family.empty()) table.families.insert(text.family);
       const auto [known, is_new] = table.index.emplace(text.name, table.names.size());
@@ -116,6 +125,7 @@ void Definitions::read_names(const std::string& kind, const Node& object) {
       table.names.push_back(text.name);
       ResolvedDefinition definition;
       definition.definition.name = text.name;
+      definition.definition.written = written;
       definition.place = member.value.place;
       definition.written = member.key;
       definition.swept = text.swept;

@@ -385,6 +385,29 @@ const Definition& EvaluateStage::solver(AxisValue value) const {
   return context_.definitions.of("solver")[static_cast<std::size_t>(value)].definition;
 }
 
+namespace {
+
+// True when some attack of the definition works in linf. Not every attack lets its norm be chosen.
+bool is_linf(const Definition& method) {
+  const auto norm = method.params.find("norm");
+  return (norm != method.params.end() && *norm == "linf") ||
+         std::any_of(method.members.begin(), method.members.end(), is_linf);
+}
+
+}  // namespace
+
+// In linf, pixels of [0, 1] and a radius above 1 leave an attack every image: 8 is meant as 8/255.
+void EvaluateStage::check_radius(const EpsilonValue& epsilon, const Definition& method) {
+  if (epsilon.value <= 1 || !is_linf(method)) return;
+  context_.reporter.error(code::kWrongValue,
+                          epsilon.place,
+                          Reporter::Part::kValue,
+                          "epsilon " + epsilon.text +
+                              " is larger than the range of pixels, [0, 1], in "
+                              "the norm linf",
+                          "pixels are numbers from 0 to 1: write \"8/255\" for 8 of 255 steps");
+}
+
 void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
   study.evaluate.reserve(kept.size());
   for (const Row& row : kept) {
@@ -401,6 +424,7 @@ void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
       const EpsilonValue& epsilon = values_.epsilon(row[kEpsilon]);
       out.epsilon = epsilon.value;
       out.epsilon_text = epsilon.text;
+      if (row[kAttack] != kNone) check_radius(epsilon, *method);
     }
     out.seed = row[kSeed];
     study.evaluate.push_back(std::move(out));

@@ -62,6 +62,7 @@ class EvaluateStage {
   std::optional<RuleAxis> rule_axis_of_train(std::string_view key) const;
 
   void write_axes(const std::vector<Row>& kept, Study& study) const;
+  void check_radius(const EpsilonValue& epsilon, const Definition& method);
   void write_rows(const std::vector<Row>& kept, Study& study);
 
   const TrainStage& train_;

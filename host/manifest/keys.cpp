@@ -103,8 +103,22 @@ std::optional<Scope> parent(Scope scope) {
   return std::nullopt;
 }
 
+// Networks are chosen where they are trained; an evaluation names the trained ones.
+std::string as_checkpoint(std::string_view key, Scope scope) {
+  static const std::vector<std::string> kOfTraining = {"model", "dataset", "objective"};
+  const bool is_evaluation = scope == Scope::kEvaluateMatrix || scope == Scope::kEvaluateAdd ||
+                             scope == Scope::kEvaluateZip;
+  if (!is_evaluation || !has(kOfTraining, key)) return "";
+  return "an evaluation chooses among the trained networks with \"checkpoint\": a pattern is "
+         "compared "
+         "with model/dataset/objective/solver/seed, so \"checkpoint\": [\"resnet\"] is every "
+         "network "
+         "of the model \"resnet\"";
+}
+
 // Where else a key exists: one level up, one level down, or anywhere.
 std::string elsewhere(std::string_view key, Scope scope) {
+  if (std::string help = as_checkpoint(key, scope); !help.empty()) return help;
   if (const auto up = parent(scope); up && has(keys_of(*up), key)) {
     return "this key exists one level up, in " + std::string(scopes().at(*up).where);
   }

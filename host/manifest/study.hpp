@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@
 
 #include "wire/cell.hpp"
 #include "wire/manifest_record.hpp"
+
+namespace unmask::words {
+struct Diagnostic;
+}
 
 namespace unmask::manifest {
 
@@ -31,6 +36,10 @@ struct Definition {
 
   /// Of a probe: the gradient solvers that it compares, besides that of the cell.
   std::vector<Definition> gradients = {};
+
+  /// Where it is written: a diagnostic without code and message, for what a plugin finds wrong with
+  /// it later. Null when the host made it.
+  std::shared_ptr<const words::Diagnostic> written = nullptr;
 };
 
 /// One trained network: a cell of train.matrix.

@@ -138,7 +138,11 @@ WorkerProcess::WorkerProcess(const WorkerCommand& command, WorkerLog& log) : log
   host_pid += '=';
   host_pid += std::to_string(::getpid());
   spec.env.push_back(std::move(host_pid));
-  spec.fds = {{worker_socket.get(), kWorkerFd}, {worker_output.get(), 1}, {worker_output.get(), 2}};
+  const base::UniqueFd input = base::memory_file(command.input);
+  spec.fds = {{input.get(), 0},
+              {worker_socket.get(), kWorkerFd},
+              {worker_output.get(), 1},
+              {worker_output.get(), 2}};
   spec.own_group = true;
   pid_ = base::spawn(spec);
 }

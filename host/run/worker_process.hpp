@@ -30,6 +30,7 @@ inline constexpr int kWorkerFd = 3;
 struct WorkerCommand {
   std::vector<std::string> argv;
   std::vector<std::string> env;  ///< "NAME=value"; added to the host's environment
+  std::string input = {};        ///< what it finds on standard input
 };
 
 /// What one worker printed. A file with a limit takes it; the last lines since the current cell

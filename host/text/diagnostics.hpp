@@ -43,6 +43,7 @@ inline constexpr const char* kVersion = "M025";
 inline constexpr const char* kMatrixTooLarge = "M026";
 inline constexpr const char* kNoCells = "M027";
 inline constexpr const char* kBadName = "M028";
+inline constexpr const char* kRefusedByPlugin = "M029";
 }  // namespace code
 
 /// One error. Complete in itself: it outlives the text that it is about.

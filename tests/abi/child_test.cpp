@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "abi/wrong_plugins.hpp"
 #include "base/files.hpp"
 #include "loader/discover.hpp"
+#include "loader/folders.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::loader {
@@ -34,8 +36,8 @@ std::string verdict(const std::string& name, double timeout_s = 60) {
   const base::TempFolder folder;
   const fs::path copy = folder.path() / "again.so";
   fs::copy_file(wrong_file("fine"), copy);
-  const Catalog catalog =
-      inspect_in_child(command(timeout_s), {wrong_file("duplicate_a"), wrong_file(name), copy});
+  const catalog::Catalog catalog =
+      inspect_files(command(timeout_s), {wrong_file("duplicate_a"), wrong_file(name), copy});
   EXPECT_NE(catalog.find("probe", "twin"), nullptr);
   EXPECT_NE(catalog.find("probe", "nothing"), nullptr);
   if (catalog.refusals.size() != 1) return std::to_string(catalog.refusals.size()) + " refusals";
@@ -66,37 +68,57 @@ TEST(DiscoverInChild, PassesOnTheReasonOfARefusal) {
 }
 
 TEST(DiscoverInChild, IsNotMisledByWhatAPluginPrints) {
-  const Catalog catalog = inspect_in_child(command(), {wrong_file("chatter"), wrong_file("fine")});
+  const catalog::Catalog catalog =
+      inspect_files(command(), {wrong_file("chatter"), wrong_file("fine")});
 
   EXPECT_EQ(catalog.plugins.size(), 2U);
   EXPECT_NE(catalog.cuda_devices, 99);
 }
 
-TEST(DiscoverInChild, RefusesBothOfTwoLibrariesWithOneId) {
-  const Catalog catalog =
-      discover_in_child(command(), {wrong_folder("duplicate_a"), wrong_folder("duplicate_b")});
-
-  ASSERT_EQ(catalog.refusals.size(), 2U);
-  EXPECT_EQ(catalog.refusals[0].reason,
-            "offers probe twin, and so does '" + wrong_file("duplicate_b").string() +
-                "'; remove one of them or give it another id");
-  EXPECT_THAT(catalog.refusals[1].reason, HasSubstr(wrong_file("duplicate_a").string()));
-  EXPECT_EQ(catalog.find("probe", "twin"), nullptr);
+catalog::Catalog discover(const std::vector<fs::path>& folders) {
+  return inspect_files(command(), list_libraries(folders));
 }
 
-TEST(DiscoverInChild, TakesByteIdenticalCopiesForOne) {
+TEST(DiscoverInChild, TakesTheFirstOfTwoLibrariesWithOneIdAndSaysSo) {
+  const catalog::Catalog catalog =
+      discover({wrong_folder("duplicate_b"), wrong_folder("duplicate_a")});
+
+  ASSERT_NE(catalog.find("probe", "twin"), nullptr);
+  EXPECT_EQ(catalog.find("probe", "twin")->file, wrong_file("duplicate_b"));
+  EXPECT_TRUE(catalog.refusals.empty());
+  ASSERT_EQ(catalog.notes.size(), 1U);
+  EXPECT_EQ(catalog.notes[0].text,
+            "probe twin is taken from '" + wrong_file("duplicate_b").string() + "'; '" +
+                wrong_file("duplicate_a").string() + "' offers another one, which is not used");
+}
+
+TEST(DiscoverInChild, TakesLibrariesOfOneSourceForOne) {
   const base::TempFolder folder;
   fs::copy_file(wrong_file("fine"), folder.path() / "copy.so");
+  // Linked again or stripped, a library has other bytes; its sources are what counts.
+  std::ofstream(folder.path() / "copy.so", std::ios::app | std::ios::binary) << "more";
 
-  const Catalog catalog = discover_in_child(command(), {wrong_folder("fine"), folder.path()});
+  const catalog::Catalog catalog = discover({wrong_folder("fine"), folder.path()});
 
   ASSERT_EQ(catalog.plugins.size(), 1U);
   EXPECT_EQ(catalog.plugins[0].file, wrong_file("fine"));
   EXPECT_TRUE(catalog.refusals.empty());
+  EXPECT_TRUE(catalog.notes.empty());
+}
+
+TEST(DiscoverInChild, PrefersALibraryThatIsNamedAfterItsPlugin) {
+  const base::TempFolder folder;
+  fs::copy_file(wrong_file("duplicate_b"), folder.path() / "probe_twin.so");
+
+  const catalog::Catalog catalog = discover({wrong_folder("duplicate_a"), folder.path()});
+
+  // A worker looks for such a name first; both must take the same library.
+  ASSERT_NE(catalog.find("probe", "twin"), nullptr);
+  EXPECT_EQ(catalog.find("probe", "twin")->file, folder.path() / "probe_twin.so");
 }
 
 TEST(DiscoverInChild, RestartsForEveryLibraryThatTakesTheChildDown) {
-  const Catalog catalog = inspect_in_child(
+  const catalog::Catalog catalog = inspect_files(
       command(),
       {wrong_file("crash"), wrong_file("exit"), wrong_file("crash"), wrong_file("fine")});
 
@@ -107,7 +129,7 @@ TEST(DiscoverInChild, RestartsForEveryLibraryThatTakesTheChildDown) {
 TEST(DiscoverInChild, FindsNothingInAnEmptyFolder) {
   const base::TempFolder folder;
 
-  const Catalog catalog = discover_in_child(command(), {folder.path()});
+  const catalog::Catalog catalog = discover({folder.path()});
 
   EXPECT_TRUE(catalog.plugins.empty());
   EXPECT_TRUE(catalog.refusals.empty());
@@ -117,7 +139,7 @@ TEST(DiscoverInChild, SaysWhatTheChildSaidWhenItCannotListAtAll) {
   const ListCommand broken{{"/bin/sh", "-c", "echo no engine here >&2; exit 3"}, {}, 60};
 
   try {
-    inspect_in_child(broken, {wrong_file("fine")});
+    inspect_files(broken, {wrong_file("fine")});
     FAIL() << "it listed something";
   } catch (const PluginError& error) {
     EXPECT_STREQ(error.what(),

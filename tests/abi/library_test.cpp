@@ -77,6 +77,12 @@ TEST(PluginLibrary, ARefusalIsAPluginErrorWithExitCodeFour) {
   }
 }
 
+TEST(PluginLibrary, NamesTheLineThatAPluginForgot) {
+  EXPECT_EQ(refusal_of("no_macro"),
+            "is built with unmask's SDK but offers no plugin; end its source with "
+            "UNMASK_PLUGIN(Class), which also puts the build tag into it");
+}
+
 TEST(PluginLibrary, RefusesALibraryWithoutATag) {
   EXPECT_EQ(refusal_of("no_tag"),
             "carries no build tag of unmask, so it is not a plugin; build plugins with "

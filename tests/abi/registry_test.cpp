@@ -66,7 +66,7 @@ TEST(Registry, NamesThePluginThatNobodyOffers) {
   Registry registry({wrong_folder("fine")});
 
   EXPECT_EQ(message_of([&] { registry.create_attack("pgd", json::object()); }),
-            "attack pgd: no plugin library in the plugin folders offers it");
+            "attack pgd: no plugin library of this host offers it");
 }
 
 TEST(Registry, SaysWhyTheLibraryOfAPluginIsRefused) {

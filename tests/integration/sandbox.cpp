@@ -51,7 +51,9 @@ std::string small_manifest() {
 )";
 }
 
-Sandbox::Sandbox() : folder_("unmask-integration-") {}
+Sandbox::Sandbox()
+    : folder_("unmask-integration-"),
+      environment_({std::string("UNMASK_CACHE_DIR=") + UNMASK_BINARY_DIR + "/test-cache"}) {}
 
 fs::path Sandbox::write(const std::string& name, const std::string& text) const {
   std::ofstream(path(name)) << text;
@@ -61,7 +63,7 @@ fs::path Sandbox::write(const std::string& name, const std::string& text) const 
 Outcome Sandbox::unmask(const std::vector<std::string>& arguments) const {
   std::vector<std::string> argv = {kExecutable};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  const base::ChildOutput child = base::run_child(argv, 250);
+  const base::ChildOutput child = base::run_child(argv, 250, std::size_t{16} << 20, environment_);
   return {child.status.exit_code.value_or(-1), child.out, child.err};
 }
 
@@ -120,6 +122,7 @@ WatchedRun::WatchedRun(const Sandbox& sandbox,
                "--progress",
                "json"};
   spec.argv.insert(spec.argv.end(), more.begin(), more.end());
+  spec.env = sandbox.environment();
   spec.fds = {{write_end.get(), 1}};
   pid_ = base::spawn(spec);
 }

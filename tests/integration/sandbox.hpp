@@ -35,6 +35,11 @@ class Sandbox {
   /// Write a file in the folder and return its path.
   std::filesystem::path write(const std::string& name, const std::string& text) const;
 
+  /// Variables for `unmask`, "NAME=value". By default all sandboxes share a folder of remembered
+  /// answers, beside the program under test.
+  void set_environment(std::vector<std::string> variables) { environment_ = std::move(variables); }
+  const std::vector<std::string>& environment() const { return environment_; }
+
   /// Run `unmask` with arguments to its end.
   Outcome unmask(const std::vector<std::string>& arguments) const;
 
@@ -52,6 +57,7 @@ class Sandbox {
 
  private:
   base::TempFolder folder_;
+  std::vector<std::string> environment_;
 };
 
 /// `unmask run ... --progress json`, watched line by line, so that a test can act in the middle of

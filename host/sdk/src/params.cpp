@@ -307,10 +307,17 @@ Params::Params(std::vector<ParamSpec> specs, std::map<std::string, ParamValue> g
   }
 }
 
+namespace {
+[[noreturn]] void fail_undeclared(std::string_view name) {
+  throw PluginError("it reads the parameter \"" + std::string(name) +
+                    "\", which its info() does not declare");
+}
+}  // namespace
+
 const ParamValue& Params::value(std::string_view name, const char* wanted) const {
   const auto spec = std::find_if(
       specs_.begin(), specs_.end(), [&](const ParamSpec& s) { return s.name == name; });
-  UNMASK_CHECK(spec != specs_.end(), "parameter \"" + std::string(name) + "\" was not declared");
+  if (spec == specs_.end()) fail_undeclared(name);
   read_.emplace(name);
   const auto found = values_.find(std::string(name));
   UNMASK_CHECK(
@@ -353,7 +360,7 @@ const std::vector<double>& Params::get_reals(std::string_view name) const {
 bool Params::has(std::string_view name) const {
   const bool declared =
       std::any_of(specs_.begin(), specs_.end(), [&](const ParamSpec& s) { return s.name == name; });
-  UNMASK_CHECK(declared, "parameter \"" + std::string(name) + "\" was not declared");
+  if (!declared) fail_undeclared(name);
   read_.emplace(name);
   return values_.contains(std::string(name));
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "unmask/errors.hpp"
+#include "unmask/file_kind.hpp"
 
 namespace unmask {
 inline namespace v1 {
@@ -62,6 +64,26 @@ const Dtype* find_dtype(at::ScalarType type) {
   return nullptr;
 }
 
+// Sizes of elements that the format knows and this host cannot compute with.
+constexpr std::array<std::pair<std::string_view, std::uint64_t>, 9> kOtherSizes = {{{"I8", 1},
+                                                                                    {"I16", 2},
+                                                                                    {"U16", 2},
+                                                                                    {"U32", 4},
+                                                                                    {"U64", 8},
+                                                                                    {"F8_E4M3", 1},
+                                                                                    {"F8_E5M2", 1},
+                                                                                    {"F8_E8M0", 1},
+                                                                                    {"C64", 8}}};
+
+// nullopt: nobody knows.
+std::optional<std::uint64_t> size_of_element(const std::string& dtype) {
+  if (const Dtype* known = find_dtype(dtype)) return known->size;
+  for (const auto& [name, size] : kOtherSizes) {
+    if (dtype == name) return size;
+  }
+  return std::nullopt;
+}
+
 std::uint64_t byte_count(const Tensor& tensor) {
   return static_cast<std::uint64_t>(tensor.numel()) *
          static_cast<std::uint64_t>(tensor.element_size());
@@ -75,16 +97,20 @@ struct Header {
 
 class HeaderParser {
  public:
-  explicit HeaderParser(const std::string& origin) : origin_(origin) {}
+  // `beginning`: the first bytes of the file, which tell what it is when it is no such file
+  HeaderParser(const std::string& origin, std::string_view beginning)
+      : origin_(origin), beginning_(beginning.substr(0, kFileKindBytes)) {}
 
   // Length of the header from the file's first bytes. `size` is that of the whole file.
-  std::uint64_t header_length(std::string_view first, std::uint64_t size) const {
+  std::uint64_t header_length(std::uint64_t size) const {
     if (size < kLengthBytes) {
+      fail_if_foreign();
       fail("it has " + std::to_string(size) +
            " bytes, fewer than the 8 that give the length of the header");
     }
     std::uint64_t length = 0;
-    std::memcpy(&length, first.data(), kLengthBytes);
+    std::memcpy(&length, beginning_.data(), kLengthBytes);
+    if (length > kMaxHeaderBytes || length > size - kLengthBytes) fail_if_foreign();
     if (length > kMaxHeaderBytes) {
       fail("its header claims " + std::to_string(length) + " bytes; at most " +
            std::to_string(kMaxHeaderBytes) + " are allowed");
@@ -119,9 +145,21 @@ class HeaderParser {
     }
   }
 
+  void check_readable(const TensorEntry& entry) const {
+    if (entry.dtype != at::ScalarType::Undefined) return;
+    fail(entry.name,
+         "its dtype " + Json(entry.dtype_name).dump() +
+             " is not one of F32, F64, F16, BF16, I64, I32, U8, BOOL; convert it, or leave it out");
+  }
+
  private:
   [[noreturn]] void fail(const std::string& rule) const {
     throw DataError(origin_ + " is not a usable safetensors file: " + rule);
+  }
+
+  void fail_if_foreign() const {
+    const std::string kind = file_kind(beginning_);
+    if (!kind.empty() && kind != "a safetensors file") fail("it is " + kind);
   }
 
   [[noreturn]] void fail(const std::string& tensor, const std::string& rule) const {
@@ -129,7 +167,10 @@ class HeaderParser {
   }
 
   Json parse_json(std::string_view text) const {
-    if (text.empty() || text.front() != '{') fail("its header does not start with \"{\"");
+    if (text.empty() || text.front() != '{') {
+      fail_if_foreign();
+      fail("its header does not start with \"{\"");
+    }
 
     // The JSON library keeps one of several equal keys and says nothing, so they are looked for
     // here.
@@ -178,16 +219,15 @@ class HeaderParser {
 
     const Json& written = value["dtype"];
     if (!written.is_string()) fail(name, "dtype must be a string");
-    const Dtype* const dtype = find_dtype(written.get<std::string>());
-    if (dtype == nullptr) {
-      fail(name,
-           "dtype " + written.dump() + " is not one of F32, F64, F16, BF16, I64, I32, U8, BOOL");
-    }
+    TensorEntry entry;
+    entry.name = name;
+    entry.dtype_name = written.get<std::string>();
+    if (const Dtype* known = find_dtype(entry.dtype_name)) entry.dtype = known->type;
+    const std::optional<std::uint64_t> element = size_of_element(entry.dtype_name);
 
     const Json& shape = value["shape"];
     if (!shape.is_array()) fail(name, "shape must be a list of sizes");
-    TensorEntry entry{.name = name, .dtype = dtype->type, .shape = {}, .begin = 0, .end = 0};
-    std::uint64_t size = dtype->size;
+    std::uint64_t size = element.value_or(1);
     for (const Json& extent : shape) {
       constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
       if (!extent.is_number_unsigned() || extent.get<std::uint64_t>() > kLargest) {
@@ -215,10 +255,10 @@ class HeaderParser {
            "data_offsets " + offsets.dump() + " reach past the end of the data (" +
                std::to_string(data_size_) + " bytes); the file may be truncated");
     }
-    if (entry.end - entry.begin != size) {
+    if (element && entry.end - entry.begin != size) {
       fail(name,
            "data_offsets " + offsets.dump() + " span " + std::to_string(entry.end - entry.begin) +
-               " bytes, but shape " + shape.dump() + " of " + dtype->name + " needs " +
+               " bytes, but shape " + shape.dump() + " of " + entry.dtype_name + " needs " +
                std::to_string(size));
     }
     return entry;
@@ -252,6 +292,7 @@ class HeaderParser {
   }
 
   const std::string& origin_;
+  std::string_view beginning_;
   std::uint64_t data_size_ = 0;
 };
 
@@ -352,14 +393,15 @@ std::string safetensors_bytes(const std::vector<NamedTensor>& tensors,
 }
 
 TensorFile parse_safetensors(std::string_view bytes, const std::string& origin) {
-  HeaderParser parser(origin);
-  const std::uint64_t length = parser.header_length(bytes, bytes.size());
+  HeaderParser parser(origin, bytes);
+  const std::uint64_t length = parser.header_length(bytes.size());
   const std::string_view data = bytes.substr(kLengthBytes + length);
   Header header = parser.parse(bytes.substr(kLengthBytes, length), data.size());
   TensorFile file;
   file.metadata = std::move(header.metadata);
   for (const TensorEntry& entry : header.entries) {
     const std::string_view own = data.substr(entry.begin, entry.end - entry.begin);
+    parser.check_readable(entry);
     parser.check_values(entry, own);
     const Tensor tensor = empty_tensor(entry);
     if (!own.empty()) std::memcpy(tensor.data_ptr(), own.data(), own.size());
@@ -390,10 +432,10 @@ TensorFileReader::TensorFileReader(std::filesystem::path path) : path_(std::move
   if (!stream) fail_reading(path_, "it cannot be opened; check its permissions");
 
   const std::string origin = path_.string();
-  HeaderParser parser(origin);
-  std::string first(kLengthBytes, '\0');
-  if (size >= kLengthBytes) read_at(stream, path_, 0, first.data(), kLengthBytes);
-  const std::uint64_t length = parser.header_length(first, size);
+  std::string first(static_cast<std::size_t>(std::min<std::uint64_t>(size, kFileKindBytes)), '\0');
+  read_at(stream, path_, 0, first.data(), first.size());
+  HeaderParser parser(origin, first);
+  const std::uint64_t length = parser.header_length(size);
   std::string text(static_cast<std::size_t>(length), '\0');
   read_at(stream, path_, kLengthBytes, text.data(), length);
   data_begin_ = kLengthBytes + length;
@@ -410,6 +452,9 @@ const TensorEntry* TensorFileReader::find(std::string_view name) const {
 }
 
 Tensor TensorFileReader::read(const TensorEntry& entry) const {
+  const std::string origin = path_.string();
+  const HeaderParser parser(origin, "");
+  parser.check_readable(entry);
   Tensor tensor = empty_tensor(entry);
   const std::uint64_t count = entry.end - entry.begin;
   if (count == 0) return tensor;
@@ -417,8 +462,7 @@ Tensor TensorFileReader::read(const TensorEntry& entry) const {
   if (!stream) fail_reading(path_, "it cannot be opened; check its permissions");
   char* const bytes = static_cast<char*>(tensor.data_ptr());
   read_at(stream, path_, data_begin_ + entry.begin, bytes, count);
-  const std::string origin = path_.string();
-  HeaderParser(origin).check_values(entry, {bytes, static_cast<std::size_t>(count)});
+  parser.check_values(entry, {bytes, static_cast<std::size_t>(count)});
   return tensor;
 }
 

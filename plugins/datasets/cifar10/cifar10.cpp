@@ -15,7 +15,7 @@ class Cifar10 final : public kit::CifarBinary {
             .params = {path("folder",
                             "the unpacked binary version: data_batch_1.bin to data_batch_5.bin and "
                             "test_batch.bin")},
-            .capabilities = {}};
+            .capabilities = {"content_from_params"}};
   }
 
   explicit Cifar10(const Params& params)

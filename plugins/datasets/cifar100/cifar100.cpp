@@ -33,7 +33,7 @@ class Cifar100 final : public kit::CifarBinary {
             .summary = "colour photographs 32 x 32, 100 fine classes, read from a folder",
             .source = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             .params = {path("folder", "the unpacked binary version: train.bin and test.bin")},
-            .capabilities = {}};
+            .capabilities = {"content_from_params"}};
   }
 
   // A record starts with the coarse label (20 classes), then the fine one.

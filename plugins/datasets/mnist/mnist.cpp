@@ -50,7 +50,7 @@ class Mnist final : public Dataset {
         .params = {path("folder",
                         "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same two with "
                         "t10k; plain or with .gz")},
-        .capabilities = {}};
+        .capabilities = {"content_from_params"}};
   }
 
   explicit Mnist(const Params& params)

@@ -38,7 +38,7 @@ class Strokes final : public Dataset {
              integer("test_seed", "seed of the test images; another one than train_seed")
                  .by_default(2)
                  .at_least(0)},
-        .capabilities = {}};
+        .capabilities = {"content_from_params"}};
   }
 
   explicit Strokes(const Params& params)

@@ -48,11 +48,11 @@ class SplitFile {
         images_(entry("images", 4, "[N, C, H, W]")),
         labels_(entry("labels", 1, "[N]")) {
     if (images_.dtype != at::kByte && images_.dtype != at::kFloat) {
-      fail("tensor \"images\" has dtype " + std::string(c10::toString(images_.dtype)) +
+      fail("tensor \"images\" has dtype " + images_.dtype_name +
            ", must be uint8 (U8, k stands for k/255) or float32 (F32) in [0, 1]");
     }
     if (labels_.dtype != at::kLong && labels_.dtype != at::kInt && labels_.dtype != at::kByte) {
-      fail("tensor \"labels\" has dtype " + std::string(c10::toString(labels_.dtype)) +
+      fail("tensor \"labels\" has dtype " + labels_.dtype_name +
            ", must be int64 (I64), int32 (I32) or uint8 (U8)");
     }
     if (std::find(images_.shape.begin(), images_.shape.end(), 0) != images_.shape.end()) {
@@ -165,7 +165,7 @@ class Tensors final : public Dataset {
                         "names of the classes in the order of their labels, with commas "
                         "between them; left out: the labels")
                        .optional()},
-        .capabilities = {}};
+        .capabilities = {"content_from_params"}};
   }
 
   explicit Tensors(const Params& params) {
@@ -279,9 +279,12 @@ class Tensors final : public Dataset {
     const Tensor wrong = labels.ge(num_classes).nonzero();
     if (wrong.size(0) == 0) return;
     const auto i = wrong[0][0].item<std::int64_t>();
+    const bool is_from_one =
+        labels.min().item<std::int64_t>() == 1 && labels.max().item<std::int64_t>() == num_classes;
     file.fail("label " + std::to_string(i) + " is " +
               std::to_string(labels[i].item<std::int64_t>()) + ", allowed are 0 to " +
-              std::to_string(num_classes - 1));
+              std::to_string(num_classes - 1) +
+              (is_from_one ? "; the labels seem to be counted from 1: subtract 1" : ""));
   }
 
   // Of what is read from the file, so that neither its other tensors nor its layout count.

@@ -23,7 +23,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 TEST(ReadFile, GivesAllBytes) {
   const TempFolder folder;
-  const std::string bytes = std::string("a\0b\n", 4) + std::string(100000, 'x');
+  std::string bytes("a\0b\n", 4);
+  bytes.append(100000, 'x');
   std::ofstream(folder.path() / "f", std::ios::binary) << bytes;
 
   EXPECT_EQ(read_file(folder.path() / "f"), bytes);

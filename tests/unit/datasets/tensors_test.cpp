@@ -73,6 +73,26 @@ TEST_F(TensorFiles, HaveAsManyClassesAsTheLargestLabelSays) {
   EXPECT_EQ(with(images_, labels_)->describe().num_classes, 3);
 }
 
+TEST_F(TensorFiles, AreToldThatTheirLabelsAreCountedFromOne) {
+  write_tensors(file("x.safetensors"), images_, torch::tensor({1, 2, 3, 1}, torch::kLong));
+
+  EXPECT_THAT(complaint(*open(
+                  {{"file", file("x.safetensors").string()}, {"num_classes", std::int64_t{3}}})),
+              HasSubstr("counted from 1: subtract 1"));
+}
+
+TEST_F(TensorFiles, MayHoldTensorsOfAnyDtypeThatNobodyReads) {
+  // What the index of a pandas frame becomes; made by hand, since this host cannot write it.
+  const std::string header = R"({"images":{"dtype":"U8","shape":[2,1,1,1],"data_offsets":[8,10]},)"
+                             R"("ids":{"dtype":"U32","shape":[2],"data_offsets":[0,8]},)"
+                             R"("labels":{"dtype":"U8","shape":[2],"data_offsets":[10,12]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  write_file(file("x.safetensors"), bytes + header + std::string(8, '\1') + "ab" + '\0' + '\1');
+
+  EXPECT_EQ(complaint(*open({{"file", file("x.safetensors").string()}})), "no DataError");
+}
+
 TEST_F(TensorFiles, MayHaveClassesWithoutSamples) {
   write_tensors(file("x.safetensors"), images_, labels_);
 

@@ -66,6 +66,22 @@ TEST(LoadSplit, RefusesWhatTheDataSetDidNotPromise) {
               HasSubstr("outside of [0, 1]"));
 }
 
+std::vector<std::string> remarks(const std::vector<std::int64_t>& values) {
+  FakeDataset dataset(images(), torch::tensor(values, torch::kLong));
+  return remarks_about_labels(dataset);
+}
+
+TEST(Labels, CountedFromOneOrWithGapsAreRemarked) {
+  EXPECT_THAT(remarks({0, 1, 2, 3, 0}), ::testing::IsEmpty());
+  EXPECT_THAT(remarks({0, 1, 0, 1, 0}), ::testing::IsEmpty());
+  EXPECT_THAT(remarks({1, 2, 3, 1, 1}), ::testing::ElementsAre(HasSubstr("run from 1 to 3")));
+  EXPECT_THAT(
+      remarks({0, 2, 0, 2, 3}),
+      ::testing::ElementsAre(HasSubstr("no image has the label 1, though labels go up to 3")));
+  EXPECT_THAT(remarks({3, 3, 3, 3, 3}),
+              ::testing::ElementsAre(HasSubstr("no image has the label 0, 1, 2, though")));
+}
+
 TEST(LoadSplit, LeavesEverythingAsItIsByDefault) {
   FakeDataset dataset(images(), labels());
 

@@ -212,6 +212,37 @@ TEST(Safetensors, NoDamagedByteOfTheHeaderCrashes) {
   }
 }
 
+TEST(Safetensors, SaysWhatAForeignFileIs) {
+  const std::string zeros(100, '\0');
+  const std::vector<std::pair<std::string, const char*>> files = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+       "it is a Git LFS pointer"},
+      {"<!DOCTYPE html><html><body>404 not found</body></html>", "it is an HTML page"},
+      {"\n <HTML><body>", "it is an HTML page"},
+      {"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "it is an XML document"},
+      {"PK\x03\x04" + zeros, "it is a zip archive, as torch.save and torch.jit.save write"},
+      {"\x80\x04\x95" + zeros, "it is a Python pickle"},
+      {"\x80\x02}q" + zeros, "it is a Python pickle"},
+      {"\x1f\x8b\x08" + std::string(5, '\0') + std::string(700000, 'x'), "it is a gzip archive"},
+      {"\x93NUMPY\x01" + zeros, "it is a NumPy array"},
+      {R"({"metadata":{},"weight_map":{"a":"model-00001-of-00002.safetensors"}})",
+       "it is the index of weights that are split"},
+      {"", "it is an empty file"},
+  };
+
+  for (const auto& [bytes, kind] : files) {
+    EXPECT_THAT(refusal(bytes), HasSubstr(kind)) << bytes.substr(0, 20);
+    const base::TempFolder folder;
+    base::write_file_atomically(folder.path() / "x", bytes);
+    try {
+      TensorFileReader reader(folder.path() / "x");
+      ADD_FAILURE() << "it was read: " << bytes.substr(0, 20);
+    } catch (const DataError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(kind));
+    }
+  }
+}
+
 TEST(Safetensors, MessagesNameTheFile) {
   EXPECT_THAT(refusal("x"), HasSubstr("some.safetensors"));
 }
@@ -234,7 +265,7 @@ std::vector<Malformed> corpus() {
   huge_length[7] = '\x7F';
   const std::string nested = "{\"w\":" + std::string(100000, '[') + "}";
   return {
-      {"Empty", "", "fewer than the 8"},
+      {"Empty", "", "empty file"},
       {"SevenBytes", "1234567", "fewer than the 8"},
       {"HeaderBeyondTheFile", file_of("{}").substr(0, 9), "but only 1 follow"},
       {"HugeHeader", huge_length, "at most 100000000 are allowed"},

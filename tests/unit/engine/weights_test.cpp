@@ -3,12 +3,14 @@
 #include "engine/weights.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 
 #include <torch/nn.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
 #include "engine/model_state.hpp"
@@ -113,6 +115,44 @@ TEST_F(Weights, AreReturnedInTheOrderOfTheModelAndAsRead) {
   EXPECT_EQ(loaded.tensors.front().name, "conv.weight");
   EXPECT_EQ(loaded.tensors.back().name, "bn.running_var");
   EXPECT_EQ(loaded.tensors.back().tensor.scalar_type(), at::kHalf);
+}
+
+TEST_F(Weights, ThatCannotBeUsedAreNamedWithTensorAndIndex) {
+  const auto with_bias = [&](double value, at::ScalarType dtype) {
+    std::vector<NamedTensor> tensors = good();
+    tensors[2].tensor = torch::tensor({5.0, value}, dtype);
+    return refusal(file(tensors));
+  };
+
+  EXPECT_THAT(with_bias(std::nan(""), at::kFloat),
+              HasSubstr("tensor \"bn.bias\" has NaN at index 1 of 2"));
+  EXPECT_THAT(with_bias(1e300, at::kDouble),
+              HasSubstr("tensor \"bn.bias\" has a value beyond float32 at index 1 of 2"));
+  EXPECT_THAT(with_bias(INFINITY, at::kFloat), HasSubstr("has an infinite value at index 1 of 2"));
+  EXPECT_EQ(with_bias(3e38, at::kDouble), "");
+}
+
+TEST_F(Weights, MayLieBesideTensorsOfAnyDtypeThatAreNotRead) {
+  const WeightsFile weights = file(good(), R"({"step": null})");
+  // A counter that this host cannot read, behind the other tensors.
+  std::string bytes = base::read_file(weights.file);
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  nlohmann::json header = nlohmann::json::parse(bytes.substr(8, length));
+  const std::string data = bytes.substr(8 + length) + std::string(4, '\1');
+  header["step"] = {{"dtype", "U32"},
+                    {"shape", nlohmann::json::array()},
+                    {"data_offsets", {data.size() - 4, data.size()}}};
+  const std::string text = header.dump();
+  length = text.size();
+  bytes.assign(reinterpret_cast<const char*>(&length), sizeof length);
+  base::write_file_atomically(weights.file, bytes + text + data);
+
+  load_weights(model_, weights);
+  EXPECT_THAT(values(), ElementsAre(3, 4, 5, 6, 7));
+
+  EXPECT_THAT(refusal({weights.file, std::nullopt}),
+              HasSubstr("tensor \"step\": its dtype \"U32\" is not one of"));
 }
 
 TEST_F(Weights, ATableMapsExactNamesAndPatterns) {

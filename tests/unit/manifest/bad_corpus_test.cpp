@@ -89,7 +89,9 @@ TEST(BadCorpus, ReachesEveryCode) {
   for (auto it = std::sregex_iterator(header.begin(), header.end(), code);
        it != std::sregex_iterator();
        ++it) {
-    EXPECT_TRUE(reached.contains(it->str())) << it->str() << " is tested by no manifest";
+    // Only a real plugin raises M029; tests/integration/start_test.cpp does.
+    EXPECT_TRUE(reached.contains(it->str()) || it->str() == "M029")
+        << it->str() << " is tested by no manifest";
   }
 }
 

@@ -34,6 +34,7 @@ inline catalog::Catalog fake_catalog() {
       {integer("steps", "iterations").by_default(20).at_least(1),
        real("step_size", "step of one iteration").above(0).at_most(1),
        choice("loss", {"ce", "margin"}, "what is increased").by_default("ce")});
+  add("attack", "apgd", {choice("norm", {"linf", "l2"}, "of the ball").by_default("linf")});
   add("attack",
       "square",
       {integer("queries", "queries per sample").by_default(5000).at_least(1),

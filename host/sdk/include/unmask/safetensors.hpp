@@ -43,13 +43,15 @@ UNMASK_API TensorFile read_safetensors(const std::filesystem::path& path);
 /// One tensor of a file, as the header describes it.
 struct TensorEntry {
   std::string name;
-  at::ScalarType dtype = at::ScalarType::Undefined;
+  at::ScalarType dtype = at::ScalarType::Undefined;  ///< Undefined: one that cannot be read
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0;  ///< of its bytes, counted from the end of the header
   std::uint64_t end = 0;
+  std::string dtype_name;  ///< as written, "U32"
 };
 
-/// A file of which only the header is read; tensors are read one by one when they are asked for.
+/// A file of which only the header is read; tensors are read one by one when they are asked for. A
+/// tensor of a dtype that cannot be read does no harm until then.
 class UNMASK_API TensorFileReader {
  public:
   /// @throws DataError when the file cannot be read or its header is malformed
@@ -61,7 +63,8 @@ class UNMASK_API TensorFileReader {
   /// The entry of that name, or nullptr.
   const TensorEntry* find(std::string_view name) const;
 
-  /// On the CPU, contiguous. @throws DataError when the file changed or cannot be read any more
+  /// On the CPU, contiguous. @throws DataError when its dtype cannot be read, or the file changed or
+  /// cannot be read any more
   Tensor read(const TensorEntry& entry) const;
 
  private:

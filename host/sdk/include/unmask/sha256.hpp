@@ -1,9 +1,7 @@
 #pragma once
 // SHA-256 (FIPS 180-4): keys of cells, fingerprints, content hashes.
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -13,10 +11,16 @@
 namespace unmask {
 inline namespace v1 {
 
-/// Incremental hash. Feed bytes with `update`, then ask once for the digest.
+/// Incremental hash. Feed bytes with `update`, then ask once for the digest. OpenSSL computes it, with
+/// the processor's own instructions where there are any.
 class UNMASK_API Sha256 {
  public:
+  /// @throws InternalError when OpenSSL has no memory or refuses the algorithm
   Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
   Sha256& update(const void* data, std::size_t size);
   Sha256& update(std::string_view text) { return update(text.data(), text.size()); }
 
@@ -24,12 +28,7 @@ class UNMASK_API Sha256 {
   std::string hex();
 
  private:
-  void compress(const std::uint8_t* block);
-
-  std::array<std::uint32_t, 8> state_;
-  std::array<std::uint8_t, 64> buffer_{};
-  std::size_t buffered_ = 0;
-  std::uint64_t total_ = 0;
+  void* context_ = nullptr;  // EVP_MD_CTX; plugins need no header of OpenSSL
 };
 
 /// Digest of a text.

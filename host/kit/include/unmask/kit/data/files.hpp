@@ -2,10 +2,15 @@
 // Reading the files of a data set: every way in which a file can be unusable is one DataError that
 // says which file, what is wrong with it and what was expected.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -48,15 +53,29 @@ struct DataFolder {
   }
 
   /// The first bytes of a file, at most `limit`. @throws DataError when it cannot be read
-  std::string read(const std::filesystem::path& file, std::uintmax_t limit) const {
-    const std::uintmax_t size = std::min(size_of(file), limit);
-    std::string bytes(static_cast<std::size_t>(size), '\0');
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) fail(file, "cannot be opened for reading; check its permissions");
-    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    if (static_cast<std::uintmax_t>(stream.gcount()) != size) {
+  std::string read(const std::filesystem::path& file,
+                   std::uintmax_t limit = std::numeric_limits<std::uintmax_t>::max()) const {
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status {};
+    if (fd < 0 || ::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+      if (fd >= 0) ::close(fd);
+      size_of(file);  // says what is wrong, where that is known
+      fail(file, "cannot be opened for reading; check its permissions");
+    }
+    std::string bytes(
+        static_cast<std::size_t>(std::min(static_cast<std::uintmax_t>(status.st_size), limit)),
+        '\0');
+    std::size_t got = 0;
+    while (got < bytes.size()) {
+      const ssize_t n = ::read(fd, bytes.data() + got, bytes.size() - got);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      got += static_cast<std::size_t>(n);
+    }
+    ::close(fd);
+    if (got != bytes.size()) {
       fail(file,
-           "ends after " + std::to_string(stream.gcount()) + " of " + std::to_string(size) +
+           "ends after " + std::to_string(got) + " of " + std::to_string(bytes.size()) +
                " bytes; it changed while it was read, or the disk is failing");
     }
     return bytes;

@@ -18,7 +18,7 @@
 #include "ode/driver.hpp"
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/kit/ode/newton_krylov.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 
 namespace {

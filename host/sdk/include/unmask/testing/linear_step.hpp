@@ -7,7 +7,7 @@
 
 #include <torch/types.h>
 
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 #include "unmask/objective.hpp"
 
 namespace unmask::test {

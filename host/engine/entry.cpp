@@ -21,6 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "conformance/child.hpp"
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/import.hpp"
@@ -219,6 +220,11 @@ int dispatch(const std::vector<std::string>& arguments) {
     return worker_main(options);
   }
   std::FILE* out = take_standard_output();
+  if (command == "claims") {
+    configure_libtorch(1);
+    conformance::answer_claims(request, out);
+    return 0;
+  }
   if (command == "construct") {
     answer(out, construct(request));
     return 0;

@@ -1,21 +1,25 @@
 // Two classes of 8 x 8 images: horizontal and vertical stripes, the brightness differs from image
 // to image.
+#include <string>
+
 #include <torch/types.h>
 
 #include "unmask/plugin.hpp"
 #include "unmask/sha256.hpp"
 
-class Stripes final : public unmask::Dataset {
+namespace {
+
+class NewPlugin final : public unmask::Dataset {
  public:
   static unmask::PluginInfo info() {
     return {.version = "1.0",
             .summary = "horizontal against vertical stripes",
-            .source = "example of the plugin author guide",
+            .source = "replace me: paper, web page",
             .params = {unmask::integer("count", "images of a split").by_default(100).at_least(2)},
             .capabilities = {}};
   }
 
-  explicit Stripes(const unmask::Params& params) : count_(params.get_integer("count")) {}
+  explicit NewPlugin(const unmask::Params& params) : count_(params.get_integer("count")) {}
 
   unmask::DatasetInfo describe() override {
     return {.channels = 1,
@@ -27,8 +31,9 @@ class Stripes final : public unmask::Dataset {
             .class_names = {"horizontal", "vertical"}};
   }
 
+  // Everything that decides the images. For files, hash their bytes.
   std::string content_hash() override {
-    return unmask::sha256_hex("stripes 1.0, count " + std::to_string(count_));
+    return unmask::sha256_hex("new_plugin 1.0, count " + std::to_string(count_));
   }
 
   unmask::Samples load(unmask::Split split) override {
@@ -49,4 +54,6 @@ class Stripes final : public unmask::Dataset {
   std::int64_t count_;
 };
 
-UNMASK_PLUGIN(Stripes)
+}  // namespace
+
+UNMASK_PLUGIN(NewPlugin)

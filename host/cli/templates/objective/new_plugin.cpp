@@ -3,20 +3,23 @@
 
 #include "unmask/plugin.hpp"
 
-class Margin final : public unmask::Objective {
+namespace {
+
+class NewPlugin final : public unmask::Objective {
  public:
   static unmask::PluginInfo info() {
     return {.version = "1.0",
             .summary = "mean of max(0, wanted + largest other logit - logit of the class)",
-            .source = "example of the plugin author guide",
+            .source = "replace me: paper, book, equation",
             .params = {unmask::real("wanted", "margin at which a sample costs nothing")
                            .by_default(1.0)
                            .above(0)},
             .capabilities = {}};
   }
 
-  explicit Margin(const unmask::Params& params) : wanted_(params.get_real("wanted")) {}
+  explicit NewPlugin(const unmask::Params& params) : wanted_(params.get_real("wanted")) {}
 
+  // For adversarial training, attack step.target() and hand the result to step.logits().
   unmask::Tensor loss(unmask::TrainingStep& step,
                       const unmask::Tensor& x,
                       const unmask::Tensor& y) override {
@@ -28,4 +31,6 @@ class Margin final : public unmask::Objective {
   double wanted_;
 };
 
-UNMASK_PLUGIN(Margin)
+}  // namespace
+
+UNMASK_PLUGIN(NewPlugin)

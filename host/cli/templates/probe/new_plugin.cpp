@@ -1,26 +1,36 @@
 // How sure the network is of its answer, right or wrong.
+#include <vector>
+
 #include <torch/types.h>
 
 #include "unmask/plugin.hpp"
 
-class Confidence final : public unmask::Probe {
+namespace {
+
+class NewPlugin final : public unmask::Probe {
  public:
   static unmask::PluginInfo info() {
     return {.version = "1.0",
             .summary = "probability of the predicted class",
-            .source = "example of the plugin author guide",
-            .params = {},
+            .source = "replace me: paper, book, equation",
+            .params =
+                {unmask::real("temperature", "logits are divided by it").by_default(1.0).above(0)},
             .capabilities = {}};
   }
 
-  explicit Confidence(const unmask::Params&) {}
+  explicit NewPlugin(const unmask::Params& params) : temperature_(params.get_real("temperature")) {}
 
   std::vector<unmask::ProbeValue> measure(unmask::Target& target,
                                           const unmask::Tensor& x,
                                           const unmask::Tensor&,
                                           unmask::AttackContext&) override {
-    return {{"confidence", target.logits(x).softmax(1).amax(1)}};
+    return {{"confidence", (target.logits(x) / temperature_).softmax(1).amax(1)}};
   }
+
+ private:
+  double temperature_;
 };
 
-UNMASK_PLUGIN(Confidence)
+}  // namespace
+
+UNMASK_PLUGIN(NewPlugin)

@@ -3,17 +3,19 @@
 
 #include "unmask/plugin.hpp"
 
-class SignSteps final : public unmask::Attack {
+namespace {
+
+class NewPlugin final : public unmask::Attack {
  public:
   static unmask::PluginInfo info() {
     return {.version = "1.0",
             .summary = "gradient sign steps of length epsilon / steps",
-            .source = "example of the plugin author guide",
+            .source = "replace me: paper, book, equation",
             .params = {unmask::integer("steps", "number of steps").by_default(10).at_least(1)},
             .capabilities = {}};
   }
 
-  explicit SignSteps(const unmask::Params& params) : steps_(params.get_integer("steps")) {}
+  explicit NewPlugin(const unmask::Params& params) : steps_(params.get_integer("steps")) {}
 
   unmask::Norm norm() const override { return unmask::Norm::kLinf; }
 
@@ -36,4 +38,6 @@ class SignSteps final : public unmask::Attack {
   std::int64_t steps_;
 };
 
-UNMASK_PLUGIN(SignSteps)
+}  // namespace
+
+UNMASK_PLUGIN(NewPlugin)

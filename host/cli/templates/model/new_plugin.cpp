@@ -1,4 +1,7 @@
-// One ODE block between a convolution and a linear layer.
+// A network with one ODE block between a convolution and a linear layer.
+#include <memory>
+#include <utility>
+
 #include <torch/nn.h>
 
 #include "unmask/module_model.hpp"
@@ -18,16 +21,16 @@ class Block final : public unmask::VectorField {
   torch::nn::Conv2d conv_;
 };
 
-struct TinyOde : torch::nn::Module {
+struct NewPlugin : torch::nn::Module {
   static unmask::PluginInfo info() {
     return {.version = "1.0",
             .summary = "convolution, one ODE block, mean over pixels, linear layer",
-            .source = "example of the plugin author guide",
+            .source = "replace me: paper, book, equation",
             .params = {unmask::integer("width", "channels of the state").by_default(8).at_least(1)},
             .capabilities = {"ode"}};
   }
 
-  TinyOde(const unmask::Params& params, const unmask::ModelContext& data) {
+  NewPlugin(const unmask::Params& params, const unmask::ModelContext& data) {
     const std::int64_t width = params.get_integer("width");
     const auto convolution = [](std::int64_t from, std::int64_t to) {
       return torch::nn::Conv2d(torch::nn::Conv2dOptions(from, to, 3).padding(1));
@@ -49,4 +52,4 @@ struct TinyOde : torch::nn::Module {
 
 }  // namespace
 
-UNMASK_PLUGIN(unmask::ModuleModel<TinyOde>)
+UNMASK_PLUGIN(unmask::ModuleModel<NewPlugin>)

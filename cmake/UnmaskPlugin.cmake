@@ -55,7 +55,11 @@ function(unmask_add_plugin kind id)
   if(NOT UNMASK_SANITIZE)
     target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
-  install(TARGETS ${target} LIBRARY DESTINATION lib/unmask/plugins)
+  # Plugins that tests build are not for users.
+  if(NOT UNMASK_SKIP_PLUGIN_INSTALL)
+    install(TARGETS ${target} LIBRARY DESTINATION lib/unmask/plugins)
+    unmask_plugin_examples(${kind} ${id})
+  endif()
   set_property(GLOBAL APPEND PROPERTY UNMASK_PLUGIN_TARGETS ${target})
   if(COMMAND unmask_use_torch)
     # Inside unmask: its warnings and its precompiled header.

@@ -21,7 +21,7 @@
 #include <torch/types.h>
 
 #include "ode/driver.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 

@@ -94,48 +94,6 @@ std::string host_options_section(const std::string& title,
   return title + "\n\n" + markdown_table(options) + "\n";
 }
 
-void bound_number(json& schema, const ParamSpec& spec) {
-  if (spec.lower)
-    schema[spec.lower->inclusive ? "minimum" : "exclusiveMinimum"] = spec.lower->value;
-  if (spec.upper)
-    schema[spec.upper->inclusive ? "maximum" : "exclusiveMaximum"] = spec.upper->value;
-}
-
-json number_schema(const ParamSpec& spec, bool is_real) {
-  json number = {{"type", is_real ? "number" : "integer"}};
-  bound_number(number, spec);
-  if (!is_real) return number;
-  // The other ways to write a real: a ratio, and a multiple of the row's epsilon.
-  return {{"anyOf", {number, {{"type", "string"}, {"pattern", R"(/|\$\{epsilon\})"}}}}};
-}
-
-json value_schema(const ParamSpec& spec) {
-  json schema;
-  switch (spec.type) {
-    case ParamType::kBoolean: schema = {{"type", "boolean"}}; break;
-    case ParamType::kInteger: schema = number_schema(spec, false); break;
-    case ParamType::kReal: schema = number_schema(spec, true); break;
-    case ParamType::kText:
-    case ParamType::kPath:
-    case ParamType::kFile: schema = {{"type", "string"}}; break;
-    case ParamType::kChoice: schema = {{"enum", spec.choices}}; break;
-    case ParamType::kIntegerList:
-    case ParamType::kRealList:
-      schema = {{"type", "array"},
-                {"items", number_schema(spec, spec.type == ParamType::kRealList)}};
-      if (spec.min_length) schema["minItems"] = *spec.min_length;
-      if (spec.max_length) schema["maxItems"] = *spec.max_length;
-      break;
-  }
-  schema["description"] =
-      spec.unit_text.empty() ? spec.doc : spec.doc + " [" + spec.unit_text + "]";
-  if (spec.default_value) {
-    schema["default"] =
-        std::visit([](const auto& value) { return json(value); }, *spec.default_value);
-  }
-  return schema;
-}
-
 }  // namespace
 
 std::string list_text(const Catalog& catalog) {
@@ -219,23 +177,6 @@ std::string markdown_reference(const Catalog& catalog) {
     text.pop_back();
   }
   return text;
-}
-
-json params_schema(const PluginRecord& plugin) {
-  json properties = json::object();
-  json required = json::array();
-  for (const ParamSpec& spec : full_table(plugin)) {
-    properties[spec.name] = value_schema(spec);
-    if (spec.is_required()) required.push_back(spec.name);
-  }
-  json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                 {"title", plugin.kind + " " + plugin.id},
-                 {"description", plugin.summary},
-                 {"type", "object"},
-                 {"properties", std::move(properties)},
-                 {"additionalProperties", false}};
-  if (!required.empty()) schema["required"] = std::move(required);
-  return schema;
 }
 
 }  // namespace unmask::catalog

@@ -1,9 +1,7 @@
 #pragma once
-// Catalog entries as text for a terminal, as Markdown for docs/plugins.md, and as JSON Schema.
+// Catalog entries as text for a terminal and as Markdown for docs/plugins.md.
 
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 #include "catalog/catalog.hpp"
 
@@ -18,8 +16,5 @@ std::string show_text(const PluginRecord& plugin);
 /// The reference of all plugins: a section per kind and plugin with a table of parameters. Holds
 /// nothing that differs between machines (no files, tags, fingerprints).
 std::string markdown_reference(const Catalog& catalog);
-
-/// JSON Schema (draft 2020-12) of what "params" of a definition with this plugin may hold.
-nlohmann::json params_schema(const PluginRecord& plugin);
 
 }  // namespace unmask::catalog

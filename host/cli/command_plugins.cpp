@@ -1,12 +1,15 @@
-// unmask plugins: list, show and check plugins.
+// unmask plugins: list and show plugins, begin a new one, check and try a library.
 
 #include <algorithm>
 #include <iostream>
 
 #include "catalog/describe.hpp"
+#include "catalog/param_schema.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
+#include "cli/plugin_claims.hpp"
+#include "cli/plugin_folder.hpp"
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
@@ -56,27 +59,37 @@ int show(const Catalog& catalog, const std::string& wanted, const std::string& f
   return 0;
 }
 
-int check(const HostContext& host, const std::string& file) {
-  const Catalog catalog = host.inspect({std::filesystem::absolute(file)});
-  for (const catalog::PluginRefusal& refusal : catalog.refusals) {
-    throw PluginError(refusal.file.string() + " " + refusal.reason);
+ClaimRequest claim_request(const CommandLine& line, const std::string& format) {
+  ClaimRequest request;
+  request.file = line.required("subject");
+  request.params = line.find<std::string>("params");
+  request.examples = line.find<std::string>("examples");
+  if (request.params && request.examples) {
+    throw UsageError("give --params or --examples, not both");
   }
-  for (const PluginRecord& plugin : catalog.plugins) std::cout << catalog::show_text(plugin);
-  return 0;
+  request.as_json = format == "json";
+  return request;
 }
 
 }  // namespace
 
 int command_plugins(const Arguments& arguments) {
   CommandLine line(
-      "plugins list | show ID | check FILE [options]",
+      "plugins list | show ID | new KIND ID | check FILE | test FILE [options]",
       "list: all plugins that were found, and libraries that were refused, with the reason.\n"
       "show ID: all that a manifest may set for a plugin (ID as dopri5 or solver/dopri5).\n"
-      "check FILE: load one library in a child process and say whether it would be accepted.");
-  line.positional("action", "list, show or check");
-  line.positional("subject", "plugin id or library file");
+      "new KIND ID: write a folder with a plugin that builds, and everything that belongs to it.\n"
+      "check FILE: whether a library would be accepted, and its plugin can be constructed.\n"
+      "test FILE: try everything that a plugin of its kind must keep, and say what does not hold.\n"
+      "check and test use the examples.json of the plugin's folder, or --params or --examples.");
+  line.positional("action", "list, show, new, check or test");
+  line.positional("subject", "plugin id, kind, or library file");
+  line.positional("id", "id of a new plugin");
   line.options().add_options()(
-      "format", po::value<std::string>()->default_value("text"), "text, json, or (list) markdown");
+      "format", po::value<std::string>()->default_value("text"), "text, json, or (list) markdown")(
+      "dir", po::value<std::string>(), "new: the folder to write; default: the id")(
+      "params", po::value<std::string>(), "check, test: parameters as a JSON object")(
+      "examples", po::value<std::string>(), "check, test: a file of examples");
   line.add_plugin_dir();
   if (!line.parse(arguments)) return 0;
   const HostContext host(line.plugin_dirs());
@@ -85,10 +98,25 @@ int command_plugins(const Arguments& arguments) {
     throw UsageError("--format must be text, json or markdown, not \"" + format + "\"");
   }
   const std::string action = line.required("action");
+  if (action != "new" && line.has("id")) {
+    throw UsageError("unmask plugins " + action + " takes one argument; \"" +
+                     line.get<std::string>("id") + "\" is too much");
+  }
   if (action == "list") return list(host.catalog(), format);
   if (action == "show") return show(host.catalog(), line.required("subject"), format);
-  if (action == "check") return check(host, line.required("subject"));
-  throw UsageError("unmask plugins " + action + ": the action must be list, show or check");
+  if (action == "new") {
+    const std::string id = line.required("id");
+    return new_plugin(host.executable(),
+                      line.required("subject"),
+                      id,
+                      line.has("dir") ? line.get<std::string>("dir") : id);
+  }
+  if (action == "check" || action == "test") {
+    const ClaimRequest request = claim_request(line, format);
+    return action == "check" ? check_plugin(host, request) : test_plugin(host, request);
+  }
+  throw UsageError("unmask plugins " + action +
+                   ": the action must be list, show, new, check or test");
 }
 
 }  // namespace unmask::cli

@@ -18,6 +18,7 @@ int command_import(const Arguments& arguments);
 int command_query(const Arguments& arguments);
 int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
+int command_schema(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);
 
 }  // namespace unmask::cli

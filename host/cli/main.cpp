@@ -43,6 +43,7 @@ constexpr Command kCommands[] = {
      unmask::cli::command_samples,
      "show what an attack did to each sample, as a table and a picture"},
     {"plugins", unmask::cli::command_plugins, "list, show and check plugins"},
+    {"schema", unmask::cli::command_schema, "print the JSON Schema of manifests, for editors"},
     {"doctor", unmask::cli::command_doctor, "show LibTorch, BLAS, devices, SQLite, plugin folders"},
 };
 

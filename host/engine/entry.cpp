@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/items.hpp"
+#include "conformance/child.hpp"
 #include "engine/construct.hpp"
 #include "engine/executor.hpp"
 #include "engine/import.hpp"
@@ -232,6 +233,11 @@ int dispatch(const std::vector<std::string>& arguments) {
     return worker_main(options);
   }
   std::FILE* out = take_standard_output();
+    if (command == "claims") {
+      configure_libtorch(1);
+      conformance::answer_claims(request, out);
+      return 0;
+    }
   if (command == "import") {
     answer(out, import_file(request));
   } else if (command == "draw") {

@@ -1,11 +1,12 @@
-// What every data set must keep: the description is what loading gives, labels are in range, and
-// the content hash follows the content and nothing else. Data sets that read files get small ones.
+// Every shipped data set keeps every claim of its kind, and its content hash follows the content and
+// nothing else. Data sets that read files get small ones.
 
 #include <torch/types.h>
 
 #include <gtest/gtest.h>
 
-#include "conformance/plugin_list.hpp"
+#include "conformance/claim.hpp"
+#include "conformance/subjects.hpp"
 #include "support/picture_files.hpp"
 #include "support/tensor_files.hpp"
 #include "support/tiny_datasets.hpp"
@@ -141,88 +142,16 @@ class DatasetConformance : public testing::TestWithParam<Case> {
   Values values_;
 };
 
-TEST_P(DatasetConformance, DeclaresASoundTable) {
-  EXPECT_EQ(table_violation(descriptor().info().params), std::nullopt);
-}
-
-TEST_P(DatasetConformance, ReadsEveryDeclaredParameter) {
-  const Params params(descriptor().info().params, values_);
-  const std::unique_ptr<Dataset> set(static_cast<Dataset*>(descriptor().create(params, nullptr)));
-
-  EXPECT_TRUE(params.unread().empty()) << params.unread().front();
-}
-
-TEST_P(DatasetConformance, LoadsWhatItDescribes) {
-  const auto set = make();
-  const DatasetInfo info = set->describe();
-
-  for (const Split split : {Split::kTrain, Split::kTest}) {
-    const Samples samples = set->load(split);
-    const std::int64_t count = split == Split::kTrain ? info.train_count : info.test_count;
-    EXPECT_EQ(samples.images.sizes(),
-              at::IntArrayRef({count, info.channels, info.height, info.width}));
-    EXPECT_EQ(samples.labels.sizes(), at::IntArrayRef({count}));
-    EXPECT_EQ(samples.labels.scalar_type(), at::kLong);
+TEST_P(DatasetConformance, KeepsEveryClaim) {
+  const conformance::Subject subject = subject_of("dataset", GetParam().id, values_);
+  for (const auto& claims :
+       {conformance::declaration_claims(), conformance::claims_of("dataset")}) {
+    for (const conformance::Claim& claim : claims) {
+      for (const std::string& problem : conformance::try_claim(claim, subject).problems) {
+        ADD_FAILURE() << claim.words << ": " << problem;
+      }
+    }
   }
-}
-
-TEST_P(DatasetConformance, LabelsWithItsClasses) {
-  const auto set = make();
-  const std::int64_t classes = set->describe().num_classes;
-
-  for (const Split split : {Split::kTrain, Split::kTest}) {
-    const Tensor labels = set->load(split).labels;
-    EXPECT_TRUE(labels.ge(0).logical_and(labels.lt(classes)).all().item<bool>());
-  }
-}
-
-TEST_P(DatasetConformance, HasImagesToTestWith) {
-  const DatasetInfo info = make()->describe();
-
-  EXPECT_GT(info.test_count, 0);
-  EXPECT_GT(info.channels * info.height * info.width, 0);
-  EXPECT_GE(info.num_classes, 2);
-}
-
-TEST_P(DatasetConformance, DescribesTheSameEveryTime) {
-  const auto set = make();
-  const DatasetInfo before = set->describe();
-  set->load(Split::kTest);
-  set->content_hash();
-
-  for (const DatasetInfo& after : {set->describe(), make()->describe()}) {
-    EXPECT_EQ(after.train_count, before.train_count);
-    EXPECT_EQ(after.test_count, before.test_count);
-    EXPECT_EQ(after.channels, before.channels);
-    EXPECT_EQ(after.height, before.height);
-    EXPECT_EQ(after.width, before.width);
-    EXPECT_EQ(after.class_names, before.class_names);
-  }
-}
-
-TEST_P(DatasetConformance, GivesBytesOrNumbersBetweenZeroAndOne) {
-  const Samples samples = make()->load(Split::kTest);
-
-  if (samples.images.scalar_type() == at::kByte) return;
-  EXPECT_EQ(samples.images.scalar_type(), at::kFloat);
-  EXPECT_GE(samples.images.min().item<double>(), 0.0);
-  EXPECT_LE(samples.images.max().item<double>(), 1.0);
-}
-
-TEST_P(DatasetConformance, NamesEveryClass) {
-  const DatasetInfo info = make()->describe();
-
-  EXPECT_EQ(static_cast<std::int64_t>(info.class_names.size()), info.num_classes);
-  EXPECT_EQ(std::set<std::string>(info.class_names.begin(), info.class_names.end()).size(),
-            info.class_names.size());
-}
-
-TEST_P(DatasetConformance, HashesItsContentAlikeEveryTime) {
-  const std::string hash = make()->content_hash();
-
-  EXPECT_EQ(hash.size(), 64U);
-  EXPECT_EQ(hash.find_first_not_of("0123456789abcdef"), std::string::npos);
-  EXPECT_EQ(make()->content_hash(), hash);
 }
 
 TEST_P(DatasetConformance, HashesAlikeWhereverTheContentLies) {
@@ -241,24 +170,6 @@ TEST_P(DatasetConformance, HashesAnotherContentToAnotherHash) {
   if (!changed) GTEST_SKIP() << "no example files for data set " << GetParam().id;
 
   EXPECT_NE(make(*changed)->content_hash(), make()->content_hash());
-}
-
-TEST_P(DatasetConformance, LoadsTheSameEveryTime) {
-  const auto set = make();
-  for (const Split split : {Split::kTrain, Split::kTest}) {
-    const Samples first = set->load(split);
-    for (const Samples& again : {set->load(split), make()->load(split)}) {
-      EXPECT_TRUE(at::equal(first.images, again.images));
-      EXPECT_TRUE(at::equal(first.labels, again.labels));
-    }
-  }
-}
-
-TEST_P(DatasetConformance, KeepsWhatItGaveWhenItIsGone) {
-  const Samples kept = make()->load(Split::kTest);
-  const Samples again = make()->load(Split::kTest);
-
-  EXPECT_TRUE(at::equal(kept.images, again.images));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DatasetConformance, testing::ValuesIn(cases()), name_of);

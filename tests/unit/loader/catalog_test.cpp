@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/describe.hpp"
+#include "catalog/param_schema.hpp"
 #include "loader/discover.hpp"
 
 namespace unmask::loader {

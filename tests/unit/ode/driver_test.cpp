@@ -23,7 +23,7 @@
 #include "ode/lanes.hpp"
 #include "ode/norms.hpp"
 #include "ode/session.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 

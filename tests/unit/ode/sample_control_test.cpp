@@ -15,7 +15,7 @@
 
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 

@@ -14,7 +14,7 @@
 #include "base/files.hpp"
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
 

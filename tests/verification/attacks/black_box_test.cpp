@@ -13,8 +13,8 @@
 #include "plugins/attacks/nes/nes_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
-#include "support/linear_target.hpp"
 #include "unmask/kit/attack/square.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/attack_run.hpp"
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

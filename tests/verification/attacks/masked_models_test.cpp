@@ -15,8 +15,8 @@
 #include "support/attack_run.hpp"
 #include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
-#include "support/linear_target.hpp"
 #include "unmask/kit/model/input_levels.hpp"
+#include "unmask/testing/linear_target.hpp"
 #include "unmask/vector_field.hpp"
 
 namespace unmask::test {

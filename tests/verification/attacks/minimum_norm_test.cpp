@@ -9,9 +9,9 @@
 
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
-#include "support/linear_target.hpp"
 #include "unmask/kit/attack/cw.hpp"
 #include "unmask/kit/attack/fab.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

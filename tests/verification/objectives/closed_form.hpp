@@ -10,7 +10,7 @@
 
 #include <torch/types.h>
 
-#include "support/linear_step.hpp"
+#include "unmask/testing/linear_step.hpp"
 
 namespace unmask::test {
 

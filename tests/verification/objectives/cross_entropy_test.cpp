@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/linear_step.hpp"
+#include "unmask/testing/linear_step.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "support/attack_run.hpp"
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 #include "unmask/probe.hpp"
 
 namespace unmask::test {

@@ -21,7 +21,7 @@
 
 #include "catalog/host_options.hpp"
 #include "ode/driver.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/ode/adams.hpp"
 

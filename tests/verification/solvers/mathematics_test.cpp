@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 
 namespace {

@@ -16,7 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/kit/ode/gmres.hpp"

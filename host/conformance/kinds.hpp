@@ -1,0 +1,17 @@
+#pragma once
+// The claims of each kind; one file each.
+
+#include <span>
+
+#include "conformance/claim.hpp"
+
+namespace unmask::conformance {
+
+std::span<const Claim> solver_claims();
+std::span<const Claim> model_claims();
+std::span<const Claim> attack_claims();
+std::span<const Claim> dataset_claims();
+std::span<const Claim> objective_claims();
+std::span<const Claim> probe_claims();
+
+}  // namespace unmask::conformance

@@ -1,0 +1,111 @@
+// What every probe must keep: one named value per sample, the same every time, and the whole batch
+// in order for a target whose samples influence each other.
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "conformance/kinds.hpp"
+#include "unmask/probe.hpp"
+#include "unmask/testing/linear_target.hpp"
+
+namespace unmask::conformance {
+namespace probes {
+namespace {
+
+using test::LinearTarget;
+
+struct Batch {
+  Tensor x = SampleRandom(3, {0, 1, 2, 3}).uniform(at::empty({4, 1, 4, 4}, at::kFloat), 0, 1);
+  Tensor y = at::tensor({0, 2, 1, 1}, at::kLong);
+  Tensor weight = SampleRandom(4, {0, 1, 2}).normal(at::empty({3, 16}, at::kFloat));
+  LinearTarget target() const { return {weight, at::zeros({3}, at::kFloat)}; }
+};
+
+std::vector<ProbeValue> measure(const Subject& subject, Target& target, const Batch& batch) {
+  AttackContext context{SampleRandom(1, {0, 1, 2, 3})};
+  return subject.make<Probe>()->measure(target, batch.x, batch.y, context);
+}
+
+void gives_a_number_per_sample(const Subject& subject, Findings& findings) {
+  const Batch batch;
+  LinearTarget target = batch.target();
+  const auto values = measure(subject, target, batch);
+  findings.expect(!values.empty(), "it measures nothing");
+  for (const ProbeValue& value : values) {
+    findings.expect(value.values.defined() && value.values.sizes() == at::IntArrayRef({4}),
+                    "\"" + value.name + "\" is not one number for each of 4 samples");
+    findings.expect(value.values.defined() && value.values.is_floating_point(),
+                    "\"" + value.name + "\" is not of a floating type");
+  }
+}
+
+bool is_lower_snake(const std::string& name) {
+  constexpr const char* kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' &&
+         name.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+void names_its_values(const Subject& subject, Findings& findings) {
+  const Batch batch;
+  LinearTarget target = batch.target();
+  std::set<std::string> names;
+  for (const ProbeValue& value : measure(subject, target, batch)) {
+    findings.expect(is_lower_snake(value.name), "\"" + value.name + "\" is not lower_snake_case");
+    findings.expect(names.insert(value.name).second, "\"" + value.name + "\" comes twice");
+  }
+}
+
+void repeats_itself(const Subject& subject, Findings& findings) {
+  const Batch batch;
+  LinearTarget target = batch.target();
+  const auto first = measure(subject, target, batch);
+  const auto second = measure(subject, target, batch);
+  findings.expect(first.size() == second.size(), "a second time it gives another number of values");
+  for (std::size_t i = 0; i < first.size() && i < second.size(); ++i) {
+    // NaN equals NaN here: a value that cannot be told is the same answer twice.
+    findings.expect(at::allclose(first[i].values, second[i].values, 0, 0, /*equal_nan=*/true),
+                    "\"" + first[i].name + "\" differs a second time");
+  }
+}
+
+void leaves_its_input_alone(const Subject& subject, Findings& findings) {
+  const Batch batch;
+  const Tensor x = batch.x.clone();
+  const Tensor y = batch.y.clone();
+  LinearTarget target = batch.target();
+  measure(subject, target, batch);
+  findings.expect(at::equal(batch.x, x) && at::equal(batch.y, y),
+                  "it changes the images or labels that it is given");
+}
+
+void passes_whole_batches(const Subject& subject, Findings& findings) {
+  const Batch batch;
+  LinearTarget target = batch.target();
+  target.coupled(0.1).recording();
+  measure(subject, target, batch);
+  for (const test::Call& call : target.calls()) {
+    findings.expect(call.x.size(0) == 4 &&
+                        (!call.rows.defined() || at::equal(call.rows, at::arange(4, at::kLong))),
+                    "a call leaves rows out");
+  }
+}
+
+constexpr Claim kClaims[] = {
+    {"gives one number per sample", gives_a_number_per_sample},
+    {"gives every value a lower_snake_case name of its own", names_its_values},
+    {"repeats itself", repeats_itself},
+    {"leaves its input alone", leaves_its_input_alone},
+    {"passes whole batches where samples influence each other", passes_whole_batches},
+};
+
+}  // namespace
+}  // namespace probes
+
+std::span<const Claim> probe_claims() {
+  return probes::kClaims;
+}
+
+}  // namespace unmask::conformance

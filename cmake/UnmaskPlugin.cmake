@@ -25,6 +25,7 @@ function(unmask_add_plugin kind id)
   endif()
   set(target unmask_${kind}_${id})
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/${target})
+  file(MAKE_DIRECTORY ${generated})  # not every generator makes it
 
   # Computed when building, not when configuring: an edit takes effect without running CMake again.
   set(sources)

@@ -88,7 +88,7 @@ class ItemChild {
     const auto span =
         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout_s));
     auto deadline = Clock::now() + span;
-    if (reading_is_progress_) bytes_read_ = bytes_read_by(pid_);
+    has_read_on();
     for (;;) {
       if (const std::size_t end = received_.find('\n'); end != std::string::npos) {
         std::string line = received_.substr(0, end);
@@ -98,16 +98,15 @@ class ItemChild {
       // Whoever floods the host is cut short; what is cut is no JSON.
       if (received_.size() > kLongestLine) return std::exchange(received_, {});
       if (!answers_) return std::nullopt;
-      double left_ms = std::chrono::duration<double, std::milli>(deadline - Clock::now()).count();
+      if (has_read_on()) deadline = Clock::now() + span;
+      const double left_ms =
+          std::chrono::duration<double, std::milli>(deadline - Clock::now()).count();
       if (left_ms <= 0) {
-        if (!has_read_on()) {
-          is_late_ = true;
-          return std::nullopt;
-        }
-        deadline = Clock::now() + span;
-        left_ms = timeout_s * 1000;
+        is_late_ = true;
+        return std::nullopt;
       }
-      wait(static_cast<int>(std::min(std::ceil(left_ms), 60000.0)));
+      // Looks ten times in the span whether something was read.
+      wait(static_cast<int>(std::ceil(std::min({left_ms, 100 * timeout_s, 60000.0}))));
     }
   }
 

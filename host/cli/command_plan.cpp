@@ -121,7 +121,9 @@ int command_plan(const Arguments& arguments) {
   const CostEstimate cost =
       estimate_cost(planned.plan, summary.done, line.database(), execution.devices.size());
   if (format == "json") {
-    std::cout << as_json(planned, summary, execution, cost).dump(2) << "\n";
+    std::cout << as_json(planned, summary, execution, cost)
+                     .dump(2, ' ', false, json::error_handler_t::replace)
+              << "\n";
     return 0;
   }
   std::cout << "study " << planned.study.name << "\n";

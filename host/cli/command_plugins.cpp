@@ -22,7 +22,9 @@ using catalog::PluginRecord;
 
 int list(const Catalog& catalog, const std::string& format) {
   if (format == "json") {
-    std::cout << nlohmann::json(catalog).dump(2) << "\n";
+    std::cout << nlohmann::json(catalog).dump(
+                     2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else if (format == "markdown") {
     std::cout << catalog::markdown_reference(catalog);
   } else {

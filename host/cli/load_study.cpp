@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "manifest/reader.hpp"
+#include "manifest/visit.hpp"
 #include "unmask/errors.hpp"
+#include "wire/cell.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -19,20 +21,7 @@ std::set<std::pair<std::string, std::string>> used_plugins(const manifest::Study
     if (definition.members.empty()) used.emplace(kind, definition.plugin);
     for (const Definition& member : definition.members) used.emplace(kind, member.plugin);
   };
-  for (const manifest::TrainRow& row : study.train) {
-    add("dataset", row.dataset);
-    add("model", row.model);
-    add("objective", row.objective);
-    add("solver", row.solver);
-  }
-  for (const manifest::EvaluateRow& row : study.evaluate) {
-    add(row.kind, row.method);
-    add("solver", row.solver);
-    if (row.gradient) {
-      for (const Definition& solver : row.gradient->solvers) add("solver", solver);
-    }
-    if (row.source) add("solver", row.source->solver);
-  }
+  manifest::for_each_definition(study, add);
   return used;
 }
 
@@ -48,7 +37,9 @@ void print_errors_as_json(const std::vector<words::Diagnostic>& errors,
                           const std::vector<std::string>& faults) {
   nlohmann::json list = errors;
   for (const std::string& fault : faults) list.push_back({{"message", fault}});
-  std::cout << nlohmann::json{{"errors", std::move(list)}}.dump(2) << "\n";
+  std::cout << nlohmann::json{{"errors", std::move(list)}}.dump(
+                   2, ' ', false, nlohmann::json::error_handler_t::replace)
+            << "\n";
 }
 
 // Throws when a plugin refuses its parameters or is wrong itself.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/child.hpp"
+#include "base/items.hpp"
 #include "catalog/describe.hpp"
 #include "manifest/examples.hpp"
 #include "unmask/errors.hpp"
@@ -61,10 +62,11 @@ std::vector<Answer> try_claims(const HostContext& host,
                         {"params", example.params},
                         {"only_declaration", only_declaration}};
   const base::ChildOutput child =
-      base::run_child({host.executable().string(), kEngineCommand, "claims", request.dump()},
+      base::run_child({host.executable().string(), kEngineCommand, "claims"},
                       kTimeoutSeconds,
                       std::size_t{16} << 20,
-                      {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"});
+                      {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"},
+                      base::encode_request(request));
   std::vector<Answer> answers;
   std::string trying;
   std::istringstream lines(child.out);
@@ -174,7 +176,7 @@ int test_plugin(const HostContext& host, const ClaimRequest& request) {
         {{"name", example.name}, {"params", example.params}, {"claims", std::move(claims)}});
   }
   if (request.as_json) {
-    std::cout << report.dump(2) << "\n";
+    std::cout << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else {
     std::cout << "\n"
               << (failed == 0 ? "All " + std::to_string(tried) + " claims hold."

@@ -115,7 +115,7 @@ int new_plugin(const fs::path& executable,
   std::sort(written.begin(), written.end());
   std::cout << "'" << folder.string() << "' holds the " << kind << " " << id << ":\n";
   for (const std::string& name : written) std::cout << "  " << name << "\n";
-  std::cout << "\nBuild it and try every claim that a " << kind << " must keep:\n"
+  std::cout << "\nBuild it and try what every " << kind << " must keep:\n"
             << "  cd '" << folder.string() << "' && cmake --workflow --preset default\n"
             << "Use it in a study:\n"
             << "  unmask run study.json --plugin-dir build/lib/unmask/plugins\n";

@@ -4,11 +4,15 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/file_stamp.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/host_options.hpp"
+#include "manifest/visit.hpp"
 #include "unmask/errors.hpp"
+#include "wire/key.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -89,18 +93,10 @@ wire::DatasetFacts facts_from(const json& answer) {
 class Definitions {
  public:
   explicit Definitions(const manifest::Study& study) {
-    for (const manifest::TrainRow& row : study.train) {
-      add("solver", row.solver);
-      add("objective", row.objective);
-    }
-    for (const manifest::EvaluateRow& row : study.evaluate) {
-      add("solver", row.solver);
-      if (row.gradient) {
-        for (const Definition& solver : row.gradient->solvers) add("solver", solver);
-      }
-      if (row.source) add("solver", row.source->solver);
-      add(row.kind, row.method);
-    }
+    // Whether data sets can be read and networks be made is asked otherwise and later.
+    manifest::for_each_definition(study, [&](const std::string& kind, const Definition& one) {
+      if (kind != "dataset" && kind != "model") add(kind, one);
+    });
   }
 
   const std::map<std::string, std::pair<json, const Definition*>>& all() const { return all_; }
@@ -113,17 +109,23 @@ class Definitions {
 
  private:
   void add(const std::string& kind, const Definition& definition) {
-    json request = {{"kind", kind}, {"name", definition.name}};
-    if (definition.members.empty()) {
-      request["plugin"] = definition.plugin;
-      request["params"] = definition.params;
-    }
-    for (const Definition& member : definition.members) {
-      request["members"].push_back({{"plugin", member.plugin}, {"params", member.params}});
-      request["names"].push_back(member.name);
-    }
-    std::string id = request.dump();
+    json request = part_of(definition);
+    request["kind"] = kind;
+    request["name"] = definition.name;
+    std::string id = wire::bytes_of(request);
     all_.try_emplace(std::move(id), std::move(request), &definition);
+  }
+
+  // As in a specification, but with paths and without fingerprints.
+  static json part_of(const Definition& definition) {
+    if (definition.members.empty()) {
+      return {{"plugin", definition.plugin}, {"params", definition.params}};
+    }
+    std::vector<wire::NamedPart> members;
+    for (const Definition& member : definition.members) {
+      members.push_back({member.name, part_of(member)});
+    }
+    return wire::ensemble_part(std::move(members));
   }
 
   std::map<std::string, std::pair<json, const Definition*>> all_;
@@ -135,13 +137,13 @@ json question_about(const catalog::Catalog& catalog, const json& requests, Momen
   json depends = json::array();
   for (const json& request : requests) {
     const auto kind = request.at("kind").get<std::string>();
-    const auto members = request.find("members");
-    const json list = members == request.end() ? json::array({request}) : *members;
-    for (const json& one : list) {
+    bool is_known = true;
+    wire::for_each_plugin(kind, request, [&](const std::string&, const json& one) {
       const auto& plugin = record_of(catalog, kind, one.at("plugin").get<std::string>());
       depends.push_back(dependencies(plugin, one.at("params"), rested_at));
-      if (depends.back().is_null()) return nullptr;
-    }
+      is_known = is_known && !depends.back().is_null();
+    });
+    if (!is_known) return nullptr;
   }
   return {{"engine", catalog.engine}, {"definitions", requests}, {"depends", std::move(depends)}};
 }

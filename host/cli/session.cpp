@@ -101,8 +101,10 @@ std::int64_t Session::record() {
 
   const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
   if (adopted.trainings > 0) {
-    progress_.notice(std::to_string(adopted.trainings) +
-                     " trainings had come to their end without being recorded; they are now");
+    progress_.notice(adopted.trainings == 1
+                         ? "1 finished training had not been recorded; it is now"
+                         : std::to_string(adopted.trainings) +
+                               " finished trainings had not been recorded; they are now");
   }
   if (!adopted.discarded.empty()) {
     progress_.notice(std::to_string(adopted.discarded.size()) +

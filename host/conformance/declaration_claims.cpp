@@ -22,6 +22,7 @@ std::vector<std::string> known_capabilities(const std::string& kind) {
   if (kind == "solver") return {"adaptive"};
   if (kind == "model") return {"ode"};
   if (kind == "attack") return {"gradient_free", "asks_outside_ball"};
+  if (kind == "dataset") return {"content_from_params"};
   return {};
 }
 
@@ -42,9 +43,9 @@ void construct(const Subject& subject, const Params& params) {
 
 void is_of_its_kind(const Subject& subject, Findings& findings) {
   findings.expect(subject.built_as.empty() || subject.built_as == subject.kind,
-                  "it was built as " + subject.built_as + ", and its class is a " + subject.kind +
-                      "; the class decides: write unmask_add_plugin(" + subject.kind + " " +
-                      subject.id + " ...), or derive it from the base of a " + subject.built_as);
+                  "it was built as " + subject.built_as + ", and its class is of the kind " +
+                      subject.kind + "; the class decides: write unmask_add_plugin(" +
+                      subject.kind + " " + subject.id + " ...), or derive it from another base");
 }
 
 void declares_a_sound_table(const Subject& subject, Findings& findings) {
@@ -57,7 +58,8 @@ void claims_what_the_host_knows(const Subject& subject, Findings& findings) {
     if (std::find(known.begin(), known.end(), word) != known.end()) continue;
     std::string help = words::did_you_mean(words::nearest(word, known));
     if (help.empty()) {
-      help = known.empty() ? "a " + subject.kind + " has none" : "known: " + words::listing(known);
+      help = known.empty() ? "the kind " + subject.kind + " has none"
+                           : "known: " + words::listing(known);
     }
     findings.expect(false, "the capability \"" + word + "\" means nothing to the host; " + help);
   }

@@ -1,6 +1,7 @@
 // What every probe must keep: one named value per sample, the same every time, and the whole batch
 // in order for a target whose samples influence each other.
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,7 +26,8 @@ struct Batch {
 };
 
 std::vector<ProbeValue> measure(const Subject& subject, Target& target, const Batch& batch) {
-  AttackContext context{SampleRandom(1, {0, 1, 2, 3})};
+  const std::vector<std::int64_t> ids = {0, 1, 2, 3};
+  ProbeContext context(SampleRandom(1, ids), ids);
   return subject.make<Probe>()->measure(target, batch.x, batch.y, context);
 }
 
@@ -42,10 +44,16 @@ void gives_a_number_per_sample(const Subject& subject, Findings& findings) {
   }
 }
 
-bool is_lower_snake(const std::string& name) {
-  constexpr const char* kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' &&
-         name.find_first_not_of(kAllowed) == std::string::npos;
+// As the host wants it: lower snake case, parts joined by dots.
+bool is_good_name(const std::string& name) {
+  bool starts_part = true;
+  for (const char c : name) {
+    const bool is_letter = c >= 'a' && c <= 'z';
+    const bool is_inside = is_letter || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (starts_part ? !is_letter : !is_inside) return false;
+    starts_part = c == '.';
+  }
+  return !starts_part;
 }
 
 void names_its_values(const Subject& subject, Findings& findings) {
@@ -53,7 +61,7 @@ void names_its_values(const Subject& subject, Findings& findings) {
   LinearTarget target = batch.target();
   std::set<std::string> names;
   for (const ProbeValue& value : measure(subject, target, batch)) {
-    findings.expect(is_lower_snake(value.name), "\"" + value.name + "\" is not lower_snake_case");
+    findings.expect(is_good_name(value.name), "\"" + value.name + "\" is not lower_snake_case");
     findings.expect(names.insert(value.name).second, "\"" + value.name + "\" comes twice");
   }
 }

@@ -8,6 +8,7 @@
 #include "engine/plugin_results.hpp"
 #include "engine/weights.hpp"
 #include "unmask/errors.hpp"
+#include "wire/key.hpp"
 #include "wire/spec.hpp"
 
 namespace unmask::engine {
@@ -28,7 +29,8 @@ SolverSetup make_solver(loader::Registry& registry, const json& definition) {
   SolverSetup setup;
   setup.id = id;
   for (const ParamSpec& spec : record.params) {
-    if (params.contains(spec.name)) setup.method_params += spec.name + params.at(spec.name).dump();
+    if (!params.contains(spec.name)) continue;
+    setup.method_params += spec.name + wire::bytes_of(params.at(spec.name));
   }
   setup.method = registry.create_solver(id, params);
   setup.options = ode::DriverOptions::from(host_params(record, params), setup.method->traits());
@@ -44,7 +46,7 @@ std::unique_ptr<Attack> make_attack(loader::Registry& registry,
         id, registry.create_attack(id, definition.at("params")), process);
   }
   std::vector<Ensemble::Member> members;
-  for (const wire::EnsembleMember& member : wire::members_of(definition)) {
+  for (const wire::NamedPart& member : wire::members_of(definition)) {
     members.push_back({member.name, make_attack(registry, member.part, process)});
   }
   return std::make_unique<Ensemble>(std::move(members));

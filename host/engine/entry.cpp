@@ -233,12 +233,10 @@ int dispatch(const std::vector<std::string>& arguments) {
     return worker_main(options);
   }
   std::FILE* out = take_standard_output();
-    if (command == "claims") {
-      configure_libtorch(1);
-      conformance::answer_claims(request, out);
-      return 0;
-    }
-  if (command == "import") {
+  if (command == "claims") {
+    configure_libtorch(1);
+    conformance::answer_claims(request, out);
+  } else if (command == "import") {
     answer(out, import_file(request));
   } else if (command == "draw") {
     answer(out, draw(request));

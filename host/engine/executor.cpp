@@ -142,7 +142,8 @@ Executor::~Executor() = default;
 
 Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   const json& definition = spec.at("dataset");
-  const std::string id = definition.dump() + locals.value("dataset", json::object()).dump();
+  const std::string id =
+      wire::bytes_of(definition) + wire::bytes_of(locals.value("dataset", json::object()));
   if (data_ && data_->id == id) return *data_;
   data_.reset();  // free the old one before loading the new one
   auto cache = std::make_unique<DataCache>();
@@ -166,7 +167,7 @@ Model& Executor::network_for(NetworkCache& cache,
                              const json& spec,
                              const DataCache& data,
                              const wire::CheckpointFile& checkpoint) {
-  const std::string id = definition.dump() + spec.at("dtype").dump();
+  const std::string id = wire::bytes_of(definition) + wire::bytes_of(spec.at("dtype"));
   if (cache.model && cache.checkpoint_sha256 == checkpoint.sha256 && cache.id == id) {
     return *cache.model;
   }
@@ -190,14 +191,12 @@ std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& l
   return result;
 }
 
-std::vector<NamedSolver> Executor::named_gradients_for(const json& definition,
-                                                       const json& locals) {
+std::vector<NamedSolver> Executor::named_gradients_for(const json& definition, const json& locals) {
   std::vector<NamedSolver> result;
-  const auto named = definition.find("gradients");
-  if (named == definition.end()) return result;
-  for (const auto& [name, solver] : named->items()) {
+  for (const wire::NamedPart& named : wire::named_gradients_of(definition)) {
     result.push_back(
-        {name, make_solver(registry_, with_locals(solver, locals, "gradients." + name))});
+        {named.name,
+         make_solver(registry_, wire::with_locals(named.part, locals, "gradients." + named.name))});
   }
   return result;
 }
@@ -322,8 +321,7 @@ void Executor::execute_evaluation(const std::string& key,
     }
   } else {
     const auto id = definition.at("plugin").get<std::string>();
-    CheckedProbe probe(
-        id, registry_.create_probe(id, definition.at("params")), process_.get());
+    CheckedProbe probe(id, registry_.create_probe(id, definition.at("params")), process_.get());
     evaluate_probe(input, probe, result, progress);
   }
 }

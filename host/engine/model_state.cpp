@@ -5,7 +5,6 @@
 
 #include <torch/types.h>
 
-#include "engine/finite.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
@@ -60,11 +59,6 @@ void load_model_state(Model& model,
     } else if (!value.is_floating_point()) {
       problems += "\n  dtype: " + own.name + " is " + c10::toString(value.scalar_type()) +
                   ", the model needs floating point";
-    } else if (const auto place = first_not_finite(value)) {
-      problems += "\n  value: " + own.name + " holds " + *place;
-    } else if (const auto overflow = first_not_finite(value.to(own.tensor.scalar_type()))) {
-      problems += "\n  value: " + own.name + " is too large for " +
-                  c10::toString(own.tensor.scalar_type()) + ", it becomes " + *overflow;
     } else {
       copies.emplace_back(own.tensor, &value);
     }
@@ -76,7 +70,7 @@ void load_model_state(Model& model,
   if (!problems.empty()) {
     throw DataError(origin +
                     " does not fit the model; check that both were made with the same model and "
-                    "parameters, and that the training that wrote it ended well:" +
+                    "parameters:" +
                     problems);
   }
 

@@ -18,8 +18,7 @@ std::vector<NamedTensor> model_state(Model& model);
 /// the model's dtype and device.
 /// @param origin  what messages call the tensors: the checkpoint's path
 /// @throws DataError that lists all tensors which are missing, unknown to the model, given twice,
-///         of another shape, not of floating dtype, or hold values that are not finite or too
-///         large for the model's dtype (the first one and its place); the model is then unchanged
+///         of another shape, or not of floating dtype; the model is then unchanged
 void load_model_state(Model& model,
                       const std::vector<NamedTensor>& tensors,
                       const std::string& origin);

@@ -34,6 +34,13 @@ std::string shortened(std::string text) {
   return text + "... (" + size + " bytes in all)";
 }
 
+// Sentences as one text.
+std::string joined(const std::vector<std::string>& sentences) {
+  std::string text;
+  for (const std::string& sentence : sentences) text += (text.empty() ? "" : "; ") + sentence;
+  return text;
+}
+
 // The socket and the process that speaks on it. A plugin may fork, and its child may come back from
 // the plugin as if it were the worker: it has no part in the conversation.
 int own_socket = -1;
@@ -93,10 +100,14 @@ void execute(const WorkerOptions& options, Executor& executor, const wire::Execu
   ProgressSender progress(fd, order.key);
   const auto fail = [&](wire::FailureClass failure_class, std::string message) {
     leave_if_forked();
-    base::write_frame(fd, wire::Failure{order.key, failure_class, shortened(std::move(message))});
+    base::write_frame(fd,
+                      wire::Failure{order.key,
+                                    failure_class,
+                                    shortened(std::move(message)),
+                                    joined(executor.take_complaints())});
   };
   try {
-    wire::CellResult result =
+    const wire::CellResult result =
         executor.execute(order.key,
                          order.spec,
                          order.locals,
@@ -105,13 +116,10 @@ void execute(const WorkerOptions& options, Executor& executor, const wire::Execu
                            progress(done, total, note);
                          });
     leave_if_forked();
-    for (std::string& complaint : executor.take_complaints()) {
-      result.remarks.push_back(std::move(complaint));
-    }
     if (order.kind == wire::CellKind::kTrain) {
       keep_until_recorded(options.checkpoints, order.key, result);
     }
-    base::write_frame(fd, wire::Result{order.key, result});
+    base::write_frame(fd, wire::Result{order.key, result, joined(executor.take_complaints())});
   } catch (const base::FrameTooLong& error) {
     fail(wire::FailureClass::kInvalid,
          std::string("the result is too large to be recorded: ") + error.what());

@@ -115,8 +115,8 @@ catalog::Catalog remembered_catalog(const base::Cache& cache,
     memory.cuda_devices = found.cuda_devices;
     memory.engine = stamps_of(found.engine_files, start).value_or(json::object());
     for (catalog::PluginRecord& record : found.records) {
-      const std::string stamp = stamps.at(record.file);
-      memory.libraries.insert_or_assign(record.file.string(), Known{stamp, std::move(record)});
+      const std::string file = record.file.string();
+      memory.libraries.insert_or_assign(file, Known{stamps.at(file), std::move(record)});
     }
     refusals = std::move(found.refusals);
     keep(cache, question, memory, start);

@@ -5,6 +5,7 @@
 #include "manifest/definitions.hpp"
 #include "manifest/keys.hpp"
 #include "manifest/text.hpp"
+#include "text/article.hpp"
 
 namespace unmask::manifest {
 
@@ -13,7 +14,7 @@ void Definitions::check_ensemble(const std::string& kind, const Node& merged) {
   if (kind != "attack") {
     reporter_.at_key(code::kUnknownKey,
                      members,
-                     "a " + kind + " has no \"members\"",
+                     with_article(kind) + " has no \"members\"",
                      "only an attack can consist of others");
     return;
   }

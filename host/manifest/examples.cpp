@@ -19,9 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // Reads parameters of one plugin, with the rules and messages of manifests.
-class Reading {
+class ExampleReading {
  public:
-  Reading(const catalog::PluginRecord& plugin, std::string name, std::string text, fs::path folder)
+  ExampleReading(const catalog::PluginRecord& plugin,
+                 std::string name,
+                 std::string text,
+                 fs::path folder)
       : plugin_(plugin),
         source_(std::move(name), std::move(text)),
         paths_(nullptr, {{&source_, std::move(folder)}}, reporter_) {}
@@ -109,7 +112,7 @@ std::vector<PluginExample> read_examples(const fs::path& file,
   std::error_code error;
   fs::path real = fs::canonical(file, error);
   if (error) real = file;
-  Reading reading(plugin, real.string(), base::read_file(real), real.parent_path());
+  ExampleReading reading(plugin, real.string(), base::read_file(real), real.parent_path());
   const Node root = reading.parse();
   std::vector<PluginExample> examples;
   for (const Member& member : root.members) {
@@ -121,7 +124,7 @@ std::vector<PluginExample> read_examples(const fs::path& file,
 }
 
 PluginExample parse_example(const std::string& text, const catalog::PluginRecord& plugin) {
-  Reading reading(plugin, "--params", text, fs::current_path());
+  ExampleReading reading(plugin, "--params", text, fs::current_path());
   const Node root = reading.parse();
   PluginExample example = reading.example("--params", root);
   reading.throw_errors();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "manifest/text.hpp"
+#include "text/article.hpp"
 
 namespace unmask::manifest {
 namespace {
@@ -157,9 +158,10 @@ class Reading {
   // Its value is known, and checked, when the definition meets a radius.
   std::optional<ParamValue> read_formula(const Node& node) {
     if (kind_ != "attack" && kind_ != "probe") {
-      reporter_.at_value(code::kPlaceholder,
-                         node,
-                         "${epsilon} is known to attacks and probes only, not to a " + kind_);
+      reporter_.at_value(
+          code::kPlaceholder,
+          node,
+          "${epsilon} is known to attacks and probes only, not to " + with_article(kind_));
       return std::nullopt;
     }
     auto use = parse_epsilon_use(node.string);

@@ -4,6 +4,7 @@
 
 #include "manifest/definitions.hpp"
 #include "manifest/text.hpp"
+#include "text/article.hpp"
 
 namespace unmask::manifest {
 namespace {
@@ -22,7 +23,7 @@ void Definitions::read_gradients(const std::string& kind,
   if (kind != "probe") {
     reporter_.at_key(code::kUnknownKey,
                      gradients,
-                     "a " + kind + " has no \"gradients\"",
+                     with_article(kind) + " has no \"gradients\"",
                      "only a probe compares gradient solvers; an attack has the axis \"gradient\"");
     return;
   }

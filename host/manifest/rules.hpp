@@ -19,7 +19,7 @@ namespace unmask::manifest::matrix {
 /// The axis as a rule names it: its value in a row, and how its values read.
 struct RuleAxis {
   const Axis* axis = nullptr;
-  std::function<Value(const Row&)> value;
+  std::function<AxisValue(const Row&)> value;
   std::function<std::string(AxisValue)> text;
   std::function<bool(const Row&)> is_token;  ///< "@train", "@eval"; empty: never
 };

@@ -12,6 +12,7 @@
 #include "unmask/params.hpp"
 
 namespace unmask::manifest {
+namespace schemas {
 namespace {
 
 using catalog::Catalog;
@@ -267,6 +268,13 @@ json definition(const Catalog& catalog, const std::string& kind) {
         described({{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 1}},
                   "attacks of an ensemble: later ones see what earlier ones did not fool");
   }
+  if (kind == "probe") {
+    properties["gradients"] =
+        described({{"type", "array"},
+                   {"items", {{"type", "string"}, {"pattern", "^[a-z][a-z0-9_]*$"}}},
+                   {"uniqueItems", true}},
+                  "solvers whose gradients the probe compares");
+  }
   json schema = object(std::move(properties));
   if (kind == "attack") {
     conditions.push_back({{"if", {{"required", {"members"}}}},
@@ -325,9 +333,7 @@ json when_whole() {
               {"evaluate", std::move(evaluate)}}}}}};
 }
 
-}  // namespace
-
-json manifest_schema(const Catalog& catalog) {
+json whole(const Catalog& catalog) {
   json definitions = json::object();
   for (const PluginRecord& plugin : catalog.plugins) {
     definitions[params_name(plugin)] = params(plugin);
@@ -371,6 +377,13 @@ json manifest_schema(const Catalog& catalog) {
   schema["definitions"] = std::move(definitions);
   schema["allOf"] = json::array({when_whole()});
   return schema;
+}
+
+}  // namespace
+}  // namespace schemas
+
+nlohmann::json manifest_schema(const catalog::Catalog& catalog) {
+  return schemas::whole(catalog);
 }
 
 }  // namespace unmask::manifest

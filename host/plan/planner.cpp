@@ -26,7 +26,7 @@ class SpecMaker {
   // and their names, since what is recorded about them is called after them.
   json spec(const char* kind, const Definition& definition) {
     if (!definition.members.empty()) {
-      std::vector<wire::EnsembleMember> members;
+      std::vector<wire::NamedPart> members;
       for (const Definition& member : definition.members) {
         members.push_back({member.name, spec(kind, member)});
       }
@@ -46,7 +46,7 @@ class SpecMaker {
     json part = wire::plugin_part(definition.plugin, plugin.fingerprint, std::move(params));
     // Absent where a probe names none, so that such cells keep their keys.
     for (const Definition& solver : definition.gradients) {
-      part["gradients"][solver.name] = spec("solver", solver);
+      wire::add_named_gradient(part, {solver.name, spec("solver", solver)});
     }
     return part;
   }
@@ -223,7 +223,7 @@ wire::Cell evaluate_cell(const manifest::Study& study,
 }  // namespace
 
 std::string dataset_id(const Definition& dataset) {
-  return dataset.plugin + " " + dataset.params.dump();
+  return dataset.plugin + " " + wire::bytes_of(dataset.params);
 }
 
 std::map<std::string, Definition> used_datasets(const manifest::Study& study) {

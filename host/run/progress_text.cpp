@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "run/progress.hpp"
+#include "text/utf8.hpp"
 
 namespace unmask::run {
 namespace {
@@ -25,7 +26,7 @@ std::string fit(std::string_view line, int columns) {
   const auto limit = static_cast<std::size_t>(std::max(columns, 1));
   std::size_t characters = 0, kept = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
-    if ((static_cast<unsigned char>(line[i]) & 0xC0) == 0x80) continue;
+    if (words::is_continuation(line[i])) continue;
     if (characters == limit - 1) kept = i;
     if (++characters > limit) return std::string(line.substr(0, kept)) + "~";
   }

@@ -103,7 +103,8 @@ class Runner {
     progress_.cell_started(crew_.number_of(slot), cell, ++attempts_[index]);
   }
 
-  void finish_cell(Slot& slot, const wire::CellResult& result) {
+  // @param spoilt  a remark that is told later, with what becomes of the worker
+  void finish_cell(Slot& slot, const wire::CellResult& result, const std::string& spoilt) {
     const std::size_t index = slot.cell;
     const Cell& cell = plan_[index];
     const Recorded recorded = recorder_.cell_done(slot.attempt, cell, result);
@@ -115,7 +116,9 @@ class Runner {
     }
     ++summary_.ran;
     progress_.cell_done(crew_.number_of(slot), cell, result);
-    for (const std::string& remark : result.remarks) note(wire::title(cell) + ": " + remark);
+    for (const std::string& remark : result.remarks) {
+      if (remark != spoilt) note(wire::title(cell) + ": " + remark);
+    }
     agenda_.finish(index, result.checkpoint);
     if (!recorded.discarded.empty()) run_again(cell, recorded.discarded);
   }
@@ -313,7 +316,9 @@ class Runner {
       wrong = complaint(plan_[slot.cell], m.result);
     }
     if (!wrong) {
-      finish_cell(slot, m.result);
+      wire::CellResult result = m.result;
+      if (!m.spoilt.empty()) result.remarks.push_back(m.spoilt);
+      finish_cell(slot, result, m.spoilt);
       if (!m.spoilt.empty()) replace_spoilt(slot, m.spoilt);
       return;
     }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/die_with_parent.hpp"
+#include "text/utf8.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::run {
@@ -22,41 +23,6 @@ constexpr std::size_t kTailLines = 20;
 
 // Bytes taken in at one go, so that a worker that floods the host cannot keep it from the others.
 constexpr std::size_t kReadBudget = std::size_t{8} << 20;
-
-// Length of the valid UTF-8 sequence at the start of the text; 0 when there is none.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (first == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-  if (first == 0xED && byte(1) > 0x9F) return 0;  // surrogates
-  if (first == 0xF0 && byte(1) < 0x90) return 0;  // overlong
-  if (first == 0xF4 && byte(1) > 0x8F) return 0;  // above U+10FFFF
-  return length;
-}
-
-// The text with '?' for what a database or a terminal should not be given: bytes that are not UTF-8
-// and control characters other than line ends and tabs.
-std::string printable(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    const bool is_control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7F;
-    if (length == 0 || is_control) {
-      result.push_back('?');
-    } else {
-      result.append(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return result;
-}
 
 }  // namespace
 
@@ -97,7 +63,7 @@ std::string WorkerLog::tail() const {
     start = end == std::string_view::npos ? 0 : end;
   }
   if (start != 0) ++start;  // behind the line end before the first kept line
-  return printable(text.substr(start));
+  return words::printable(text.substr(start));
 }
 
 // The file is for a person's eyes; when the disk is full the run goes on without it.

@@ -2,6 +2,7 @@
 
 #include "store/sql_values.hpp"
 #include "unmask/errors.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::store {
 
@@ -19,23 +20,10 @@ PluginRegister::PluginRegister(Database& database,
                            "ON CONFLICT (cell_id, role) DO NOTHING")) {}
 
 void PluginRegister::add(std::int64_t cell, bool is_new, const json& spec) {
-  for (const auto& [role, part] : spec.items()) {
-    if (!part.is_object()) continue;
-    const std::string kind = role == "gradient" ? "solver" : role;
-    if (role == "source") {
-      for (const char* name : {"model", "solver"}) {
-        add_part(cell, is_new, role + "." + name, name, part.at(name));
-      }
-    }
-    for (const char* list : {"mean", "members"}) {
-      const auto found = part.find(list);
-      if (found == part.end()) continue;
-      for (std::size_t i = 0; i < found->size(); ++i) {
-        add_part(cell, is_new, role + "." + std::to_string(i), kind, found->at(i));
-      }
-    }
-    add_part(cell, is_new, role, kind, part);
-  }
+  wire::for_each_part(spec,
+                      [&](const std::string& role, const std::string& kind, const json& part) {
+                        add_part(cell, is_new, role, kind, part);
+                      });
 }
 
 void PluginRegister::add_part(std::int64_t cell,

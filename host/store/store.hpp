@@ -87,8 +87,9 @@ class Store {
 
   /// Open for writing. Makes the folder and the file when they are missing, upgrades an older
   /// schema (after a backup beside the file), and marks attempts of dead runs as interrupted.
-  /// @throws StoreError when another process writes to it (the message names the process), or when
-  ///         the file is no database, damaged, another application's, or of a newer unmask
+  /// @throws WriterBusy (store/writer_busy.hpp) when another process writes to it
+  /// @throws StoreError when the file is no database, damaged, another application's, or of a newer
+  ///         unmask
   static Store open_writer(const std::filesystem::path& file);
 
   /// Open for reading; never makes or changes the file. Works while another process writes.

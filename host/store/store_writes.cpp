@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "store/plugin_register.hpp"
 #include "store/result_values.hpp"
@@ -12,6 +13,8 @@
 #include "store/stamps.hpp"
 #include "store/store_impl.hpp"
 #include "unmask/sha256.hpp"
+#include "wire/labels.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::store {
 namespace {
@@ -33,16 +36,12 @@ std::optional<std::string> member_text(const json& object, const std::string& na
 // What an attack's parameter of that name says, until its result says in which norm it works. All
 // members of an ensemble work in one norm; some may have no parameter for it.
 std::optional<std::string> expected_norm(const json& spec) {
-  const auto attack = spec.find("attack");
-  if (attack == spec.end() || !attack->is_object()) return std::nullopt;
-  if (const auto members = attack->find("members"); members != attack->end()) {
-    for (const json& member : *members) {
-      if (const auto norm = expected_norm({{"attack", member}})) return norm;
-    }
-    return std::nullopt;
-  }
-  if (!attack->contains("params")) return std::nullopt;
-  return member_text(attack->at("params"), "norm");
+  std::optional<std::string> norm;
+  wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
+    if (kind != "attack" || norm || !part.contains("params")) return;
+    norm = member_text(part.at("params"), "norm");
+  });
+  return norm;
 }
 
 void set_run_cell(Database& database,
@@ -113,13 +112,8 @@ class CellRegister {
         find_(database.prepare("find cell", "SELECT id FROM cell WHERE key = ?")) {}
 
   std::int64_t add(const wire::Cell& cell) {
-    std::optional<std::int64_t> checkpoint;
-    std::optional<std::int64_t> source;
-    if (cell.kind != wire::CellKind::kTrain) checkpoint = training(cell, cell.spec);
-    if (const auto part = cell.spec.find("source"); part != cell.spec.end()) {
-      source = training(cell, *part);
-      if (source == checkpoint) source.reset();
-    }
+    const auto checkpoint = training(cell, wire::checkpoint_of(cell.spec));
+    const auto source = training(cell, wire::source_of(cell.spec));
     insert_.bind(cell.key).bind(wire::to_string(cell.kind)).bind(checkpoint).bind(source);
     insert_.bind(dump(cell.spec)).bind(expected_norm(cell.spec)).run();
     const bool is_new = database_.changes() == 1;
@@ -130,11 +124,12 @@ class CellRegister {
   }
 
  private:
-  // The train cell that a part of a specification names.
-  std::int64_t training(const wire::Cell& cell, const json& part) {
-    const std::string key = part.at("checkpoint").get<std::string>();
-    find_.bind(key);
-    return only_integer(find_, "train cell " + key + ", which cell " + cell.key + " needs,");
+  // The train cell of this key, which a cell needs.
+  std::optional<std::int64_t> training(const wire::Cell& cell,
+                                       const std::optional<std::string>& key) {
+    if (!key) return std::nullopt;
+    find_.bind(*key);
+    return only_integer(find_, "train cell " + *key + ", which cell " + cell.key + " needs,");
   }
 
   Database& database_;
@@ -147,21 +142,7 @@ class CellRegister {
 std::string identity_of(std::span<const wire::Cell> cells) {
   std::string text;
   const auto add = [&](const wire::Cell& cell, const wire::CellLabels& l) {
-    text += json{cell.key,
-                 l.dataset,
-                 l.model,
-                 l.objective,
-                 l.train_solver,
-                 l.train_seed,
-                 l.solver,
-                 l.gradient,
-                 l.source,
-                 l.method,
-                 l.epsilon ? json(*l.epsilon) : json(),
-                 l.epsilon_text,
-                 l.seed}
-                .dump(-1, ' ', false, json::error_handler_t::replace) +
-            "\n";
+    text += dump({cell.key, l}) + "\n";
   };
   for (const wire::Cell& cell : cells) {
     add(cell, cell.labels);
@@ -174,17 +155,22 @@ void insert_names(Database& database,
                   std::int64_t plan,
                   std::span<const wire::Cell> cells,
                   const std::vector<std::int64_t>& ids) {
-  Statement insert = database.prepare(
-      "insert plan_cell",
-      "INSERT INTO plan_cell(plan_id, place, cell_id, is_alias, dataset, model, objective, "
-      "train_solver, train_seed, solver, gradient, source, method, epsilon, epsilon_text, seed) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  std::string columns;
+  std::string places;
+  for (const wire::LabelAxis& axis : wire::kLabelAxes) {
+    columns += std::string(", ") + axis.column;
+    places += ", ?";
+  }
+  Statement insert = database.prepare("insert plan_cell",
+                                      "INSERT INTO plan_cell(plan_id, place, cell_id, is_alias" +
+                                          columns + ") VALUES (?, ?, ?, ?" + places + ")");
   std::int64_t place = 0;
   const auto add = [&](std::int64_t cell, bool is_alias, const wire::CellLabels& l) {
     insert.bind(plan).bind(++place).bind(cell).bind(is_alias);
-    insert.bind(l.dataset).bind(l.model).bind(l.objective).bind(l.train_solver).bind(l.train_seed);
-    insert.bind(l.solver).bind(l.gradient).bind(l.source).bind(l.method);
-    insert.bind(l.epsilon).bind(l.epsilon_text).bind(l.seed).run();
+    for (const wire::LabelAxis& axis : wire::kLabelAxes) {
+      std::visit([&](const auto member) { insert.bind(l.*member); }, axis.member);
+    }
+    insert.run();
   };
   for (std::size_t i = 0; i < cells.size(); ++i) {
     add(ids[i], false, cells[i].labels);

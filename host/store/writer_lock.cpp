@@ -10,6 +10,7 @@
 #include <string>
 
 #include "store/stamps.hpp"
+#include "store/writer_busy.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::store {
@@ -42,9 +43,7 @@ base::UniqueFd take_writer_lock(const fs::path& file) {
     std::string holder(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
     if (holder.empty()) holder = "another process";
-    throw StoreError(
-        file.string() + " is being written by " + holder +
-        "; wait until it ends, or name another file with --db (queries work meanwhile)");
+    throw WriterBusy(file.string() + " is being written by " + holder);
   }
   const std::string text =
       "process " + std::to_string(::getpid()) + " on " + host_name() + " since " + utc_now() + "\n";

@@ -10,7 +10,7 @@ namespace unmask::store {
 /// The right to write: a lock on a file beside the database. The kernel releases it when the process
 /// ends, however it ends, so nobody ever has to remove it. Readers do not look at it.
 /// @param file  the database by its real name (ResultFolders): one file, one lock
-/// @throws StoreError that names the process that holds it
+/// @throws WriterBusy that names the process that holds it
 base::UniqueFd take_writer_lock(const std::filesystem::path& file);
 
 }  // namespace unmask::store

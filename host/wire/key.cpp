@@ -1,11 +1,19 @@
 #include "wire/key.hpp"
 
+#include <cstdint>
+#include <vector>
+
 #include "unmask/sha256.hpp"
 
 namespace unmask::wire {
 
 std::string key_of(const nlohmann::json& spec) {
   return sha256_hex(spec.dump());
+}
+
+std::string bytes_of(const nlohmann::json& value) {
+  const std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(value);
+  return {bytes.begin(), bytes.end()};
 }
 
 std::string identity_of_file(const std::filesystem::path& file) {

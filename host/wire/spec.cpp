@@ -11,10 +11,10 @@ nlohmann::json plugin_part(const std::string& plugin,
   return {{"plugin", plugin}, {"fingerprint", fingerprint}, {"params", std::move(params)}};
 }
 
-nlohmann::json ensemble_part(std::vector<EnsembleMember> members) {
+nlohmann::json ensemble_part(std::vector<NamedPart> members) {
   nlohmann::json parts = nlohmann::json::array();
   nlohmann::json names = nlohmann::json::array();
-  for (EnsembleMember& member : members) {
+  for (NamedPart& member : members) {
     parts.push_back(std::move(member.part));
     names.push_back(std::move(member.name));
   }
@@ -27,14 +27,26 @@ nlohmann::json gradient_part(std::vector<nlohmann::json> solvers) {
   return {{"mean", std::move(solvers)}};
 }
 
+void add_named_gradient(nlohmann::json& probe, const NamedPart& solver) {
+  probe["gradients"][solver.name] = solver.part;
+}
+
+std::vector<NamedPart> named_gradients_of(const nlohmann::json& probe) {
+  std::vector<NamedPart> result;
+  const auto found = probe.find("gradients");
+  if (found == probe.end()) return result;
+  for (const auto& [name, part] : found->items()) result.push_back({name, part});
+  return result;
+}
+
 bool is_ensemble(const nlohmann::json& part) {
   return part.contains("members");
 }
 
-std::vector<EnsembleMember> members_of(const nlohmann::json& part) {
+std::vector<NamedPart> members_of(const nlohmann::json& part) {
   const nlohmann::json& parts = part.at("members");
   const nlohmann::json& names = part.at("names");
-  std::vector<EnsembleMember> result;
+  std::vector<NamedPart> result;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     result.push_back({names.at(i).get<std::string>(), parts.at(i)});
   }

@@ -11,6 +11,7 @@
 //   PART: {"plugin": ID, "fingerprint": HASH, "params": {...}}
 //         {"members": [PART, ...], "names": [TEXT, ...]}  of an ensemble of attacks
 //         {"mean": [PART, ...]}                           of several gradient solvers
+//   of a probe also "gradients": {NAME: PART, ...}        solvers that its definition names
 
 #include <cstddef>
 #include <optional>
@@ -29,11 +30,15 @@ nlohmann::json plugin_part(const std::string& plugin,
                            const std::string& fingerprint,
                            nlohmann::json params);
 
-struct EnsembleMember {
+/// A part that the manifest gives a name, after which what is measured is called.
+struct NamedPart {
   std::string name;
   nlohmann::json part;
 };
-nlohmann::json ensemble_part(std::vector<EnsembleMember> members);
+nlohmann::json ensemble_part(std::vector<NamedPart> members);
+
+/// Give a probe's part one of the gradient solvers that its definition names.
+void add_named_gradient(nlohmann::json& probe, const NamedPart& solver);
 
 /// One solver as it is; several as a mean. None: null, the solver that answers the attack.
 nlohmann::json gradient_part(std::vector<nlohmann::json> solvers);
@@ -43,7 +48,10 @@ nlohmann::json gradient_part(std::vector<nlohmann::json> solvers);
 bool is_ensemble(const nlohmann::json& part);
 
 /// Of an ensemble. @throws nlohmann::json::exception when it is none
-std::vector<EnsembleMember> members_of(const nlohmann::json& part);
+std::vector<NamedPart> members_of(const nlohmann::json& part);
+
+/// The gradient solvers that a probe's definition names, by name.
+std::vector<NamedPart> named_gradients_of(const nlohmann::json& probe);
 
 /// The solvers of a gradient part; none: the solver that answers the attack.
 std::vector<nlohmann::json> solvers_of(const nlohmann::json& gradient);
@@ -74,8 +82,8 @@ void for_each_plugin(const std::string& name, Json& part, Visitor&& visit) {
 }
 
 /// Calls visit(name, kind, part) for every plugin of a specification.
-///   name  where it stands: "model", "attack", "attack.1", "gradient.0", "source.solver": its name in
-///         Cell::locals and its role in the database
+///   name  where it stands: "model", "attack", "attack.1", "gradient.0", "source.solver",
+///         "gradients.NAME": its name in Cell::locals and its role in the database
 ///   kind  of plugin: "model", "attack", "solver"
 ///   part  with "plugin", "fingerprint", "params"
 template <class Visitor>
@@ -93,6 +101,11 @@ void for_each_part(const nlohmann::json& spec, Visitor&& visit) {
   for (const char* name :
        {"dataset", "model", "objective", "solver", "gradient", "attack", "probe"}) {
     visit_part(spec, name, "");
+  }
+  if (const auto probe = spec.find("probe"); probe != spec.end()) {
+    for (const NamedPart& solver : named_gradients_of(*probe)) {
+      visit("gradients." + solver.name, std::string("solver"), solver.part);
+    }
   }
   if (const auto source = spec.find("source"); source != spec.end()) {
     for (const char* name : {"model", "solver"}) visit_part(*source, name, "source.");

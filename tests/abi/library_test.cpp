@@ -57,7 +57,7 @@ TEST(PluginLibrary, AcceptsAPluginWhoseHeaderFits) {
 }
 
 TEST(PluginLibrary, RecordsWhatAPluginSaysOfItself) {
-  const PluginRecord record = PluginLibrary::open(wrong_file("fine")).record();
+  const catalog::PluginRecord record = PluginLibrary::open(wrong_file("fine")).record();
 
   EXPECT_EQ(record.kind, "probe");
   EXPECT_EQ(record.version, "1.0");

@@ -101,7 +101,7 @@ TEST(Registry, TurnsForeignExceptionsOfAConstructorIntoPluginErrors) {
 TEST(Discover, AgreesWithTheRegistryAboutARecord) {
   Registry registry({wrong_folder("fine")});
 
-  const Catalog catalog = discover({wrong_folder("fine")});
+  const catalog::Catalog catalog = discover({wrong_folder("fine")});
 
   ASSERT_EQ(catalog.plugins.size(), 1U);
   EXPECT_EQ(catalog.plugins[0].fingerprint, registry.record("probe", "nothing").fingerprint);

@@ -10,7 +10,7 @@
 #include <torch/types.h>
 
 #include "support/attack_run.hpp"
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "conformance/attack_problem.hpp"
-#include "conformance/plugin_list.hpp"
+#include "conformance/subjects.hpp"
 
 namespace unmask::test {
 namespace {
@@ -79,7 +79,10 @@ TEST_P(AttackOnAStandIn, StaysInTheBall) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AttackOnAStandIn, testing::ValuesIn(plugin_ids("attack")), id_of);
+INSTANTIATE_TEST_SUITE_P(All,
+                         AttackOnAStandIn,
+                         testing::ValuesIn(plugin_ids("attack")),
+                         [](const auto& i) { return i.param; });
 
 }  // namespace
 }  // namespace unmask::test

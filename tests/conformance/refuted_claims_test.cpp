@@ -138,7 +138,7 @@ TEST(RefutedClaim, ClassOfAnotherKind) {
   Subject wrong = subject<Unread>();
   wrong.built_as = "attack";
   EXPECT_THAT(problems(wrong, "of the kind that it was built as"),
-              Contains(HasSubstr("built as attack, and its class is a solver")));
+              Contains(HasSubstr("built as attack, and its class is of the kind solver")));
 }
 
 // --- solvers

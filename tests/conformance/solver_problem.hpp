@@ -20,7 +20,7 @@
 #include "catalog/host_options.hpp"
 #include "loader/folders.hpp"
 #include "ode/driver.hpp"
-#include "support/ode_fields.hpp"
+#include "unmask/testing/ode_fields.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/plugin.hpp"
 

@@ -83,3 +83,11 @@ step("installing a plugin" ${CMAKE_COMMAND} --install ${WORK}/ralston/build --pr
 step("showing the installed plugin" ${program} plugins show ralston)
 step("testing the installed plugin" ${program} plugins test ${WORK}/moved/lib/unmask/plugins/solver_ralston.so)
 expect("plugins test" "with the parameters \"heun\"")
+
+# Who follows the guide has a plugin in two folders then: it is one plugin, and there.
+set(ENV{UNMASK_PLUGIN_PATH} ${plugins})
+step("listing a plugin that is in two folders" ${program} plugins list)
+expect("unmask plugins list" "  ralston ")
+if(output MATCHES "Refused|also offers|note:")
+  message(FATAL_ERROR "the same plugin in two folders is worth a remark:\n${output}")
+endif()

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"solver_unread", "never reads \"steps\""},
                     Mistake{"solver_typo_cap", "did you mean \"adaptive\""},
                     Mistake{"solver_claims_adaptive", "gives no error estimate"},
-                    Mistake{"attack_wrong_kind", "built as attack, and its class is a solver"}),
+                    Mistake{"attack_wrong_kind", "built as attack, and its class is of the kind solver"}),
     [](const auto& info) { return std::string(info.param.library); });
 
 TEST(PluginsCheck, NotesAnIdThatIsThereAlready) {

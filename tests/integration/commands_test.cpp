@@ -144,12 +144,55 @@ TEST(Query, AnswersNamedQueriesInEveryFormat) {
 TEST(Query, SaysOnceWhatIsTheSameInAllRows) {
   const Sandbox box;
   ASSERT_EQ(box.run(box.write("small.json", small_manifest()), {"--only", "kind=train"}).code, 0);
-  const std::vector<std::string> command{"query", "cells", "--db", box.database().string()};
+  // Cells that --only left out of the run are in its plan.
+  const std::vector<std::string> command{
+      "query", "cells", "--only", "kind=train", "--db", box.database().string()};
   std::vector<std::string> csv = command;
   csv.insert(csv.end(), {"--format", "csv"});
 
   EXPECT_THAT(box.unmask(command).out, StartsWith("study = small, kind = train, "));
   EXPECT_THAT(box.unmask(csv).out, StartsWith("study,kind,dataset,"));
+}
+
+TEST(Query, NamesWhatTheWorstCaseStillMisses) {
+  const Sandbox box;
+  ASSERT_EQ(box.run(box.write("small.json", small_manifest()),
+                    {"--only", "attack=pgd,model=plain,solver=rk4,gradient=@eval"})
+                .code,
+            0);
+
+  const Outcome outcome = box.unmask({"query",
+                                      "robustness",
+                                      "--only",
+                                      "attack=all*,model=plain,solver=* rk4",
+                                      "--db",
+                                      box.database().string()});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("all so far (1 of 2)"));
+  EXPECT_THAT(outcome.out, HasSubstr("missing: noise"));
+  EXPECT_EQ(box.ask("SELECT n_missing FROM worst_case WHERE model = 'plain' AND solver = 'rk4'"),
+            "1\n");
+}
+
+TEST(Query, FiltersByAnyColumnAndSuggestsOne) {
+  const Sandbox box;
+  ASSERT_EQ(box.run(box.write("small.json", small_manifest()), {"--only", "kind=train"}).code, 0);
+
+  const Outcome wrong =
+      box.unmask({"query", "cells", "--only", "modle=plain", "--db", box.database().string()});
+  const Outcome no_pattern =
+      box.unmask({"query", "cells", "--only", "plain", "--db", box.database().string()});
+  const Outcome no_run =
+      box.unmask({"query", "cells", "--run", "99", "--db", box.database().string()});
+
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("the answer has no column \"modle\""));
+  EXPECT_THAT(wrong.err, HasSubstr("\"model\""));
+  EXPECT_EQ(no_pattern.code, 2);
+  EXPECT_THAT(no_pattern.err, HasSubstr("is not column=pattern"));
+  EXPECT_EQ(no_run.code, 2);
+  EXPECT_THAT(no_run.err, HasSubstr("there is no run 99"));
 }
 
 TEST(Query, RefusesToChangeAnything) {

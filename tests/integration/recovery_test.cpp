@@ -22,10 +22,11 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Of the folder and all below it.
 std::vector<fs::path> files_in(const fs::path& folder) {
   std::vector<fs::path> files;
   if (!fs::exists(folder)) return files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
   return files;
@@ -140,7 +141,7 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
   const Outcome again = box.run(manifest, {"--progress", "plain"});
 
   EXPECT_EQ(again.code, 0) << again.err;
-  EXPECT_THAT(again.err, HasSubstr("1 trainings had come to their end without being recorded"));
+  EXPECT_THAT(again.err, HasSubstr("1 finished training had not been recorded"));
   EXPECT_EQ(box.ask("SELECT group_concat(a.state) FROM attempt a JOIN cell c ON c.id = a.cell_id "
                     "WHERE c.key = '" +
                     key + "' AND a.run_id = 2"),

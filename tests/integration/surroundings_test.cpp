@@ -70,6 +70,36 @@ TEST(Surroundings, ClosedDescriptorsNeverBecomeOurFiles) {
   EXPECT_THAT(mute.err, HasSubstr("cannot write to standard output"));
 }
 
+// The manual allows 10,000 values. All of them reach the child that constructs them, and no command
+// line is in the way.
+TEST(Surroundings, ASweepMayHaveTenThousandValues) {
+  const Sandbox box;
+  const auto check = [&](int count) {
+    std::string values;
+    for (int i = 1; i <= count; ++i) values += (i > 1 ? "," : "") + std::to_string(i);
+    const std::string text = R"({
+      "version": 1, "name": "sweep",
+      "define": {
+        "dataset": { "d": { "plugin": "strokes", "params": { "train_count": 20, "test_count": 20 } } },
+        "model": { "m": { "plugin": "linear" } },
+        "objective": { "o": { "plugin": "cross_entropy", "params": { "epochs": 1, "batch_size": 10 } } },
+        "solver": { "s": { "plugin": "euler" } },
+        "attack": { "pgd": { "plugin": "pgd", "sweep": { "steps": [)" +
+                             values + R"(] } } }
+      },
+      "train": { "matrix": { "dataset": "d", "model": "m", "objective": "o", "solver": "s" } },
+      "evaluate": { "samples": 20, "matrix": { "attack": "pgd.*", "epsilon": 0.05 } }
+    })";
+    return box.unmask({"check", box.write("sweep.json", text).string()});
+  };
+
+  const Outcome most = check(10000);
+  const Outcome more = check(10001);
+
+  EXPECT_EQ(most.code, 0) << most.err.substr(0, 1000);
+  EXPECT_EQ(more.code, 3);
+}
+
 class OddName : public ::testing::TestWithParam<const char*> {};
 
 // A folder of this name holds manifest, images, database and everything beside it.

@@ -32,8 +32,10 @@ Tensor rounded_inwards(const Tensor& moved, const Tensor& x, const Tensor& d) {
 }
 
 // The number of x's dtype nearest to x + step that is no further from x than the step. In float64:
-// float32 would round the difference that is looked at as well.
+// float32 would round the difference that is looked at as well. (What float64 itself rounds is far
+// less than the ball is shrunk by.)
 Tensor border(const Tensor& x, double step) {
+  if (x.scalar_type() == at::kDouble) return x + step;
   const Tensor exact = x.to(at::kDouble);
   const Tensor rounded = (exact + step).to(x.scalar_type());
   const Tensor is_outside = (rounded.to(at::kDouble) - exact).abs() > std::abs(step);

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/pgd.hpp"
 #include "unmask/plugin.hpp"
 

@@ -240,9 +240,9 @@ TEST_F(TensorFiles, WithoutLabelsAreRefused) {
 
 TEST_F(TensorFiles, WithAnotherDtypeAreRefused) {
   EXPECT_THAT(complaint(images_.to(torch::kDouble) / 255, labels_),
-              AllOf(HasSubstr("\"images\" has dtype Double"), HasSubstr("float32")));
+              AllOf(HasSubstr("\"images\" has dtype F64"), HasSubstr("float32")));
   EXPECT_THAT(complaint(images_, labels_.to(torch::kFloat)),
-              AllOf(HasSubstr("\"labels\" has dtype Float"), HasSubstr("int64")));
+              AllOf(HasSubstr("\"labels\" has dtype F32"), HasSubstr("int64")));
 }
 
 TEST_F(TensorFiles, WithAnotherShapeAreRefused) {

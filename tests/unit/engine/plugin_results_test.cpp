@@ -13,7 +13,7 @@
 #include "engine/broken.hpp"
 #include "engine/ensemble.hpp"
 #include "engine/worker.hpp"
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::engine {
 namespace {
@@ -130,7 +130,7 @@ TEST(CheckedAttack, RefusesNamesThatTheDatabaseCannotHold) {
   EXPECT_THAT(refusal(noting({{"Loss", ones}})), HasSubstr("lower snake case"));
   EXPECT_THAT(refusal(noting({{"a..b", ones}})), HasSubstr("lower snake case"));
   EXPECT_THAT(refusal(noting({{std::string("\xff\0\n'; --", 8), ones}})),
-              HasSubstr("\"???'; --\" must be named in lower snake case"));
+              HasSubstr("\"?\?\?'; --\" must be named in lower snake case"));
   EXPECT_THAT(refusal(noting({{std::string(101, 'a'), ones}})), HasSubstr("at most 100"));
   for (const char* taken : {"robust_accuracy",
                             "x_accuracy",

@@ -23,14 +23,15 @@ using ::testing::Not;
 catalog::PluginRecord record(const std::string& kind,
                              const std::string& id,
                              const std::string& file,
-                             const std::string& sha256 = "00") {
+                             const std::string& fingerprint = "00") {
   catalog::PluginRecord r;
   r.kind = kind;
   r.id = id;
   r.version = "1.0";
   r.summary = "summary of " + id;
   r.file = file;
-  r.file_sha256 = sha256;
+  r.fingerprint = fingerprint;
+  r.file_sha256 = "hash of " + file;
   return r;
 }
 
@@ -61,30 +62,43 @@ TEST(AssembleCatalog, AllowsOneIdInTwoKinds) {
       2U);
 }
 
-TEST(AssembleCatalog, RefusesAllThatShareAnId) {
+TEST(AssembleCatalog, TakesTheFirstThatOffersAnIdAndNotesOthers) {
   const catalog::Catalog catalog = assemble_catalog({record("probe", "a", "/1", "x"),
                                                      record("probe", "a", "/2", "y"),
                                                      record("probe", "a", "/3", "x")},
                                                     {});
 
-  EXPECT_TRUE(catalog.plugins.empty());
-  ASSERT_EQ(catalog.refusals.size(), 3U);
-  EXPECT_THAT(catalog.refusals[0].reason, HasSubstr("so does '/2'"));
-  EXPECT_THAT(catalog.refusals[1].reason, HasSubstr("so does '/1'"));
+  ASSERT_EQ(catalog.plugins.size(), 1U);
+  EXPECT_EQ(catalog.plugins[0].file, "/1");
+  EXPECT_TRUE(catalog.refusals.empty());
+  ASSERT_EQ(catalog.notes.size(), 1U);
+  EXPECT_EQ(catalog.notes[0].text,
+            "probe a is taken from '/1'; '/2' offers another one, which is not used");
 }
 
-TEST(AssembleCatalog, KeepsTheFirstOfIdenticalCopies) {
+// As a registry searches: a worker must not take another library than the host described.
+TEST(AssembleCatalog, PrefersALibraryNamedAfterItsPlugin) {
+  const catalog::Catalog catalog = assemble_catalog(
+      {record("probe", "a", "/mine/copy.so", "x"), record("probe", "a", "/2/probe_a.so", "y")}, {});
+
+  ASSERT_EQ(catalog.plugins.size(), 1U);
+  EXPECT_EQ(catalog.plugins[0].file, "/2/probe_a.so");
+}
+
+TEST(AssembleCatalog, TakesLibrariesOfOneSourceForOne) {
   const catalog::Catalog catalog =
       assemble_catalog({record("probe", "a", "/z", "x"), record("probe", "a", "/b", "x")}, {});
 
   ASSERT_EQ(catalog.plugins.size(), 1U);
   EXPECT_EQ(catalog.plugins[0].file, "/z");
+  EXPECT_TRUE(catalog.notes.empty());
 }
 
 TEST(Catalog, SurvivesItsWayThroughJson) {
   catalog::Catalog catalog;
   catalog.plugins = {described()};
   catalog.refusals = {{"/p/x.so", "is empty"}};
+  catalog.notes = {{"attack", "pgd", "two of it"}};
   catalog.cuda_devices = 2;
 
   const catalog::Catalog again = json::parse(json(catalog).dump()).get<catalog::Catalog>();
@@ -135,8 +149,11 @@ TEST(ParamsSchema, DeclaresTypesRangesAndRequiredNames) {
 
   EXPECT_EQ(
       schema["properties"]["steps"],
-      json(
-          {{"type", "integer"}, {"minimum", 1.0}, {"default", 20}, {"description", "iterations"}}));
+      json({{"type", "integer"},
+            {"minimum", 1.0},
+            {"maximum", 9007199254740991},  // 2^53 - 1, the largest that a manifest can hold
+            {"default", 20},
+            {"description", "iterations"}}));
   EXPECT_EQ(schema["properties"]["loss"]["enum"], json({"ce", "margin"}));
   EXPECT_EQ(schema["properties"]["size"]["anyOf"][0]["exclusiveMinimum"], 0.0);
   EXPECT_EQ(schema["required"], json::array({"weights"}));

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_catalog.hpp"
+#include "manifest/keys.hpp"
 #include "support/schema_complaint.hpp"
 
 namespace unmask::manifest {
@@ -45,6 +46,7 @@ const std::set<std::string>& inexpressible() {
       "conflict-step-limits",
       "ensemble-batch-sizes",
       "ensemble-epsilon-out-of-range",
+      "evaluate-epsilon-in-steps",
       "evaluate-gradient-mean-twice",
       "param-epsilon-out-of-range",
       "param-epsilon-zero",
@@ -73,6 +75,7 @@ const std::set<std::string>& inexpressible() {
       "evaluate-source-unknown",
       "evaluate-unknown-attack",
       "evaluate-unknown-checkpoint",
+      "gradients-unknown",
       "train-glob-matches-nothing",
       "train-negation-takes-nothing",
       "train-unknown-solver",
@@ -144,7 +147,31 @@ TEST_F(ManifestSchema, ExplainsParametersAndPlugins) {
   EXPECT_EQ(steps["description"], "iterations");
   EXPECT_EQ(steps["default"], 20);
   const json& plugin = schema["definitions"]["attack"]["properties"]["plugin"];
-  EXPECT_EQ(plugin["enum"], json({"none", "pgd", "square"}));
+  EXPECT_EQ(plugin["enum"], json({"none", "pgd", "apgd", "square"}));
+}
+
+// A key that the reader learns must be learned here, too.
+TEST_F(ManifestSchema, KnowsEveryKeyOfADefinitionAndOfTheTop) {
+  const json schema = manifest_schema(testing::fake_catalog());
+  for (const std::string& key : keys_of(Scope::kRoot)) {
+    EXPECT_TRUE(schema["properties"].contains(key)) << key;
+  }
+  for (const std::string& key : keys_of(Scope::kDefinition)) {
+    bool is_known = false;
+    for (const char* kind : catalog::kKinds) {
+      is_known |= schema["definitions"][kind]["properties"].contains(key);
+    }
+    EXPECT_TRUE(is_known) << key;
+  }
+  const auto expect_all = [](Scope scope, const json& object) {
+    for (const std::string& key : keys_of(scope)) {
+      EXPECT_TRUE(object["properties"].contains(key)) << key;
+    }
+  };
+  expect_all(Scope::kDefine, schema["properties"]["define"]);
+  expect_all(Scope::kTrain, schema["properties"]["train"]);
+  expect_all(Scope::kEvaluate, schema["properties"]["evaluate"]);
+  expect_all(Scope::kRun, schema["properties"]["run"]);
 }
 
 TEST_F(ManifestSchema, SaysWhichDialectItIsWrittenIn) {

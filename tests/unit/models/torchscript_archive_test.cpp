@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include <fstream>
 #include <map>
 
 #include <gmock/gmock.h>
@@ -76,7 +77,7 @@ class TorchScriptArchive : public ::testing::Test {
  protected:
   std::vector<ArchiveEntry> check(const std::string& bytes) const {
     const auto file = folder_.path() / "net.pt";
-    base::write_file_atomically(file, bytes);
+    std::ofstream(file, std::ios::binary) << bytes;
     return checked_archive(file.string());
   }
 

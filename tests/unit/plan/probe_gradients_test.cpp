@@ -42,7 +42,7 @@ class ProbeGradients : public ::testing::Test {
     train.solver = {"rk4", "rk4", json::object()};
     study_.train = {train};
     manifest::EvaluateRow row;
-    row.kind = "probe";
+    row.kind = wire::CellKind::kProbe;
     row.solver = train.solver;
     row.method = {"norm", "norm", json::object()};
     study_.evaluate = {row};

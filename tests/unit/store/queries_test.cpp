@@ -1,5 +1,6 @@
 #include "store/queries.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -176,6 +177,45 @@ TEST_F(QueriesTest, PluginsOfAnEnsembleHaveTheRolesOfItsMembers) {
                               {"attack.0", "square"},
                               {"attack.1", "pgd"},
                               {"attack.1", "square"}}));
+}
+
+TEST_F(QueriesTest, FiltersKeepMatchingRowsInTheirOrder) {
+  const std::string_view sql = find_query("accuracy")->sql;
+  const std::vector<ColumnFilter> filters = {{"attack", "pgd.*"}, {"seed", "0"}};
+  std::vector<Row> expected;
+  const table::Table all = run_query(store_, sql);
+  const auto column = [&](const std::string& name) {
+    return static_cast<std::size_t>(std::find(all.columns.begin(), all.columns.end(), name) -
+                                    all.columns.begin());
+  };
+  for (const Row& row : all.rows) {
+    if (std::get<std::string>(row[column("attack")]).starts_with("pgd.") &&
+        row[column("seed")] == table::Value(std::int64_t{0})) {
+      expected.push_back(row);
+    }
+  }
+
+  EXPECT_EQ(run_query(store_, sql, filters).rows, expected);
+  EXPECT_EQ(expected.size(), 5U);
+  EXPECT_EQ(query_columns(store_, sql), all.columns);
+}
+
+TEST_F(QueriesTest, FiltersTakeAnyColumnNameAndNoValueMatchesNothing) {
+  const std::vector<ColumnFilter> filters = {{"a \"b\"", "*"}};
+
+  EXPECT_EQ(
+      run_query(store_, "VALUES (1), (NULL); ", std::vector<ColumnFilter>{{"column1", "?"}}).rows,
+      (std::vector<Row>{{std::int64_t{1}}}));
+  EXPECT_EQ(run_query(store_, "SELECT 'x' AS \"a \"\"b\"\"\" -- a comment", filters).rows,
+            (std::vector<Row>{{"x"}}));
+}
+
+TEST_F(QueriesTest, AFilteredQueryStillOnlyReads) {
+  const std::vector<ColumnFilter> filters = {{"n", "1"}};
+
+  EXPECT_THROW(run_query(store_, "DELETE FROM cell RETURNING 1 AS n", filters), StoreError);
+  EXPECT_THROW(run_query(store_, "SELECT 1 AS n) UNION SELECT * FROM (SELECT 2", filters),
+               StoreError);
 }
 
 TEST_F(QueriesTest, ValuesKeepTheirTypes) {

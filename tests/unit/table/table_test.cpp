@@ -85,7 +85,7 @@ TEST(Table, TextKeepsControlCharactersFromTheTerminal) {
 
   EXPECT_EQ(to_text(table, Format::kTable),
             "log\n"
-            "-------------------\n"
+            "-----------------\n"
             "red \\x1b[31m\\ttab\n");
 }
 

@@ -64,6 +64,15 @@ TEST(Spec, VisitsASimpleOneWithoutNumbers) {
               ElementsAre("dataset dataset strokes", "gradient solver rk4", "probe probe norms"));
 }
 
+TEST(Spec, VisitsTheSolversThatAProbeNames) {
+  json probe = part("norms");
+  add_named_gradient(probe, {"frozen", part("rk4")});
+
+  EXPECT_THAT(parts({{"kind", "probe"}, {"probe", probe}}),
+              ElementsAre("probe probe norms", "gradients.frozen solver rk4"));
+  EXPECT_TRUE(named_gradients_of(part("norms")).empty());
+}
+
 TEST(Spec, HasNoGradientPartWhereTheAnsweringSolverIsMeant) {
   EXPECT_TRUE(gradient_part({}).is_null());
   EXPECT_TRUE(solvers_of(nullptr).empty());
@@ -78,7 +87,7 @@ TEST(Spec, GivesGradientsBackAsTheyWereGiven) {
 }
 
 TEST(Spec, GivesMembersBackUnderTheirNames) {
-  const std::vector<EnsembleMember> members = members_of(rich_spec().at("attack"));
+  const std::vector<NamedPart> members = members_of(rich_spec().at("attack"));
 
   ASSERT_EQ(members.size(), 2U);
   EXPECT_EQ(members[1].name, "second");

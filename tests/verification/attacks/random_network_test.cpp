@@ -9,7 +9,7 @@
 
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
-#include "support/linear_target.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

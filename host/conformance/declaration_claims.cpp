@@ -1,11 +1,13 @@
 // What can be told from a declaration and from one construction.
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "conformance/claim.hpp"
+#include "conformance/kinds.hpp"
 #include "text/suggest.hpp"
 #include "unmask/attack.hpp"
 #include "unmask/dataset.hpp"
@@ -100,6 +102,13 @@ constexpr Claim kClaims[] = {
 
 std::span<const Claim> declaration_claims() {
   return declarations::kClaims;
+}
+
+const Claim& construction_claim() {
+  return *std::find_if(
+      std::begin(declarations::kClaims), std::end(declarations::kClaims), [](const Claim& claim) {
+        return claim.experiment == declarations::can_be_made;
+      });
 }
 
 }  // namespace unmask::conformance

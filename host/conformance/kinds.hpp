@@ -7,6 +7,9 @@
 
 namespace unmask::conformance {
 
+/// The one of declaration_claims() that the plugin can be made.
+const Claim& construction_claim();
+
 std::span<const Claim> solver_claims();
 std::span<const Claim> model_claims();
 std::span<const Claim> attack_claims();

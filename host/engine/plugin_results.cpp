@@ -29,6 +29,7 @@ std::string what_is(const Tensor& tensor) {
   if (!tensor.defined()) return "nothing";
   std::ostringstream text;
   text << tensor.sizes() << " " << tensor.scalar_type();
+  if (tensor.layout() != at::kStrided) text << " " << tensor.layout();
   return text.str();
 }
 

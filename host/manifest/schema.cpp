@@ -304,7 +304,8 @@ json define() {
   return described(object(std::move(properties)), "definitions, by kind and name");
 }
 
-// A file that extends nothing is whole by itself: what is not in it is missing.
+// A file that extends nothing is whole by itself: what is not in it is missing. One without version
+// and train is for others to extend.
 json when_whole() {
   const json cells = any_of({"matrix", "add"});
   json kinds = json::object();
@@ -324,7 +325,9 @@ json when_whole() {
   json train = cells;
   train["properties"]["matrix"] = {
       {"anyOf", {require({"dataset", "model", "objective", "solver"}), require({"zip"})}}};
-  return {{"if", {{"not", require({"extends"})}}},
+  json condition = any_of({"version", "train"});
+  condition["not"] = require({"extends"});
+  return {{"if", std::move(condition)},
           {"then",
            {{"required", {"version", "train"}},
             {"properties",

@@ -54,7 +54,15 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"solver_typo_cap", "did you mean \"adaptive\""},
                     Mistake{"solver_claims_adaptive", "gives no error estimate"},
                     Mistake{"attack_wrong_kind", "built as attack, and its class is of the kind solver"}),
-    [](const auto& info) { return std::string(info.param.library); });
+    [](const auto& made) { return std::string(made.param.library); });
+
+TEST(PluginsCheck, SaysOnceThatAPluginCannotBeMade) {
+  const Sandbox box;
+
+  const Outcome outcome = box.unmask({"plugins", "check", mistaken("solver_ctor_throws")});
+
+  EXPECT_EQ(outcome.err.find("disk is full"), outcome.err.rfind("disk is full")) << outcome.err;
+}
 
 TEST(PluginsCheck, NotesAnIdThatIsThereAlready) {
   const Sandbox box;
@@ -174,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(
     EveryKind,
     NewPlugin,
     testing::Values("solver", "model", "attack", "dataset", "objective", "probe"),
-    [](const auto& info) { return std::string(info.param); });
+    [](const auto& made) { return std::string(made.param); });
 
 TEST(PluginsNew, OverwritesNothing) {
   const Sandbox box;

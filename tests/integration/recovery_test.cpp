@@ -32,6 +32,16 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   return files;
 }
 
+// As Sandbox::run, and telling what happens.
+Outcome run_plainly(const Sandbox& box,
+                    const fs::path& manifest,
+                    const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {
+      "run", manifest.string(), "--db", box.database().string(), "--progress", "plain"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return box.unmask(arguments);
+}
+
 // A study in which a training has been recorded with weights that it does not yield here (another
 // machine's, say), and whose checkpoints are lost.
 class OtherWeights : public ::testing::Test {
@@ -138,7 +148,7 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
     run.wait();
   }
 
-  const Outcome again = box.run(manifest, {"--progress", "plain"});
+  const Outcome again = run_plainly(box, manifest);
 
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_THAT(again.err, HasSubstr("1 finished training had not been recorded"));
@@ -160,8 +170,7 @@ TEST(Wait, TheSecondRunBeginsWhenTheFirstHasEnded) {
   WatchedRun first(box, manifest, {"--workers", "1", "--only", "kind=train"});
   first.wait_for("cell_started");
 
-  const Outcome second =
-      box.run(manifest, {"--wait", "--only", "kind=train", "--progress", "plain"});
+  const Outcome second = run_plainly(box, manifest, {"--wait", "--only", "kind=train"});
 
   EXPECT_EQ(second.code, 0) << second.err;
   EXPECT_THAT(second.err, HasSubstr("waiting: "));
@@ -183,12 +192,10 @@ TEST(Logs, AreKeptPerRunAndShownWithAFailure) {
                                             "--only",
                                             "attack=bad,model=plain,solver=rk4",
                                             "--workers",
-                                            "1",
-                                            "--progress",
-                                            "plain"};
+                                            "1"};
 
-  const Outcome first = box.run(manifest, options);
-  const Outcome second = box.run(manifest, options);
+  const Outcome first = run_plainly(box, manifest, options);
+  const Outcome second = run_plainly(box, manifest, options);
 
   const auto log = [&](int run) {
     return fs::canonical(box.path("logs") / ("run-" + std::to_string(run)) / "worker-0.log")

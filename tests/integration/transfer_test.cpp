@@ -136,7 +136,7 @@ TEST_F(Transfer, DrawsWhatAnAttackDid) {
 
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out,
-              HasSubstr("sample,label,clean_prediction,prediction,distance,queries\n0,"));
+              HasSubstr("sample,label,clean_prediction,prediction,distance,queries,passes\n0,"));
   EXPECT_EQ(base::read_file(picture).substr(1, 3), "PNG");
 }
 

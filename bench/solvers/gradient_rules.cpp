@@ -21,9 +21,9 @@
 #include <torch/types.h>
 
 #include "ode/driver.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace unmask::bench {
 namespace {

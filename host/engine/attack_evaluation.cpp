@@ -8,10 +8,10 @@
 
 #include "engine/broken.hpp"
 #include "engine/checks.hpp"
+#include "engine/host_values.hpp"
 #include "engine/judge.hpp"
 #include "engine/series_book.hpp"
 #include "engine/target.hpp"
-#include "engine/host_values.hpp"
 #include "engine/threat_check.hpp"
 
 namespace unmask::engine {

@@ -10,8 +10,8 @@
 
 #include "engine/evaluation_input.hpp"
 #include "engine/training.hpp"
-#include "wire/result.hpp"
 #include "unmask/attack.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 

@@ -65,8 +65,8 @@ double dependence(const std::vector<Tensor>& together, const Tensor& alone) {
   double noise = 0;
   for (std::size_t i = 0; i < together.size(); ++i) {
     for (std::size_t j = i + 1; j < together.size(); ++j) {
-      noise = std::max(
-          noise, largest(together[i].narrow(0, 0, count) - together[j].narrow(0, 0, count)));
+      noise = std::max(noise,
+                       largest(together[i].narrow(0, 0, count) - together[j].narrow(0, 0, count)));
     }
   }
   const double difference = largest(alone - first);
@@ -101,16 +101,20 @@ AnswerCheck check_answers(Target& target, const Tensor& batch) {
   };
   const bool is_repeated = answers.size() == kPasses;
   if (is_repeated) result.is_deterministic = spread(answers) <= kRandom;
-  add("randomised", is_repeated, [&] { return spread(answers); }, batch.size(0));
-  add("softmax_output",
+  add(
+      "randomised", is_repeated, [&] { return spread(answers); }, batch.size(0));
+  add(
+      "softmax_output",
       is_repeated,
       [&] { return is_distribution(answers.front()) ? 1.0 : 0.0; },
       batch.size(0));
-  add("one_hot_output",
+  add(
+      "one_hot_output",
       is_repeated,
       [&] { return is_distribution(answers.front()) && is_one_hot(answers.front()) ? 1.0 : 0.0; },
       batch.size(0));
-  add("batch_dependence", alone.defined(), [&] { return dependence(answers, alone); }, count);
+  add(
+      "batch_dependence", alone.defined(), [&] { return dependence(answers, alone); }, count);
   return result;
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/gradient_check.hpp"
-#include "wire/result.hpp"
 #include "unmask/attack.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 

@@ -118,12 +118,12 @@ std::string name_problem(const std::string& name) {
   }
   constexpr std::array kTaken = {"batch_coupled", "threat_violations", "undecided"};
   constexpr std::array kEndings = {".mean", ".median", ".min", ".max", ".not_finite"};
-  const bool is_taken =
-      name == "check" || name.starts_with("check.") || name.find("accuracy") != std::string::npos ||
-      std::find(kTaken.begin(), kTaken.end(), name) != kTaken.end() ||
-      std::any_of(kEndings.begin(), kEndings.end(), [&](const char* ending) {
-        return name.ends_with(ending);
-      });
+  const bool is_taken = name == "check" || name.starts_with("check.") ||
+                        name.find("accuracy") != std::string::npos ||
+                        std::find(kTaken.begin(), kTaken.end(), name) != kTaken.end() ||
+                        std::any_of(kEndings.begin(), kEndings.end(), [&](const char* ending) {
+                          return name.ends_with(ending);
+                        });
   return is_taken ? printable(name) + " has a name that is the host's own" : "";
 }
 

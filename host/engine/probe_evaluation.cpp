@@ -8,9 +8,9 @@
 
 #include <torch/types.h>
 
+#include "engine/host_values.hpp"
 #include "engine/series_book.hpp"
 #include "engine/target.hpp"
-#include "engine/host_values.hpp"
 
 namespace unmask::engine {
 namespace {

@@ -3,8 +3,8 @@
 
 #include "engine/evaluation_input.hpp"
 #include "engine/training.hpp"
-#include "wire/result.hpp"
 #include "unmask/probe.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 

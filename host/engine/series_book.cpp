@@ -18,9 +18,10 @@ void add_series(const std::vector<RecordedSeries>& series,
           return known.name == name;
         });
     if (is_known) {
-      throw std::runtime_error("the series \"" + name +
-                               "\" is recorded for two batches; name the row that it belongs to, or "
-                               "record it once");
+      throw std::runtime_error(
+          "the series \"" + name +
+          "\" is recorded for two batches; name the row that it belongs to, or "
+          "record it once");
     }
     const Tensor values = curve.values.detach().to(at::kCPU, at::kDouble).contiguous();
     const double* first = values.data_ptr<double>();

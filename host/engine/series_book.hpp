@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "wire/result.hpp"
 #include "unmask/series.hpp"
+#include "wire/result.hpp"
 
 namespace unmask::engine {
 

@@ -219,10 +219,10 @@ std::string NetworkTarget::cause_of_bad_logits(const Tensor& x) {
 void NetworkTarget::expect_finite(const Tensor& logits, const Tensor& x) {
   if (logits.isfinite().all().item<bool>()) return;
   const Tensor bad = logits.isfinite().all(1).logical_not();
-  const std::string text =
-      "logits of the network" + (traits_.network.empty() ? "" : " \"" + traits_.network + "\"") +
-      " are not finite for " + std::to_string(bad.sum().item<std::int64_t>()) + " of " +
-      std::to_string(x.size(0)) + " samples: ";
+  const std::string text = "logits of the network" +
+                           (traits_.network.empty() ? "" : " \"" + traits_.network + "\"") +
+                           " are not finite for " + std::to_string(bad.sum().item<std::int64_t>()) +
+                           " of " + std::to_string(x.size(0)) + " samples: ";
   // No sample is to blame for weights that are not finite.
   if (const auto place = first_not_finite(all_tensors(model_))) throw BrokenNetwork(text + *place);
   throw NumericError(text + cause_of_bad_logits(x));

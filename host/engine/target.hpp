@@ -20,8 +20,8 @@ struct TargetPhases {
 
 /// What an attack is told of its target, and what messages call it.
 struct TargetTraits {
-  bool is_coupled = false;  ///< a sample's logits depend on its batch-mates, see is_batch_coupled
-  bool is_stand_in = false;      ///< images are judged on another network
+  bool is_coupled = false;   ///< a sample's logits depend on its batch-mates, see is_batch_coupled
+  bool is_stand_in = false;  ///< images are judged on another network
   bool is_deterministic = true;  ///< two passes of an image agree
   std::string network = "";      ///< plugin of the model, for messages
 };

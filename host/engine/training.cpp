@@ -109,9 +109,7 @@ class Trainer {
  private:
   // ---- epochs and steps ----
 
-  bool is_finished() const {
-    return epoch_ >= options_.epochs || !selection_.is_patient(epoch_);
-  }
+  bool is_finished() const { return epoch_ >= options_.epochs || !selection_.is_patient(epoch_); }
 
   void run_epoch(BatchStream& batches) {
     if (step_ == 0) begin_epoch();
@@ -179,12 +177,13 @@ class Trainer {
     }
     std::int64_t other = plan_.batch_size + 1;
     while (plan_.count % other == 1) ++other;
-    throw ParamError("epoch " + std::to_string(epoch_ + 1) + ", step " + std::to_string(step_ + 1) +
-                     " of " + std::to_string(steps_) +
-                     ": its batch has one sample, of which batch normalisation has no variance; use "
-                     "another batch_size than " +
-                     std::to_string(plan_.batch_size) + " for " + std::to_string(plan_.count) +
-                     " training samples, for example " + std::to_string(other));
+    throw ParamError(
+        "epoch " + std::to_string(epoch_ + 1) + ", step " + std::to_string(step_ + 1) + " of " +
+        std::to_string(steps_) +
+        ": its batch has one sample, of which batch normalisation has no variance; use "
+        "another batch_size than " +
+        std::to_string(plan_.batch_size) + " for " + std::to_string(plan_.count) +
+        " training samples, for example " + std::to_string(other));
   }
 
   bool is_read_due() const {

@@ -17,8 +17,8 @@
 #include "base/files.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
-#include "wire/messages.hpp"
 #include "unmask/errors.hpp"
+#include "wire/messages.hpp"
 #include "wire/unfinished.hpp"
 
 namespace unmask::engine {

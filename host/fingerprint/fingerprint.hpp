@@ -10,8 +10,9 @@
 namespace unmask::fingerprint {
 
 struct Fingerprint {
-  std::string sha256;                        ///< 64 hexadecimal digits
-  std::vector<std::filesystem::path> files;  ///< all that was read: changing one may change the fingerprint
+  std::string sha256;  ///< 64 hexadecimal digits
+  std::vector<std::filesystem::path>
+      files;  ///< all that was read: changing one may change the fingerprint
 };
 
 /// @param sources  the plugin's files, in the order in which they count

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -36,6 +37,13 @@ void write(const fs::path& file, const std::string& text) {
   if (!out) throw std::runtime_error("cannot write \"" + file.string() + "\"");
 }
 
+// A header that says the same keeps its time, so that a fingerprint program linked anew rebuilds no plugin.
+void write_if_different(const fs::path& file, const std::string& text) {
+  std::ifstream in(file, std::ios::binary);
+  if (in && std::string(std::istreambuf_iterator<char>(in), {}) == text) return;
+  write(file, text);
+}
+
 void run(const std::vector<std::string>& arguments) {
   fs::path output;
   fs::path depfile;
@@ -58,7 +66,8 @@ void run(const std::vector<std::string>& arguments) {
         "usage: unmask-fingerprint --output HEADER --depfile FILE [--folder DIR]... SOURCE...");
   }
   const auto fingerprint = unmask::fingerprint::fingerprint_of(sources, folders);
-  write(output, "#pragma once\n#define UNMASK_PLUGIN_FINGERPRINT \"" + fingerprint.sha256 + "\"\n");
+  write_if_different(
+      output, "#pragma once\n#define UNMASK_PLUGIN_FINGERPRINT \"" + fingerprint.sha256 + "\"\n");
   std::string rule = escaped(output) + ":";
   for (const fs::path& file : fingerprint.files) rule += " \\\n  " + escaped(file);
   write(depfile, rule + "\n");

@@ -6,8 +6,12 @@
 namespace unmask::fingerprint {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Bytes beyond ASCII are letters: a name may be written in any alphabet.
 bool is_name_part(char c) {
@@ -116,8 +120,9 @@ class Lexer {
 
   void take_name() {
     const std::string name = take_while([](char c, const std::string&) { return is_name_part(c); });
-    const bool is_prefix = name == "R" || name == "u8" || name == "u" || name == "U" || name == "L" ||
-                           name == "u8R" || name == "uR" || name == "UR" || name == "LR";
+    const bool is_prefix = name == "R" || name == "u8" || name == "u" || name == "U" ||
+                           name == "L" || name == "u8R" || name == "uR" || name == "UR" ||
+                           name == "LR";
     if (is_prefix && (peek() == '"' || (peek() == '\'' && name.back() != 'R'))) {
       name.back() == 'R' ? take_raw_string(name) : take_literal(name);
       return;
@@ -142,7 +147,9 @@ class Lexer {
   void take_raw_string(const std::string& prefix) {
     const std::size_t open = text_.find('(', at_);
     const std::string close =
-        ")" + std::string(text_.substr(at_ + 1, open == std::string_view::npos ? 0 : open - at_ - 1)) + "\"";
+        ")" +
+        std::string(text_.substr(at_ + 1, open == std::string_view::npos ? 0 : open - at_ - 1)) +
+        "\"";
     const std::size_t found = open == std::string_view::npos ? open : text_.find(close, open);
     const std::size_t end = found == std::string_view::npos ? text_.size() : found + close.size();
     emit(prefix + std::string(text_.substr(at_, end - at_)));
@@ -155,9 +162,10 @@ class Lexer {
       is_include_ = false;
     }
     const std::string_view rest = text_.substr(at_);
-    const auto found = std::find_if(kLongPunctuators.begin(),
-                                    kLongPunctuators.end(),
-                                    [&](std::string_view token) { return rest.starts_with(token); });
+    const auto found =
+        std::find_if(kLongPunctuators.begin(), kLongPunctuators.end(), [&](std::string_view token) {
+          return rest.starts_with(token);
+        });
     const std::string_view token = found != kLongPunctuators.end() ? *found : rest.substr(0, 1);
     at_ += token.size();
     emit(token);
@@ -174,6 +182,8 @@ class Lexer {
 
 }  // namespace
 
-SourceText read_tokens(std::string_view text) { return Lexer(text).run(); }
+SourceText read_tokens(std::string_view text) {
+  return Lexer(text).run();
+}
 
 }  // namespace unmask::fingerprint

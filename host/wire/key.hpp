@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-
 namespace unmask::wire {
 
 /// Version of what the host computes from a specification: driver, training loop, evaluation.

@@ -20,9 +20,9 @@
 #include "catalog/host_options.hpp"
 #include "loader/folders.hpp"
 #include "ode/driver.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/plugin.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace unmask::test {
 

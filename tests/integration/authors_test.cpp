@@ -53,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"solver_unread", "never reads \"steps\""},
                     Mistake{"solver_typo_cap", "did you mean \"adaptive\""},
                     Mistake{"solver_claims_adaptive", "gives no error estimate"},
-                    Mistake{"attack_wrong_kind", "built as attack, and its class is of the kind solver"}),
+                    Mistake{"attack_wrong_kind",
+                            "built as attack, and its class is of the kind solver"}),
     [](const auto& made) { return std::string(made.param.library); });
 
 TEST(PluginsCheck, SaysOnceThatAPluginCannotBeMade) {

@@ -632,9 +632,8 @@ TEST(TorchScript, WhatIsNoClassifierEndsItsTrainingWithOneMessage) {
       {network("z.unsqueeze(2)"), "gives [40, 10, 1]"},
       {network("z") + "\ntorch.save(net.state_dict(), 'net.pt')\n", "it is what torch.save writes"},
       {network("z") + "\nopen('net.pt', 'w').write('text')\n", "it is no zip archive"},
-      {network("z") +
-           "\nb = bytearray(open('net.pt', 'rb').read())\n"
-           "b[len(b) // 2] ^= 1\nopen('net.pt', 'wb').write(b)\n",
+      {network("z") + "\nb = bytearray(open('net.pt', 'rb').read())\n"
+                      "b[len(b) // 2] ^= 1\nopen('net.pt', 'wb').write(b)\n",
        "is no usable TorchScript archive"},
       {network("z") +
            "\nflat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))\n"

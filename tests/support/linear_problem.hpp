@@ -10,8 +10,8 @@
 
 #include <torch/types.h>
 
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/random.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 

@@ -22,8 +22,8 @@ Target& ProbeContext::gradient(std::string_view name) const {
         return gradient.name == name;
       });
   if (found != gradients_.end()) return *found->target;
-  std::string text = "this probe needs the gradient solver \"" + std::string(name) +
-                     "\"; its definition names ";
+  std::string text =
+      "this probe needs the gradient solver \"" + std::string(name) + "\"; its definition names ";
   if (gradients_.empty()) text += "none";
   for (std::size_t i = 0; i < gradients_.size(); ++i) {
     text += (i == 0 ? "\"" : ", \"") + gradients_[i].name + "\"";

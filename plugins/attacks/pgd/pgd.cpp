@@ -26,7 +26,8 @@ class Pgd final : public kit::BallAttack {
               integer("restarts", "runs with different starts; more than 1 needs random_start")
                   .by_default(1)
                   .at_least(1),
-              choice("loss", {"ce", "margin", "dlr", "pm"}, "loss that is increased").by_default("ce"),
+              choice("loss", {"ce", "margin", "dlr", "pm"}, "loss that is increased")
+                  .by_default("ce"),
               choice("target",
                      {"none", "second", "least_likely", "random"},
                      "class that the loss pulls to; none: away from the label")

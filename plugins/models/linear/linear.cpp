@@ -3,8 +3,8 @@
 #include <torch/nn.h>
 
 #include "unmask/kit/model/input_levels.hpp"
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -16,8 +16,7 @@ class LinearImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "one linear layer on all pixels; no ODE",
             .source = "multinomial logistic regression",
-            .params =
-                kit::joined({kit::normalisation_params(), kit::input_levels_params()}),
+            .params = kit::joined({kit::normalisation_params(), kit::input_levels_params()}),
             .capabilities = {}};
   }
 

@@ -3,8 +3,8 @@
 #include <torch/nn.h>
 
 #include "unmask/kit/model/input_levels.hpp"
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -17,12 +17,12 @@ class MlpImpl final : public torch::nn::Module {
             .summary = "linear layers on all pixels with relu between them; no ODE",
             .source = "multilayer perceptron with relu",
             .params = kit::joined({{integer_list("widths", "width of each hidden layer")
-                                            .by_default(std::vector<std::int64_t>{256, 256})
-                                            .at_least(1)
-                                            .at_most(65536)
-                                            .length(1, 16)},
-                                       kit::normalisation_params(),
-                                       kit::input_levels_params()}),
+                                        .by_default(std::vector<std::int64_t>{256, 256})
+                                        .at_least(1)
+                                        .at_most(65536)
+                                        .length(1, 16)},
+                                   kit::normalisation_params(),
+                                   kit::input_levels_params()}),
             .capabilities = {}};
   }
 

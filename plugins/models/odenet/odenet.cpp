@@ -2,11 +2,11 @@
 
 #include <torch/nn.h>
 
+#include "time_convolution.hpp"
 #include "unmask/kit/model/ode_block.hpp"
 #include "unmask/kit/model/ode_state.hpp"
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
-#include "time_convolution.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -27,10 +27,10 @@ class TimedFunction final : public kit::OdeFunction {
   std::shared_ptr<VectorField> field(const Tensor& x) override {
     // In place on results of normalisations, which those do not keep for the backward pass.
     return kit::timed_field([conv1 = kit::TimeConvolutionMap(conv1_, x),
-                                 conv2 = kit::TimeConvolutionMap(conv2_, x),
-                                 norm1 = norm1_,
-                                 norm2 = norm2_,
-                                 norm3 = norm3_](const Scalar& t, const State& state) mutable {
+                             conv2 = kit::TimeConvolutionMap(conv2_, x),
+                             norm1 = norm1_,
+                             norm2 = norm2_,
+                             norm3 = norm3_](const Scalar& t, const State& state) mutable {
       const Tensor inner = conv1(t, norm1(state[0]).relu_());
       return State{norm3(conv2(t, norm2(inner).relu_()))};
     });

@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/kit/model/residual_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -13,12 +13,11 @@ namespace {
 class ResNetImpl final : public torch::nn::Module {
  public:
   static PluginInfo info() {
-    return {
-        .version = "1.1",
-        .summary = "residual network of basic or bottleneck blocks, 3x3 stem; no ODE",
-        .source = "[He16]",
-        .params = kit::joined({kit::residual_params(), kit::normalisation_params()}),
-        .capabilities = {}};
+    return {.version = "1.1",
+            .summary = "residual network of basic or bottleneck blocks, 3x3 stem; no ODE",
+            .source = "[He16]",
+            .params = kit::joined({kit::residual_params(), kit::normalisation_params()}),
+            .capabilities = {}};
   }
 
   ResNetImpl(const Params& params, const ModelContext& context)

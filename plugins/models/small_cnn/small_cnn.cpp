@@ -5,8 +5,8 @@
 #include <torch/nn.h>
 
 #include "unmask/kit/model/input_levels.hpp"
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {

@@ -3,10 +3,10 @@
 
 #include <torch/nn.h>
 
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/kit/model/skew_block.hpp"
 #include "unmask/kit/model/wide_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -18,8 +18,8 @@ class SoWideResNetImpl final : public torch::nn::Module {
     return {.version = "1.0",
             .summary = "wide residual network whose first layer is a stabilised ODE block",
             .source = "[Huang21], [Zagoruyko16]",
-            .params = kit::joined(
-                {kit::wide_params(), kit::skew_params(), kit::normalisation_params()}),
+            .params =
+                kit::joined({kit::wide_params(), kit::skew_params(), kit::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 

@@ -4,11 +4,11 @@
 
 #include <torch/nn.h>
 
-#include "unmask/kit/param_tables.hpp"
+#include "skew_classifier.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/kit/model/skew_block.hpp"
-#include "skew_classifier.hpp"
 #include "unmask/kit/model/stage_widths.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -24,8 +24,8 @@ class SoNetImpl final : public torch::nn::Module {
     return {.version = "1.1",
             .summary = "SONet: stem, stages and classifier are stabilised ODEs",
             .source = "[Huang21]",
-            .params = kit::joined(
-                {kit::stage_params(), kit::skew_params(), kit::normalisation_params()}),
+            .params =
+                kit::joined({kit::stage_params(), kit::skew_params(), kit::normalisation_params()}),
             .capabilities = {"ode"}};
   }
 

@@ -1,11 +1,11 @@
 #include "archive.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <fstream>
 #include <new>
 #include <utility>
+
+#include <zlib.h>
 
 #include "unmask/errors.hpp"
 #include "unmask/file_kind.hpp"
@@ -65,9 +65,7 @@ class Archive {
     throw DataError(path_ + " is no usable TorchScript archive: " + problem);
   }
 
-  [[noreturn]] void fail_cut() const {
-    fail("it is cut or damaged; copy or download it again");
-  }
+  [[noreturn]] void fail_cut() const { fail("it is cut or damaged; copy or download it again"); }
 
   std::string read(std::uint64_t at, std::uint64_t count) {
     if (at > size_ || count > size_ - at) fail_cut();
@@ -113,8 +111,9 @@ class Archive {
       if (number<std::uint32_t>(wide, 0) != kWideEndMark) fail_cut();
       return {number<std::uint64_t>(wide, 48), number<std::uint64_t>(wide, 32)};
     }
-    fail("its end, where the table of its files stands, is missing: it was cut; copy or download "
-         "it again");
+    fail(
+        "its end, where the table of its files stands, is missing: it was cut; copy or download "
+        "it again");
   }
 
   Entry read_entry(std::uint64_t at) {
@@ -173,9 +172,8 @@ class Archive {
     uLong sum = ::crc32(0, nullptr, 0);
     for (std::uint64_t done = 0; done < entry.bytes; done += kPiece) {
       const std::string piece = read(start + done, std::min(kPiece, entry.bytes - done));
-      sum = ::crc32(sum,
-                    reinterpret_cast<const Bytef*>(piece.data()),
-                    static_cast<uInt>(piece.size()));
+      sum = ::crc32(
+          sum, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size()));
     }
     return static_cast<std::uint32_t>(sum);
   }

@@ -10,9 +10,9 @@
 #include <torch/script.h>
 
 #include "archive.hpp"
-#include "unmask/kit/param_tables.hpp"
-#include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/kit/model/pixel_normalisation.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {

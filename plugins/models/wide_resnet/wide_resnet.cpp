@@ -2,9 +2,9 @@
 
 #include <torch/nn.h>
 
-#include "unmask/kit/param_tables.hpp"
 #include "unmask/kit/model/pixel_normalisation.hpp"
 #include "unmask/kit/model/wide_stages.hpp"
+#include "unmask/kit/param_tables.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -22,8 +22,7 @@ class WideResNetImpl final : public torch::nn::Module {
 
   WideResNetImpl(const Params& params, const ModelContext& context)
       : normalise_(params, context),
-        conv1_(register_module("conv1",
-                               kit::wide_conv(context.channels, kit::kWideStem, 3, 1))),
+        conv1_(register_module("conv1", kit::wide_conv(context.channels, kit::kWideStem, 3, 1))),
         stages_(*this, params, context.num_classes) {}
 
   Tensor forward(const Tensor& x, OdeContext& /*ode*/) {

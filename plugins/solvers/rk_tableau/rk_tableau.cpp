@@ -16,8 +16,7 @@ class RkTableau final : public RungeKutta {
             kit::tableau_params(),
             {}};
   }
-  explicit RkTableau(const Params& p)
-      : RungeKutta(kit::tableau_from(p, /*is_adaptive=*/false)) {}
+  explicit RkTableau(const Params& p) : RungeKutta(kit::tableau_from(p, /*is_adaptive=*/false)) {}
 };
 
 }  // namespace

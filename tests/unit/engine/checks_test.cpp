@@ -135,9 +135,8 @@ TEST(Checks, LeaksBetweenSamplesAreMeasured) {
   const auto result =
       evaluate([](const Tensor& z, const Tensor&) { return z - z.mean(0, /*keepdim=*/true) / 2; });
 
-  EXPECT_NEAR(metric(result, "check.batch_dependence"),
-              (0.7 - 1.3 / 3) / 2 / (0.8 - 1.7 / 3 / 2),
-              1e-6);
+  EXPECT_NEAR(
+      metric(result, "check.batch_dependence"), (0.7 - 1.3 / 3) / 2 / (0.8 - 1.7 / 3 / 2), 1e-6);
 }
 
 // The same leak in logits of another scale is the same leak.
@@ -152,8 +151,8 @@ TEST(Checks, LeaksAreMeasuredInUnitsOfTheLogits) {
 }
 
 TEST(Checks, NoiseIsNoLeak) {
-  const auto result = evaluate(
-      [](const Tensor& z, const Tensor&) { return z + 0.3 * at::randn_like(z); });
+  const auto result =
+      evaluate([](const Tensor& z, const Tensor&) { return z + 0.3 * at::randn_like(z); });
 
   EXPECT_GT(metric(result, "check.randomised"), 1e-2);
   EXPECT_EQ(metric(result, "check.batch_dependence"), 0);

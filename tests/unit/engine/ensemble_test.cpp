@@ -9,8 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "support/attack_run.hpp"
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::engine {
 namespace {

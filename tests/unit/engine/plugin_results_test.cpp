@@ -99,13 +99,13 @@ TEST(CheckedAttack, PointsThatAreNotFiniteAreNoResult) {
 // A member that is broken is no member that fools nobody.
 TEST(CheckedAttack, IsCheckedInAnEnsembleToo) {
   std::vector<Ensemble::Member> members;
-  members.push_back({"bad",
-                     std::make_unique<CheckedAttack>(
-                         "evil",
-                         std::make_unique<Doing>([](const Tensor& x, AttackContext&) {
-                           return x * std::nan("");
-                         }),
-                         nullptr)});
+  members.push_back(
+      {"bad",
+       std::make_unique<CheckedAttack>("evil",
+                                       std::make_unique<Doing>([](const Tensor& x, AttackContext&) {
+                                         return x * std::nan("");
+                                       }),
+                                       nullptr)});
   Ensemble ensemble(std::move(members));
 
   EXPECT_THROW(run(ensemble), BrokenAttack);
@@ -171,19 +171,17 @@ TEST(CheckedAttack, RefusesSeriesThatAreNone) {
 }
 
 TEST(CheckedAttack, NamesThePluginWhateverItThrows) {
-  EXPECT_EQ(refusal([](const Tensor&, AttackContext&) -> Tensor {
-              throw std::logic_error("a hole");
-            }),
-            "attack evil: a hole");
+  EXPECT_EQ(
+      refusal([](const Tensor&, AttackContext&) -> Tensor { throw std::logic_error("a hole"); }),
+      "attack evil: a hole");
   EXPECT_EQ(refusal([](const Tensor&, AttackContext&) -> Tensor { throw 7; }),
             "attack evil: an exception of unknown type was thrown");
   EXPECT_THAT(refusal([](const Tensor&, AttackContext&) -> Tensor {
                 return at::mm(at::ones({2, 3}), at::ones({2, 3}));
               }),
               HasSubstr("attack evil: mat1 and mat2"));
-  EXPECT_THROW(
-      run([](const Tensor&, AttackContext&) -> Tensor { throw NumericError("no root"); }),
-      NumericError);
+  EXPECT_THROW(run([](const Tensor&, AttackContext&) -> Tensor { throw NumericError("no root"); }),
+               NumericError);
 }
 
 TEST(CheckedAttack, WorksOnCopies) {
@@ -215,10 +213,7 @@ class Measuring final : public Probe {
  public:
   using What = std::function<std::vector<ProbeValue>(const Tensor& x)>;
   explicit Measuring(What what) : what_(std::move(what)) {}
-  std::vector<ProbeValue> measure(Target&,
-                                  const Tensor& x,
-                                  const Tensor&,
-                                  ProbeContext&) override {
+  std::vector<ProbeValue> measure(Target&, const Tensor& x, const Tensor&, ProbeContext&) override {
     return what_(x);
   }
 
@@ -243,7 +238,9 @@ std::string probe_refusal(Measuring::What what) {
 
 TEST(CheckedProbe, RefusesNamesAndShapes) {
   const Tensor ones = at::ones({3});
-  EXPECT_EQ(probe_refusal([&](const Tensor&) { return std::vector<ProbeValue>{{"a", ones}}; }),
+  EXPECT_EQ(probe_refusal([&](const Tensor&) {
+              return std::vector<ProbeValue>{{"a", ones}};
+            }),
             "accepted");
   EXPECT_THAT(probe_refusal([&](const Tensor&) {
                 return std::vector<ProbeValue>{{"a", ones}, {"a", ones}};

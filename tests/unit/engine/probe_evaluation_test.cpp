@@ -45,10 +45,7 @@ wire::CellResult evaluate(Probe& probe, std::vector<NamedSolver> gradients = {})
 
 class MeanProbe final : public Probe {
  public:
-  std::vector<ProbeValue> measure(Target&,
-                                  const Tensor& x,
-                                  const Tensor&,
-                                  ProbeContext&) override {
+  std::vector<ProbeValue> measure(Target&, const Tensor& x, const Tensor&, ProbeContext&) override {
     return {{"mean", x.flatten(1).mean(1)},
             {"odd",
              at::where(x.flatten(1).select(1, 0) > 0.5,
@@ -71,10 +68,7 @@ TEST(EvaluateProbe, StoresValuesAndTheirSummary) {
 // First pixels 0.7, 0.4, 0.2, 0.45: the middle of an even count lies between the two in the middle.
 class FirstPixel final : public Probe {
  public:
-  std::vector<ProbeValue> measure(Target&,
-                                  const Tensor& x,
-                                  const Tensor&,
-                                  ProbeContext&) override {
+  std::vector<ProbeValue> measure(Target&, const Tensor& x, const Tensor&, ProbeContext&) override {
     return {{"pixel", x.flatten(1).select(1, 0)}};
   }
 };

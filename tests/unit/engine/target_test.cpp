@@ -126,7 +126,8 @@ TEST(NetworkTarget, AveragesTheGradientOverSolvers) {
   SolveLog log;
   NetworkTarget one(model, make_setup(true), {make_setup(false)}, {.is_coupled = true}, 2, log);
   NetworkTarget two(model, make_setup(true), {two_steps}, {.is_coupled = true}, 2, log);
-  NetworkTarget mean(model, make_setup(true), {make_setup(false), two_steps}, {.is_coupled = true}, 2, log);
+  NetworkTarget mean(
+      model, make_setup(true), {make_setup(false), two_steps}, {.is_coupled = true}, 2, log);
   const auto gradient = [](NetworkTarget& target) {
     return target.loss_and_gradient(batch(), labels(), Loss::kMargin).gradient;
   };

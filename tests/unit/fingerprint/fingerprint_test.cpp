@@ -14,7 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string tokens(std::string_view text) { return read_tokens(text).tokens; }
+std::string tokens(std::string_view text) {
+  return read_tokens(text).tokens;
+}
 
 TEST(Tokens, CommentsWhiteSpaceAndFormattingDoNotCount) {
   EXPECT_EQ(tokens("int  f(int a){return a+1;} // adds one\n"),
@@ -62,7 +64,8 @@ TEST(Tokens, EndOfADirectiveCounts) {
 }
 
 TEST(Tokens, EveryPrefixOfAFileCanBeRead) {
-  const std::string text = "#include \"a.hpp\"\nconst char* a = u8R\"(x)\"; int b = '\\''; /* c */ // d\\\n e\n";
+  const std::string text =
+      "#include \"a.hpp\"\nconst char* a = u8R\"(x)\"; int b = '\\''; /* c */ // d\\\n e\n";
   for (std::size_t size = 0; size <= text.size(); ++size) {
     EXPECT_NO_THROW(tokens(std::string_view(text).substr(0, size))) << size;
   }
@@ -70,7 +73,8 @@ TEST(Tokens, EveryPrefixOfAFileCanBeRead) {
 
 TEST(Tokens, QuotedIncludesAreFound) {
   const SourceText source = read_tokens(
-      "#include \"a.hpp\"\n#  include \"b/c.hpp\" // why\n#include <vector>\n// #include \"d.hpp\"\nf(\"e.hpp\");");
+      "#include \"a.hpp\"\n#  include \"b/c.hpp\" // why\n#include <vector>\n// #include "
+      "\"d.hpp\"\nf(\"e.hpp\");");
 
   EXPECT_EQ(source.quoted_includes, (std::vector<std::string>{"a.hpp", "b/c.hpp"}));
 }
@@ -79,7 +83,8 @@ class FingerprintTest : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::path(testing::TempDir()) /
-              ("fingerprint_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+              ("fingerprint_" +
+               std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -95,7 +100,8 @@ class FingerprintTest : public testing::Test {
 };
 
 TEST_F(FingerprintTest, EditOfAnIncludedHeaderChangesIt) {
-  const fs::path source = write("plugin/a.cpp", "#include \"a.hpp\"\n#include \"unmask/kit/b.hpp\"\n");
+  const fs::path source =
+      write("plugin/a.cpp", "#include \"a.hpp\"\n#include \"unmask/kit/b.hpp\"\n");
   write("plugin/a.hpp", "int a = 1;");
   write("kit/unmask/kit/b.hpp", "#include \"unmask/kit/c.hpp\"\n");
   write("kit/unmask/kit/c.hpp", "int c = 1;");

@@ -147,13 +147,12 @@ TEST(MarkdownReference, HoldsNothingOfThisMachine) {
 TEST(ParamsSchema, DeclaresTypesRangesAndRequiredNames) {
   const json schema = params_schema(described());
 
-  EXPECT_EQ(
-      schema["properties"]["steps"],
-      json({{"type", "integer"},
-            {"minimum", 1.0},
-            {"maximum", 9007199254740991},  // 2^53 - 1, the largest that a manifest can hold
-            {"default", 20},
-            {"description", "iterations"}}));
+  EXPECT_EQ(schema["properties"]["steps"],
+            json({{"type", "integer"},
+                  {"minimum", 1.0},
+                  {"maximum", 9007199254740991},  // 2^53 - 1, the largest that a manifest can hold
+                  {"default", 20},
+                  {"description", "iterations"}}));
   EXPECT_EQ(schema["properties"]["loss"]["enum"], json({"ce", "margin"}));
   EXPECT_EQ(schema["properties"]["size"]["anyOf"][0]["exclusiveMinimum"], 0.0);
   EXPECT_EQ(schema["required"], json::array({"weights"}));

@@ -1,16 +1,14 @@
 // The archive check of the model torchscript on zip files that are made here, byte by byte.
 
-#include "plugins/models/torchscript/archive.hpp"
-
-#include <zlib.h>
-
 #include <fstream>
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "base/files.hpp"
+#include "plugins/models/torchscript/archive.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask {
@@ -117,13 +115,12 @@ TEST_F(TorchScriptArchive, ReadsNumbersOf64Bits) {
                                 u32(checksum(text)) + u32(0xffffffff) + u32(0xffffffff) +
                                 u16(name.size()) + u16(extra.size()) + u16(0) + u16(0) + u16(0) +
                                 u32(0) + u32(0xffffffff) + name + extra;
-  const std::string wide_end = u32(0x06064b50) + bytes_of<std::uint64_t>(44) + u16(45) + u16(45) +
-                               u32(0) + u32(0) + bytes_of<std::uint64_t>(1) +
-                               bytes_of<std::uint64_t>(1) +
-                               bytes_of<std::uint64_t>(directory.size()) +
-                               bytes_of<std::uint64_t>(local.size());
-  const std::string locator = u32(0x07064b50) + u32(0) +
-                              bytes_of<std::uint64_t>(local.size() + directory.size()) + u32(1);
+  const std::string wide_end =
+      u32(0x06064b50) + bytes_of<std::uint64_t>(44) + u16(45) + u16(45) + u32(0) + u32(0) +
+      bytes_of<std::uint64_t>(1) + bytes_of<std::uint64_t>(1) +
+      bytes_of<std::uint64_t>(directory.size()) + bytes_of<std::uint64_t>(local.size());
+  const std::string locator =
+      u32(0x07064b50) + u32(0) + bytes_of<std::uint64_t>(local.size() + directory.size()) + u32(1);
   const std::string end = u32(0x06054b50) + u16(0) + u16(0) + u16(0xffff) + u16(0xffff) +
                           u32(0xffffffff) + u32(0xffffffff) + u16(0);
 

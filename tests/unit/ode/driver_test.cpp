@@ -23,9 +23,9 @@
 #include "ode/lanes.hpp"
 #include "ode/norms.hpp"
 #include "ode/session.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

@@ -15,9 +15,9 @@
 
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

@@ -14,9 +14,9 @@
 #include "base/files.hpp"
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

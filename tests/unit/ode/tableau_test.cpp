@@ -9,10 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/solver.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

@@ -9,9 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/random.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

@@ -9,7 +9,8 @@ namespace {
 
 CellResult full_result() {
   CellResult r;
-  r.metrics = {{"a", 0.25, 4}, {"b", std::nan(""), std::nullopt, "a solve failed"}, {"c", -HUGE_VAL, 1}};
+  r.metrics = {
+      {"a", 0.25, 4}, {"b", std::nan(""), std::nullopt, "a solve failed"}, {"c", -HUGE_VAL, 1}};
   r.outcomes = {{0, 1, 1, 2, 0.03, 17, 34}, {1, 0, 0, -1, 0, 5, 5, false}};
   r.sample_metrics = {{3, "norm", HUGE_VAL}};
   r.series = {{"loss", {1.5, 0.5}}};

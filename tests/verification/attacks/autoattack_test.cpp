@@ -8,8 +8,8 @@
 
 #include "support/attack_run.hpp"
 #include "support/linear_problem.hpp"
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

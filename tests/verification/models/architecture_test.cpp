@@ -14,11 +14,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "unmask/kit/model/ode_block.hpp"
-#include "unmask/kit/model/residual_stages.hpp"
 #include "plugins/models/odenet/time_convolution.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/kit/model/ode_block.hpp"
+#include "unmask/kit/model/residual_stages.hpp"
 #include "unmask/model.hpp"
 #include "verification/models/recording_context.hpp"
 

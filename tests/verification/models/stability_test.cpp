@@ -27,9 +27,9 @@
 
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
-#include "unmask/kit/model/skew_block.hpp"
 #include "plugins/models/sonet/skew_classifier.hpp"
 #include "support/plugins.hpp"
+#include "unmask/kit/model/skew_block.hpp"
 
 namespace unmask::test {
 namespace {

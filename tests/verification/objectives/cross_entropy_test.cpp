@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include "unmask/testing/linear_step.hpp"
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/testing/linear_step.hpp"
 
 namespace unmask::test {
 namespace {

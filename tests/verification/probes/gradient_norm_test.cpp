@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "support/attack_run.hpp"
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/probe.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 namespace {

@@ -21,9 +21,9 @@
 
 #include "catalog/host_options.hpp"
 #include "ode/driver.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/ode/adams.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

@@ -13,8 +13,8 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

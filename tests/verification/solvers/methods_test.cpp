@@ -16,10 +16,10 @@
 #include <gtest/gtest.h>
 
 #include "ode/driver.hpp"
-#include "unmask/testing/ode_fields.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/kit/ode/gmres.hpp"
+#include "unmask/testing/ode_fields.hpp"
 
 namespace {
 

@@ -23,8 +23,8 @@ struct AttackNote {
 
 /// What an attack gets besides its target.
 struct AttackContext {
-  SampleRandom random;                 ///< seeded for this cell and these samples
-  std::vector<AttackNote> notes = {};  ///< filled by the attack; each name once
+  SampleRandom random;                      ///< seeded for this cell and these samples
+  std::vector<AttackNote> notes = {};       ///< filled by the attack; each name once
   std::vector<RecordedSeries> series = {};  ///< likewise
 };
 

@@ -7,8 +7,8 @@
 
 #include <torch/types.h>
 
-#include "unmask/testing/linear_target.hpp"
 #include "unmask/objective.hpp"
+#include "unmask/testing/linear_target.hpp"
 
 namespace unmask::test {
 

@@ -11,8 +11,8 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/data/files.hpp"
 #include "unmask/dataset.hpp"
+#include "unmask/kit/data/files.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::kit {

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "catalog/verdict_thresholds.hpp"
+
 namespace unmask::manifest {
 namespace {
 
@@ -11,6 +13,13 @@ struct ScopeInfo {
   const char* where;  // as messages call the object
   std::vector<std::string> keys;
 };
+
+std::vector<std::string> threshold_names() {
+  std::vector<std::string> names;
+  for (const catalog::VerdictThreshold& t : catalog::verdict_thresholds())
+    names.emplace_back(t.name);
+  return names;
+}
 
 const std::map<Scope, ScopeInfo>& scopes() {
   static const std::map<Scope, ScopeInfo> table = {
@@ -25,6 +34,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "train",
          "evaluate",
          "run",
+         "verdict",
          "paths",
          "dtype"}}},
       {Scope::kDefine, {"define", {"dataset", "model", "objective", "solver", "attack", "probe"}}},
@@ -75,6 +85,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "why"}}},
       {Scope::kRun, {"run", {"workers", "threads", "timeout", "retries", "fail_fast"}}},
       {Scope::kRetries, {"run.retries", {"crash"}}},
+      {Scope::kVerdict, {"verdict", threshold_names()}},
   };
   return table;
 }
@@ -90,7 +101,8 @@ std::optional<Scope> parent(Scope scope) {
     case Scope::kDefine:
     case Scope::kTrain:
     case Scope::kEvaluate:
-    case Scope::kRun: return Scope::kRoot;
+    case Scope::kRun:
+    case Scope::kVerdict: return Scope::kRoot;
     case Scope::kTrainMatrix:
     case Scope::kTrainAdd:
     case Scope::kTrainRule: return Scope::kTrain;

@@ -246,7 +246,7 @@ TEST(Judge, NotDetectedSaysByWhatAndWhatIsLeft) {
 
   const std::string sentence = c.verdict().sentence;
 
-  EXPECT_THAT(sentence, HasSubstr("by pgd and square at linf 0.1; the strongest is square"));
+  EXPECT_THAT(sentence, HasSubstr("by pgd and square at linf 0.1; the strongest alone is square"));
   EXPECT_THAT(sentence, HasSubstr("68 of 100"));
   EXPECT_THAT(sentence, HasSubstr("no proof of robustness"));
 }

@@ -14,7 +14,7 @@
 
 #include "conformance/solver_problem.hpp"
 
-namespace unmask::test {
+namespace unmask::test::solver_conformance_test {
 namespace {
 
 // --- declarations
@@ -398,4 +398,4 @@ INSTANTIATE_TEST_SUITE_P(Plugin, AdaptiveConformance, methods(Which::kAdaptive),
 INSTANTIATE_TEST_SUITE_P(Plugin, FixedConformance, methods(Which::kFixed), id_of);
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::solver_conformance_test

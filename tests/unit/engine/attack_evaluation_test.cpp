@@ -10,7 +10,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::attack_evaluation_test {
 namespace {
 
 // Samples 0, 2 and 3 are classified correctly, sample 1 is not. Margins 0.4, 0.6, 0.1: with radius
@@ -507,4 +507,4 @@ TEST(AttackEvaluation, IsNotJudgedBeforeItIsDone) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::attack_evaluation_test

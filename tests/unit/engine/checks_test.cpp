@@ -14,7 +14,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::checks_test {
 namespace {
 
 using testing::ElementsAre;
@@ -327,4 +327,4 @@ TEST(Checks, MisclassifiedSamplesOfACoupledBatchAreNotInTheMean) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::checks_test

@@ -12,7 +12,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::probe_evaluation_test {
 namespace {
 
 double metric(const wire::CellResult& result, const std::string& name) {
@@ -168,4 +168,4 @@ TEST(ProbeContext, SaysWhichGradientsThereAreWhenOneIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::probe_evaluation_test

@@ -13,7 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace unmask::house {
+namespace unmask::house::walls_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -276,4 +276,4 @@ TEST_F(SmallHouse, ReportsARoomThatNobodyDrew) {
 }
 
 }  // namespace
-}  // namespace unmask::house
+}  // namespace unmask::house::walls_test

@@ -8,7 +8,7 @@
 #include "plan/planner.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::ensemble_test {
 namespace {
 
 using manifest::Definition;
@@ -108,4 +108,4 @@ TEST_F(EnsembleCells, FilesOfMembersAreInTheLocalsAndTheirContentInTheKey) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::ensemble_test

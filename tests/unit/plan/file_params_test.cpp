@@ -10,7 +10,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::file_params_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -171,4 +171,4 @@ TEST_F(FileParams, ThatVanishedAreNamed) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::file_params_test

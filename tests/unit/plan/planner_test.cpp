@@ -11,7 +11,7 @@
 #include "wire/key.hpp"
 #include "wire/spec.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::planner_test {
 namespace {
 
 using manifest::Definition;
@@ -348,4 +348,4 @@ TEST(Title, SaysWhatACellIs) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::planner_test

@@ -8,7 +8,7 @@
 #include "plan/planner.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::probe_gradients_test {
 namespace {
 
 using manifest::Definition;
@@ -98,4 +98,4 @@ TEST_F(ProbeGradients, HaveTheirFilesBesideTheSpecification) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::probe_gradients_test

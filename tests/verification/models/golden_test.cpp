@@ -22,7 +22,7 @@
 #include "ode/session.hpp"
 #include "support/plugins.hpp"
 
-namespace unmask::test {
+namespace unmask::test::golden_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -374,4 +374,4 @@ TEST(GoldenModels, AgreeWithTheFilesOfTheUser) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::golden_test

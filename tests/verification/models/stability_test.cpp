@@ -31,7 +31,7 @@
 #include "support/plugins.hpp"
 #include "unmask/kit/model/skew_block.hpp"
 
-namespace unmask::test {
+namespace unmask::test::stability_test {
 namespace {
 
 using Complex = std::complex<double>;
@@ -352,4 +352,4 @@ TEST_P(LinearClassifier, GrowsUnderEverySolverByItsKnownGain) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::stability_test

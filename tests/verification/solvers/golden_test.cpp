@@ -25,9 +25,9 @@
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::golden_test {
 namespace {
 
-using namespace unmask;
 using nlohmann::json;
 
 struct Case {
@@ -609,3 +609,4 @@ TEST(SolverGolden, AdjointGradientsAgree) {
 }
 
 }  // namespace
+}  // namespace unmask::test::golden_test

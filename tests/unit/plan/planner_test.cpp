@@ -160,8 +160,8 @@ TEST(Plan, ATransferNeedsBothTrainings) {
   const Plan plan = make_plan(other, catalog(), facts_of(other));
 
   ASSERT_EQ(plan.cells.size(), 3U);
-  EXPECT_EQ(plan.cells[2].needs, 0U);
-  EXPECT_EQ(plan.cells[2].needs_source, 1U);
+  EXPECT_EQ(plan.cells[2].needs, plan.cells[0].key);
+  EXPECT_EQ(plan.cells[2].needs_source, plan.cells[1].key);
   EXPECT_EQ(plan.cells[2].spec.at("source").at("checkpoint"), plan.cells[1].key);
   EXPECT_EQ(plan.cells[2].labels.source, "small/images/natural/coarse/1");
 }
@@ -173,7 +173,7 @@ TEST(Plan, TheSameWeightsUnderAnotherSolverNeedOneTraining) {
 
   const Plan plan = make_plan(other, catalog(), facts_of(other));
 
-  EXPECT_EQ(plan.cells[1].all_needs(), std::vector<std::size_t>{0});
+  EXPECT_EQ(plan.cells[1].all_needs(), std::vector<std::string>{plan.cells[0].key});
   EXPECT_EQ(plan.cells[1].spec.at("source").at("solver").at("plugin"), "bosh3");
 }
 
@@ -262,7 +262,7 @@ TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   EXPECT_EQ(cells[0].kind, wire::CellKind::kTrain);
   EXPECT_EQ(cells[1].kind, wire::CellKind::kAttack);
   EXPECT_EQ(cells[2].kind, wire::CellKind::kProbe);
-  EXPECT_EQ(cells[1].needs, 0u);
+  EXPECT_EQ(cells[1].needs, cells[0].key);
   EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
   EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
 }

@@ -121,6 +121,7 @@ TEST(EvaluateAttack, CountsAnswersAndThePassesBehindThem) {
 TEST(EvaluateAttack, WithoutARadiusChangesNothing) {
   const auto result = attack_with(sign_step, 0);
 
+  ASSERT_EQ(result.outcomes.size(), 4u);
   for (const wire::SampleOutcome& o : result.outcomes) {
     EXPECT_EQ(o.distance, 0);
     EXPECT_EQ(o.prediction, o.clean_prediction);

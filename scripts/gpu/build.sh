@@ -4,7 +4,8 @@
 #   scripts/gpu/build.sh DEPS BUILD [cmake arguments...]
 #
 # DEPS is a folder of Debian packages (scripts/gpu/fetch_deps.sh makes it elsewhere), which are unpacked below
-# BUILD/deps and not installed. Leaves BUILD/environment.sh, to be sourced before the programs are run.
+# BUILD/deps and not installed. Leaves BUILD/environment.sh, to be sourced before the programs are run. TARGETS names what
+# to build (default: everything); a file that does not compile does not stop the others.
 set -euo pipefail
 usage='usage: scripts/gpu/build.sh DEPS BUILD [cmake arguments...]'
 deps=$(cd "${1:?$usage}" && pwd)
@@ -36,4 +37,5 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DJPEG_INCLUDE_DIR="$root/usr/include" -DJPEG_LIBRARY_RELEASE="$lib/libjpeg.so" \
   -DZLIB_INCLUDE_DIR="$root/usr/include" -DZLIB_LIBRARY_RELEASE="$(echo "$root"/lib/*/libz.so.1)" \
   --log-level=WARNING "$@"
-ninja -C "$build" -k 0
+read -ra targets <<<"${TARGETS:-all}"
+ninja -C "$build" -k 0 "${targets[@]}"

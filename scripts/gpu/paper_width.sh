@@ -24,6 +24,7 @@ mkdir -p "$out"
 : >"$log"
 : >"$table"
 start=$SECONDS
+worst=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 db=$work/results/paper-width.sqlite
@@ -65,6 +66,11 @@ run() {
   timeout -s INT -k 10 "$((left + 8))" timeout -s INT "$left" \
     "$unmask" run "$1" --device "$device" --workers "${WORKERS:-4}" --db "$db" --progress plain >>"$log" 2>&1 || status=$?
   echo "paper width: $(basename "$1") ended with status $status after $((SECONDS - start)) s"
+  # 124: stopped when its time was over.
+  if [ "$status" -ne 0 ] && [ "$status" -ne 124 ]; then
+    worst=$status
+    tail -n 5 "$log"
+  fi
 }
 for study in "${studies[@]}"; do run "$study"; done
 
@@ -89,3 +95,4 @@ if [ "$(du -cm "$out"/paper-width.tar.gz.part-* | tail -n 1 | cut -f 1)" -gt 58 
   echo "paper width: snapshots of unfinished trainings were too large to be kept"
 fi
 echo "paper width: $(find "$out" -name 'paper-width.tar.gz.part-*' | wc -l) pieces in $out, $((SECONDS - start)) s in all"
+exit "$worst"

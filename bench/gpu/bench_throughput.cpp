@@ -87,7 +87,10 @@ engine::SolverSetup make_solver(const std::string& id, Given given) {
   const bool is_adaptive = setup.method->traits().is_adaptive;
   if (is_adaptive) {
     given.insert({{"rtol", 0.1}, {"atol", 0.1}});
-    given.insert({"step_gradient", std::string("first_only")});
+    // Replayed steps are constants.
+    if (!given.contains("controller")) {
+      given.insert({"step_gradient", std::string("first_only")});
+    }
   }
   const std::set<std::string> capabilities =
       is_adaptive ? std::set<std::string>{"adaptive"} : std::set<std::string>{};
@@ -270,9 +273,7 @@ class Bench {
     const Tensor x = data.images.to(device_, at::kFloat) / 255;
     const Tensor y = data.labels.to(device_);
     Given options;
-    if (c.mode == "replayed") {
-      options = {{"controller", std::string("replay")}, {"step_gradient", std::string("none")}};
-    }
+    if (c.mode == "replayed") options = {{"controller", std::string("replay")}};
     engine::SolveLog log;
     engine::NetworkTarget target(
         *model, make_solver(c.solver, options), {}, {.is_coupled = true}, 10, log);

@@ -10,7 +10,7 @@ out=${2:?$usage}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 device=${DEVICE:-cuda}
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 if [ -e "$build/environment.sh" ]; then . "$build/environment.sh"; fi
 unmask=$build/bin/unmask
 failures=0

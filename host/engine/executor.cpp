@@ -258,6 +258,7 @@ void Executor::execute_train(const std::string& key,
   // The snapshot stays until the host has recorded the result.
 }
 
+// Long: what an evaluation is handed refers to objects that live here, until it has ended.
 void Executor::execute_evaluation(const std::string& key,
                                   const json& spec,
                                   const json& locals,

@@ -7,7 +7,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::documents_test {
 namespace {
 
 TEST(Documents, PluginReferenceIsWhatTheProgramPrints) {
@@ -51,4 +51,4 @@ TEST(Documents, TheManifestOfTheReadmePassesCheck) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::documents_test

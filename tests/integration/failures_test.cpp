@@ -7,7 +7,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::failures_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -199,4 +199,4 @@ TEST(BadInput, ADamagedCheckpointIsNamedByExec) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::failures_test

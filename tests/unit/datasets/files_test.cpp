@@ -11,7 +11,7 @@
 #include "support/tiny_datasets.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::test {
+namespace unmask::test::files_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -346,4 +346,4 @@ TEST_F(MnistFiles, PackedWithAHeaderThatPromisesTooMuchAreRefused) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::files_test

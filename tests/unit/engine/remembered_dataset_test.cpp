@@ -14,7 +14,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::remembered_dataset_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -174,4 +174,4 @@ TEST_F(RememberedDatasetTest, NoticesFilesThatChangeWhileTheyAreRead) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::remembered_dataset_test

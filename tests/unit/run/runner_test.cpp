@@ -14,7 +14,7 @@
 #include "run_fixture.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::run {
+namespace unmask::run::runner_test {
 namespace {
 
 using nlohmann::json;
@@ -811,4 +811,4 @@ TEST(Complaint, LeavesOtherMetricsFree) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::runner_test

@@ -23,7 +23,7 @@
 #include "support/device.hpp"
 #include "support/plugins.hpp"
 
-namespace unmask::test {
+namespace unmask::test::golden_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -382,4 +382,4 @@ TEST(GoldenModels, AgreeWithTheFilesOfTheUser) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::golden_test

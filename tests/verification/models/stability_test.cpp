@@ -34,7 +34,7 @@
 #include "support/plugins.hpp"
 #include "unmask/kit/model/skew_block.hpp"
 
-namespace unmask::test {
+namespace unmask::test::stability_test {
 namespace {
 
 using Complex = std::complex<double>;
@@ -389,4 +389,4 @@ TEST_P(LinearClassifier, GrowsUnderEverySolverByItsKnownGain) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::stability_test

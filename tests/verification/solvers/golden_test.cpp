@@ -28,9 +28,9 @@
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::golden_test {
 namespace {
 
-using namespace unmask;
 using nlohmann::json;
 
 struct Case {
@@ -612,3 +612,4 @@ TEST(SolverGolden, AdjointGradientsAgree) {
 }
 
 }  // namespace
+}  // namespace unmask::test::golden_test

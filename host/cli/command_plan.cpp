@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/cost.hpp"
@@ -45,7 +46,10 @@ void print_excluded(const manifest::Study& study, bool all) {
   }
   const std::size_t collapsed = study.train_duplicates + study.evaluate_duplicates;
   if (collapsed > 0)
-    std::cout << "\n" << collapsed << " rows equal to another one were collapsed\n";
+    std::cout << "\n"
+              << base::counted(collapsed, "row")
+              << (collapsed == 1 ? " equal to another one was collapsed\n"
+                                 : " equal to another one were collapsed\n");
 }
 
 void print_list(const plan::Plan& plan, const PlanSummary& summary) {

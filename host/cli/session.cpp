@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "base/left_behind.hpp"
 #include "cli/cell_filter.hpp"
 #include "cli/lost_results.hpp"
@@ -101,14 +102,14 @@ std::int64_t Session::record() {
 
   const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
   if (adopted.trainings > 0) {
-    progress_.notice(adopted.trainings == 1
-                         ? "1 finished training had not been recorded; it is now"
-                         : std::to_string(adopted.trainings) +
-                               " finished trainings had not been recorded; they are now");
+    progress_.notice(base::counted(adopted.trainings, "finished training") +
+                     " had not been recorded; " +
+                     (adopted.trainings == 1 ? "it is now" : "they are now"));
   }
   if (!adopted.discarded.empty()) {
-    progress_.notice(std::to_string(adopted.discarded.size()) +
-                     " stored results belonged to other weights of theirs and were discarded");
+    const std::size_t count = adopted.discarded.size();
+    progress_.notice(base::counted(count, "stored result") + " of other weights" +
+                     (count == 1 ? " was discarded" : " were discarded"));
   }
   return id;
 }
@@ -132,8 +133,9 @@ run::RunSummary Session::execute(std::int64_t id) {
   run::RunSummary summary =
       run::run_cells(cells_, store_->lookup(cells_), options, recorder, progress_);
   if (const std::size_t count = strays.end_all(); count > 0) {
-    summary.notes.push_back(std::to_string(count) +
-                            " processes that plugins had left running were ended");
+    summary.notes.push_back(base::counted(count, "process", "processes") +
+                            " that plugins had left running " +
+                            (count == 1 ? "was ended" : "were ended"));
     progress_.notice(summary.notes.back());
   }
   return summary;

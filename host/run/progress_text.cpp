@@ -70,6 +70,21 @@ std::vector<std::string> failure_lines(const wire::Cell& cell,
   return lines;
 }
 
+std::string discarded_text(const std::string& training, std::size_t here, std::size_t elsewhere) {
+  std::string text =
+      training + " gave other weights than before; results of the former ones were discarded: ";
+  if (here > 0) {
+    text += std::to_string(here) + " of this run, which " + (here == 1 ? "runs" : "run") + " again";
+  }
+  if (here > 0 && elsewhere > 0) text += ", and ";
+  if (elsewhere > 0) {
+    text += std::to_string(elsewhere) +
+            " that this run does not ask for; run the manifests that do to have " +
+            (elsewhere == 1 ? "it" : "them") + " again";
+  }
+  return text;
+}
+
 std::string summary_text(const RunSummary& s) {
   std::string text = std::to_string(s.ran) + " done";
   const auto add = [&](std::size_t count, const char* what) {

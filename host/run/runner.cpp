@@ -7,10 +7,12 @@
 #include <utility>
 #include <variant>
 
+#include "base/counted.hpp"
 #include "base/frames.hpp"
 #include "run/agenda.hpp"
 #include "run/complaint.hpp"
 #include "run/crew.hpp"
+#include "run/progress_text.hpp"
 #include "run/slot.hpp"
 #include "unmask/errors.hpp"
 #include "wire/messages.hpp"
@@ -138,16 +140,7 @@ class Runner {
     }
     const std::size_t elsewhere = keys.size() - lost.size();
     summary_.discarded_elsewhere += elsewhere;
-    std::string text = wire::title(training) +
-                       " gave other weights than before; results of the former ones were "
-                       "discarded: ";
-    if (!lost.empty()) text += std::to_string(lost.size()) + " of this run, which run again";
-    if (!lost.empty() && elsewhere > 0) text += ", and ";
-    if (elsewhere > 0) {
-      text += std::to_string(elsewhere) +
-              " that this run does not ask for; run the manifests that do to have them again";
-    }
-    note(text);
+    note(discarded_text(wire::title(training), lost.size(), elsewhere));
     for (const Agenda::Lost& item : lost) {
       progress_.cell_again(plan_[item.cell]);
       if (item.failed_need) skip(item.cell, *item.failed_need);
@@ -429,8 +422,9 @@ class Runner {
     stop_ = options_.stop->level();
     if (stop_ == StopLevel::kDrain) {
       const std::size_t running = crew_.count(State::kRunning) + crew_.count(State::kDying);
-      progress_.notice("stopping: " + std::to_string(running) +
-                       " running cells finish, no other begins; Ctrl-C again stops at once");
+      progress_.notice("stopping: " + base::counted(running, "running cell") +
+                       (running == 1 ? " finishes" : " finish") +
+                       ", no other begins; Ctrl-C again stops at once");
     } else {
       progress_.notice("stopping at once: running cells are abandoned");
     }

@@ -545,6 +545,9 @@ TEST_F(StoreTest, AWriterWaitsForTheLockOfAnotherProgram) {
   ASSERT_EQ(waiting.told.size(), 1U);
   EXPECT_NE(waiting.told[0].find("is locked by another program"), std::string::npos);
   EXPECT_NE(waiting.told[0].find("600 s"), std::string::npos) << waiting.told[0];
+  // Trainings stand in a file until they are recorded.
+  EXPECT_NE(waiting.told[0].find("a finished training are kept"), std::string::npos)
+      << waiting.told[0];
 }
 
 TEST_F(StoreTest, AWriterWaitsForRoomOnAFullDisk) {

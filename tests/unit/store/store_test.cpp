@@ -635,6 +635,12 @@ TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
   store_.discard_result(other.key, "the file has vanished");
   const std::string attempt = store_.begin_attempt(run_, other.key, 1, "cpu");
 
+  // Known beforehand, to those who may not write, too.
+  const std::string weights = train_result("c").checkpoint->sha256;
+  EXPECT_EQ(Store::open_reader(file_).results_of_other_weights(other.key, weights),
+            std::vector{transfer.key});
+  EXPECT_TRUE(store_.results_of_other_weights("unknown", weights).empty());
+
   EXPECT_EQ(store_.commit_result(attempt, train_result("c")), std::vector{transfer.key});
 
   EXPECT_EQ(store_.stored().count(transfer.key), 0U);

@@ -127,6 +127,7 @@ run::RunSummary Session::execute(std::int64_t id) {
   options.crash_retries = planned_.study.run.crash_retries;
   options.fail_fast = planned_.study.run.fail_fast || options_.fail_fast;
   options.stop = &stop_;
+  options.hopeless = planned_.plan.hopeless;
   options.log_folder = folders_.logs / ("run-" + std::to_string(id));
   StoreRecorder recorder(*store_, id, folders_);
   base::LeftBehind strays;

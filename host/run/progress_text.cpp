@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/counted.hpp"
 #include "run/progress.hpp"
 #include "text/utf8.hpp"
 
@@ -83,6 +84,11 @@ std::string discarded_text(const std::string& training, std::size_t here, std::s
             (elsewhere == 1 ? "it" : "them") + " again";
   }
   return text;
+}
+
+std::string draining_text(std::size_t running) {
+  return "stopping: " + base::counted(running, "running cell") +
+         (running == 1 ? " finishes" : " finish") + ", no other begins; Ctrl-C again stops at once";
 }
 
 std::string summary_text(const RunSummary& s) {

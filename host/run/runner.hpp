@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,8 @@ struct RunOptions {
   std::size_t log_limit_bytes = std::size_t{16} << 20;  ///< per cell
   double hello_timeout_s = 120;  ///< for a worker to start (loading LibTorch from a slow disk)
   double term_grace_s = 2;       ///< between SIGTERM and SIGKILL
+  /// Cells by key that no worker would come to an end with, and why: they fail without one.
+  std::map<std::string, std::string> hopeless = {};
 };
 
 /// Run what is not done.

@@ -1,5 +1,7 @@
 #include "cli/session.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -130,10 +132,17 @@ run::RunSummary Session::execute(std::int64_t id) {
   options.hopeless = planned_.plan.hopeless;
   options.log_folder = folders_.logs / ("run-" + std::to_string(id));
   StoreRecorder recorder(*store_, id, folders_);
-  base::LeftBehind strays;
+  base::LeftBehind& strays = host_.left_behind();
+  strays.end_all();
+  // The first process of a container inherits from everybody, so what is a plugin's only shows at
+  // the end, when all of them end with it.
+  if (::getpid() != 1) {
+    options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
+  }
   run::RunSummary summary =
       run::run_cells(cells_, store_->lookup(cells_), options, recorder, progress_);
-  if (const std::size_t count = strays.end_all(); count > 0) {
+  strays.end_all();
+  if (const std::size_t count = strays.count(); count > 0) {
     summary.notes.push_back(base::counted(count, "process", "processes") +
                             " that plugins had left running " +
                             (count == 1 ? "was ended" : "were ended"));

@@ -387,7 +387,7 @@ class Runner {
       }
       return;
     }
-    slot.clear();
+    crew_.clear(slot);
   }
 
   void check_clock(Slot& slot) {

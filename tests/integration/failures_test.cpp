@@ -1,10 +1,16 @@
 // A plugin that harms only harms its own cells, and every wrong input gets one message.
 
+#include <signal.h>
+
+#include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/counted.hpp"
 #include "integration/sandbox.hpp"
 
 namespace unmask::test {
@@ -80,6 +86,35 @@ TEST(Failure, AForkedChildHasNoPartInTheConversation) {
   EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE state <> 'done' AND method = 'pgd' AND model "
                     "= 'plain'"),
             "0\n");
+}
+
+// Processes that a plugin's worker left running, by what it printed of them.
+std::vector<pid_t> strays_of(const Sandbox& box) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(box.path("logs"))) {
+    std::ifstream log(entry.path());
+    std::string word;
+    pid_t pid = -1;
+    while (log >> word) {
+      if (word == "stray" && log >> pid) found.push_back(pid);
+    }
+  }
+  return found;
+}
+
+TEST(Failure, AProcessThatAPluginLeftInASessionOfItsOwnIsEnded) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "stray" } })");
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::vector<pid_t> strays = strays_of(box);
+  ASSERT_FALSE(strays.empty());
+  EXPECT_THAT(outcome.err,
+              HasSubstr(base::counted(strays.size(), "process", "processes") +
+                        " that plugins had left running"));
+  for (const pid_t pid : strays) EXPECT_EQ(::kill(pid, 0), -1) << pid;
 }
 
 TEST(Failure, AMessageOfAHundredMegabytesIsCut) {

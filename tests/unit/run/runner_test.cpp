@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -230,6 +231,25 @@ TEST_F(RunTest, CallsAClosedConnectionACrash) {
 
 TEST_F(RunTest, SeesACrashThoughAProcessLeftBehindHoldsTheConnection) {
   EXPECT_EQ(failure_of({{"do", "leave a child"}, {"marker", marker("m")}}).exit_code, 7);
+}
+
+TEST_F(RunTest, TellsWhenAWorkerIsGoneAndWhichOnesLive) {
+  std::vector<std::size_t> living;
+  options.workers = 2;
+  options.worker_ended = [&](const std::vector<pid_t>& others) {
+    living.push_back(others.size());
+    for (const pid_t pid : others) EXPECT_EQ(::kill(pid, 0), 0);
+  };
+
+  const RunSummary summary = run({fake_cell("a", {{"do", "die once"}, {"marker", marker("m")}}),
+                                  fake_cell("b"),
+                                  fake_cell("c"),
+                                  fake_cell("d")});
+
+  // One dies, and two end with the run, the last of them alone.
+  EXPECT_EQ(summary.ran, 4U);
+  ASSERT_GE(living.size(), 2U);
+  EXPECT_EQ(living.back(), 0U);
 }
 
 TEST_F(RunTest, TriesACrashTwice) {

@@ -6,7 +6,7 @@
 # DATA holds cifar10-jpeg/{train,test}/CLASS/*.jpg and cifar-10-batches-bin/*.bin. Both sides take turns, ROUNDS (3) times,
 # after all files were read once, so that none pays for the disk; the median counts. "first" begins without any cache, hashes
 # and decodes all images and keeps them; "again" finds them kept. On our side each use is two processes, as in a run: the
-# one that asks for the hash, and the one that loads. Neither side's figure has the start of its process. Python reads with one
+# one that asks for the hash, and the one that loads. Neither side's figure has the start of its process. Python decodes with one
 # thread and with two; ours with one for each processor, at most 4 (PREFIX="taskset -c 0,1" makes that two for everybody).
 # Needs python3-pil and python3-numpy, else that side is skipped and said to be; PYTHON names another interpreter.
 set -euo pipefail
@@ -46,7 +46,7 @@ ours() { # PLUGIN USE ROUND
 theirs() { # THREADS PLUGIN USE ROUND
   [ -n "$python" ] || return 0
   "${prefix[@]}" "$python" "$here/loading/python_side.py" "$3" "$2" "${place[$2]}" "$folder/theirs" "$1" |
-    note "Python, $1 thread(s)" "${@:2}"
+    note "Python, threads: $1" "${@:2}"
 }
 
 for plugin in "${plugins[@]}"; do
@@ -54,7 +54,7 @@ for plugin in "${plugins[@]}"; do
   for ((round = 0; round < rounds; ++round)); do
     rm -rf "$folder/ours" "$folder/theirs"
     for use in first again; do ours "$plugin" "$use" "$round"; done
-    for threads in 1 2; do
+    for threads in 1 $([ "$plugin" = cifar10 ] || echo 2); do
       rm -rf "$folder/theirs"
       for use in first again; do theirs "$threads" "$plugin" "$use" "$round"; done
     done

@@ -103,7 +103,7 @@ def measure(use, plugin, folder, cache, threads):
 
 
 def table(file):
-    taken, images = {}, {}
+    taken, images, readers = {}, {}, {}
     with open(file) as stream:
         lines = [json.loads(line) for line in stream]
     rounds = {}
@@ -112,6 +112,7 @@ def table(file):
         rounds.setdefault(key, {}).setdefault(line["round"], []).append(line["seconds"])
         if "images" in line:
             images.setdefault(line["plugin"], set()).add(line["images"])
+            readers.setdefault(line["plugin"], set()).add(line["side"])
     for key, of_round in rounds.items():
         taken[key] = statistics.median(sum(seconds) for seconds in of_round.values())
     sides = sorted({key[2] for key in taken} - {"unmask"})
@@ -128,7 +129,8 @@ def table(file):
         goal = GOALS[plugin, use]
         print(row + f" {goal} s: {'met' if ours < goal else 'MISSED'} |")
     for plugin, hashes in images.items():
-        print(f"{plugin}: all that was read is the same" if len(hashes) == 1 else f"{plugin}: THE IMAGES DIFFER")
+        who = "; ".join(sorted(readers[plugin]))
+        print(f"{plugin}: {'equal training images' if len(hashes) == 1 else 'THE IMAGES DIFFER'} ({who})")
 
 
 if __name__ == "__main__":

@@ -208,6 +208,7 @@ class Bench {
     }
     for (const std::string& network : networks) {
       all.push_back({.network = network, .solver = "dopri5", .batch = batches[1]});
+      all.push_back({.network = network, .solver = "bosh3", .batch = batches[1]});
       if (is_cuda) {
         all.push_back(
             {.network = network, .solver = "dopri5", .batch = batches[0], .with_tf32 = true});
@@ -219,7 +220,6 @@ class Bench {
                        .batch = batches[1],
                        .with_graphs = true});
       }
-      all.push_back({.network = network, .solver = "bosh3", .batch = batches[1]});
     }
     return all;
   }

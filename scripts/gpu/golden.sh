@@ -12,6 +12,10 @@ build=${1:?usage: golden.sh BUILD OUT}
 out=${2:?usage: golden.sh BUILD OUT}
 device=${DEVICE:-cuda:0}
 mkdir -p "$out"
+if [ -e "$build/environment.sh" ]; then
+  # shellcheck source=/dev/null
+  . "$build/environment.sh"
+fi
 summary=$out/golden.txt
 : >"$summary"
 

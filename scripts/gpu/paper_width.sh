@@ -21,6 +21,10 @@ unmask=$build/bin/unmask
 log=$out/paper-width.log
 table=$out/paper-width.txt
 mkdir -p "$out"
+if [ -e "$build/environment.sh" ]; then
+  # shellcheck source=/dev/null
+  . "$build/environment.sh"
+fi
 : >"$log"
 : >"$table"
 start=$SECONDS

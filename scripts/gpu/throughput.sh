@@ -19,6 +19,12 @@ lines=$out/throughput.jsonl
 options=(--device "$device")
 [ -z "${SMALL:-}" ] || options+=(--small)
 mkdir -p "$out"
+# Libraries that the build needs are none of Python's.
+python_path=${LD_LIBRARY_PATH:-}
+if [ -e "$build/environment.sh" ]; then
+  # shellcheck source=/dev/null
+  . "$build/environment.sh"
+fi
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 if [ ! -x "$bench" ]; then
@@ -38,13 +44,14 @@ log=$out/throughput.log
 status=0
 "$bench" "${options[@]}" --seconds "${OURS:-50}" >"$lines" 2>>"$log" || status=$?
 [ "$status" -eq 0 ] || echo "throughput: bench_throughput ended with status $status; see $log"
-if missing=$("$python" -c 'import torch, torchdiffeq' 2>&1); then
-  "$python" "$side" "${options[@]}" --networks "$networks" --seconds "${THEIRS:-40}" >>"$lines" 2>>"$log" || {
+their_python() { LD_LIBRARY_PATH=$python_path "$python" "$@"; }
+if missing=$(their_python -c 'import torch, torchdiffeq' 2>&1); then
+  their_python "$side" "${options[@]}" --networks "$networks" --seconds "${THEIRS:-40}" >>"$lines" 2>>"$log" || {
     status=$?
     echo "throughput: the Python side ended with status $status; see $log"
   }
 else
   echo "throughput: Python side not run: $python says: ${missing##*$'\n'}"
 fi
-"$python" "$side" --table "$lines" --json "$out/throughput.json" | tee "$out/throughput.md"
+their_python "$side" --table "$lines" --json "$out/throughput.json" | tee "$out/throughput.md"
 exit "$status"

@@ -395,7 +395,7 @@ TEST(GradientRules, CompareTheOwnGradientWithEveryNamedOne) {
 
 // ---- spsa_agreement ----
 
-// A right gradient's cosine with n pairs is about sqrt(n / (n + D - 1)) [Spall92]: 0.9 with 64 pairs in
+// A right gradient has a cosine of about sqrt(n / (n + D - 1)) with n pairs: 0.9 with 64 pairs in
 // 16 dimensions. That of one image deviates by less than 0.06, so the mean of 32 by 0.01.
 TEST(SpsaAgreement, IsWhatARightGradientGives) {
   const Tensor x = uniform_images(32, 4, 0, 1);

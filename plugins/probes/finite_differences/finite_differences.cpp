@@ -3,16 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 #include <string>
 
 #include <torch/types.h>
 
-#include "unmask/errors.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/ball_size.hpp"
 #include "unmask/kit/probe/compare.hpp"
+#include "unmask/kit/probe/rounding.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -24,9 +22,7 @@ struct Step {
 };
 constexpr std::array<Step, 3> kSteps = {{{"tiny", 1e-3}, {"small", 1e-2}, {"large", 1e-1}}};
 
-// Roundings to half a unit in the last place of the largest logit that a loss is taken to carry, and
-// by how much numbers must exceed what they make.
-constexpr double kRoundings = 4;
+// By how much numbers must exceed what rounding makes.
 constexpr double kAbove = 4;
 
 class FiniteDifferences final : public Probe {
@@ -62,7 +58,7 @@ class FiniteDifferences final : public Probe {
     const Tensor center = ball_.inside_box(x, kSteps.back().share);
     const LossGradient here = kit::own_gradients(target, center, y, loss_);
     const Tensor gradient = kit::rows_of_numbers(here.gradient);
-    const Tensor noise = rounding(here.logits);
+    const Tensor noise = kit::loss_rounding(here.logits);
     std::vector<ProbeValue> values;
     std::vector<Tensor> sweep;
     Tensor slope;
@@ -118,14 +114,6 @@ class FiniteDifferences final : public Probe {
   }
 
   static Tensor mean_size(const Tensor& rows) { return rows.square().mean(1).sqrt(); }
-
-  // What rounding makes of the difference of two losses that are equal: float64 [B].
-  static Tensor rounding(const Tensor& logits) {
-    const double unit = logits.scalar_type() == at::kDouble
-                            ? std::numeric_limits<double>::epsilon() / 2
-                            : std::numeric_limits<float>::epsilon() / 2.0;
-    return kRoundings * unit * std::sqrt(2.0) * logits.to(at::kDouble).abs().amax(1);
-  }
 
   kit::BallSize ball_;
   std::int64_t directions_;

@@ -53,18 +53,20 @@ inline LossGradient gradients_alone(Target& target,
   return {at::cat(logits, 0), at::cat(values, 0), at::cat(gradients, 1)};
 }
 
-/// Logits that are functions of their own image: of the whole batch at once where samples do not
-/// influence each other, else one by one. B forwards either way.
+/// Logits that are functions of their own image, of the first rows of a batch: together where samples
+/// do not influence each other, else one by one. One forward per row either way.
+/// @param x  [n, C, H, W], points for the rows 0, ..., n - 1 of the batch
 inline Tensor own_logits(Target& target, const Tensor& x, const Tensor& labels) {
-  return target.is_batch_independent() ? target.logits(x) : logits_alone(target, x, labels);
+  if (!target.is_batch_independent()) return logits_alone(target, x, labels);
+  return target.logits(x, at::arange(x.size(0), labels.options().dtype(at::kLong)));
 }
 
-/// The same of a loss (its values in float64, computed from the logits): [B].
+/// The same of a loss (its values in float64, computed from the logits): [n].
 inline Tensor own_losses(Target& target, const Tensor& x, const Tensor& labels, Loss loss) {
   return per_sample_loss(own_logits(target, x, labels).to(at::kDouble), labels, loss);
 }
 
-/// The same with the gradient, shape of x. B forwards and backwards.
+/// The same with the gradient, shape of x, of a whole batch. B forwards and backwards.
 inline LossGradient own_gradients(Target& target,
                                   const Tensor& x,
                                   const Tensor& labels,

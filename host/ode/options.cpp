@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/counted.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -120,7 +121,7 @@ void check_adaptive(const DriverOptions& o, const MethodTraits& traits) {
   if (ratios > 0 && o.exponents.size() != ratios) {
     refuse("exponents",
            to_text(ParamValue(o.exponents)),
-           "this controller looks at " + std::to_string(ratios) + " error ratios");
+           "this controller looks at " + base::counted(ratios, "error ratio"));
   }
   if (ratios > 0 && !(o.exponents.front() > 0)) {
     refuse("exponents",

@@ -326,6 +326,31 @@ TEST(Plan, NamesDataThatCannotBeRead) {
   EXPECT_EQ(plan.cells.size(), 3u);
 }
 
+TEST(Plan, KnowsTheCellsThatWouldNeverEnd) {
+  const manifest::Study s = study();
+  const std::vector<EndlessDefinition> endless = {
+      {"attack", s.evaluate[0].method, "the attack never begins"}};
+  auto known = facts(s);
+
+  const auto plan = make_plan(s, catalog(), known, endless);
+
+  EXPECT_EQ(plan.hopeless,
+            (std::map<std::string, std::string>{{plan.cells[1].key, "the attack never begins"}}));
+  EXPECT_TRUE(plan.dataset_problems.empty());
+
+  // Solvers stand in several places: the training's, the attack's and the probe's are one here.
+  const auto all = make_plan(s, catalog(), known, {{"solver", s.train[0].solver, "no step ends"}});
+  EXPECT_EQ(all.hopeless.size(), 3u);
+
+  known.begin()->second = {"", "", 0};
+  known.begin()->second.deed = "the data never come";
+  known.begin()->second.is_endless = true;
+  const auto without_data = make_plan(s, catalog(), known);
+  EXPECT_EQ(
+      without_data.hopeless,
+      (std::map<std::string, std::string>{{without_data.cells[0].key, "the data never come"}}));
+}
+
 TEST(Title, SaysWhatACellIs) {
   const auto cells = make_plan(study(), catalog(), facts_of(study())).cells;
 

@@ -11,10 +11,10 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/attacks/spsa/spsa_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
+#include "unmask/kit/attack/spsa_estimator.hpp"
 #include "unmask/kit/model/input_levels.hpp"
 #include "unmask/testing/linear_target.hpp"
 #include "unmask/vector_field.hpp"

@@ -1,7 +1,7 @@
 // The gradient estimate of SPSA against its closed form on linear and quadratic functions. All
 // random numbers have fixed seeds; bounds are five standard errors.
 
-#include "plugins/attacks/spsa/spsa_estimator.hpp"
+#include "unmask/kit/attack/spsa_estimator.hpp"
 
 #include <cmath>
 #include <cstdint>

@@ -15,7 +15,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::kit {
+namespace unmask::kit::parallel_test {
 namespace {
 
 TEST(ForEachIndex, VisitsEveryIndexOnce) {
@@ -69,4 +69,4 @@ TEST(ReadingThreads, AreAFew) {
 }
 
 }  // namespace
-}  // namespace unmask::kit
+}  // namespace unmask::kit::parallel_test

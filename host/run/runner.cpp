@@ -85,9 +85,7 @@ class Runner {
     ++slot.cells_begun;
     const auto& checkpoint = agenda_.needs().checkpoint(index);
     const auto& source = agenda_.needs().source(index);
-    if (cell.kind == CellKind::kTrain || checkpoint) {
-      slot.holds = cell.kind == CellKind::kTrain ? index : *checkpoint;
-    }
+    if (cell.kind == CellKind::kTrain || checkpoint) slot.holds = checkpoint.value_or(index);
     slot.time_limit.reset();
     if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
     slot.log->begin(cell.key + " " + wire::title(cell));

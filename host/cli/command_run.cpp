@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
@@ -25,7 +26,8 @@ namespace po = boost::program_options;
 void print_summary(const run::RunSummary& summary,
                    const std::string& command,
                    const std::string& database) {
-  std::cerr << summary.ran << " cells ran, " << summary.hit << " were stored";
+  std::cerr << base::counted(summary.ran, "cell") << " ran, " << summary.hit
+            << (summary.hit == 1 ? " was stored" : " were stored");
   if (summary.failed > 0) std::cerr << ", " << summary.failed << " failed";
   if (summary.skipped > 0) std::cerr << ", " << summary.skipped << " skipped";
   if (summary.interrupted + summary.not_run > 0) {
@@ -70,9 +72,10 @@ void warn_of_violations(const store::Store& store, const std::vector<wire::Cell>
     }
   }
   for (const auto& [attack, points] : points_of) {
-    std::cerr << "warning: the attack \"" << attack << "\" returned " << points
-              << " points outside of its ball or of the pixels' range. They count as not fooled: "
-                 "its\n  networks look more robust than they are.\n";
+    std::cerr << "warning: the attack \"" << attack << "\" returned "
+              << base::counted(points, "point") << " outside of its ball or of the pixels' range. "
+              << (points == 1 ? "It counts" : "They count")
+              << " as not fooled: its\n  networks look more robust than they are.\n";
   }
 }
 

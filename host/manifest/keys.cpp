@@ -12,6 +12,7 @@ struct ScopeInfo {
   std::vector<std::string> keys;
 };
 
+// Long: a table, one row for every object of a manifest.
 const std::map<Scope, ScopeInfo>& scopes() {
   static const std::map<Scope, ScopeInfo> table = {
       {Scope::kRoot,

@@ -42,6 +42,9 @@ class ReadyCells {
   std::optional<std::size_t> take(const Worker& worker,
                                   const std::function<bool(std::size_t)>& is_held);
 
+  /// Take all cells of a kind, in the plan's order.
+  std::vector<std::size_t> take_all(const std::function<bool(std::size_t)>& is_wanted);
+
   /// Take a cell that wants to be alone; there must be one.
   std::size_t take_alone();
 

@@ -91,8 +91,11 @@ void Store::Impl::write(const std::function<void(Database&)>& body) {
       if (patience.gives_up && patience.gives_up()) throw;
       if (!has_told && patience.tell) {
         const auto limit = std::chrono::duration_cast<std::chrono::seconds>(patience.limit);
-        patience.tell(database.file().string() + " " + what + " (waiting up to " +
-                      std::to_string(limit.count()) + " s, then the result is lost)");
+        patience.tell(
+            database.file().string() + " " + what + " (waiting up to " +
+            std::to_string(limit.count()) +
+            " s; then this run ends, and the same command goes on: what is recorded and a "
+            "finished training are kept, an evaluation that has just ended runs again)");
       }
     }
     std::this_thread::sleep_for(patience.pause);

@@ -127,6 +127,12 @@ class Store {
   /// All stored cells.
   std::vector<TimedCell> timed_cells() const;
 
+  /// Keys of stored results that were computed with other weights of a training than these: those
+  /// that commit_result() discards when the training yields them.
+  /// @param training  key of a train cell, which may be unknown  @param weights  SHA-256
+  std::vector<std::string> results_of_other_weights(const std::string& training,
+                                                    const std::string& weights) const;
+
   /// Let views and named queries show a study as another run than its latest one planned it.
   /// @param run      that run; the others' studies vanish
   /// @param earlier  the run that the query `changes` compares with

@@ -20,7 +20,7 @@
 #include "conformance/claim.hpp"
 #include "conformance/subjects.hpp"
 
-namespace unmask::test {
+namespace unmask::test::claims_test {
 namespace {
 
 using conformance::Claim;
@@ -132,4 +132,4 @@ TEST(ShippedPlugins, AreAllThere) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::claims_test

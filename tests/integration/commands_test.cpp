@@ -5,7 +5,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::commands_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -259,4 +259,4 @@ TEST(Help, EveryCommandExplainsItself) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::commands_test

@@ -6,7 +6,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::pairing_test {
 namespace {
 
 // A network without ODE, where every gradient solver gives the same gradient; attacks that start at
@@ -69,4 +69,4 @@ TEST_F(Pairing, MoreRestartsContainFewer) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::pairing_test

@@ -15,7 +15,7 @@
 #include "integration/sandbox.hpp"
 #include "store/database.hpp"
 
-namespace unmask::test {
+namespace unmask::test::recovery_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -40,6 +40,17 @@ Outcome run_plainly(const Sandbox& box,
       "run", manifest.string(), "--db", box.database().string(), "--progress", "plain"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return box.unmask(arguments);
+}
+
+nlohmann::json plan_of(const Sandbox& box, const fs::path& manifest) {
+  const Outcome plan =
+      box.unmask({"plan", manifest.string(), "--db", box.database().string(), "--format", "json"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  return nlohmann::json::parse(plan.out);
+}
+
+int to_run(const nlohmann::json& plan) {
+  return plan.at("total").get<int>() - plan.at("stored").get<int>();
 }
 
 // A study in which a training has been recorded with weights that it does not yield here (another
@@ -107,14 +118,8 @@ TEST(LostFiles, PlanCountsWhatRunRuns) {
   const std::vector<fs::path> checkpoints = files_in(box.path("checkpoints"));
   ASSERT_EQ(checkpoints.size(), 2U);
   fs::remove(checkpoints[0]);
-  const auto stored = [&] {
-    const Outcome plan = box.unmask(
-        {"plan", manifest.string(), "--db", box.database().string(), "--format", "json"});
-    const auto facts = nlohmann::json::parse(plan.out);
-    return facts.at("total").get<int>() - facts.at("stored").get<int>();
-  };
 
-  const int planned = stored();
+  const int planned = to_run(plan_of(box, manifest));
   const Outcome status = box.unmask({"status", manifest.string(), "--db", box.database().string()});
   const Outcome run = box.run(manifest);
 
@@ -123,7 +128,7 @@ TEST(LostFiles, PlanCountsWhatRunRuns) {
   EXPECT_THAT(status.out, HasSubstr("it will be trained again"));
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr("3 cells ran"));
-  EXPECT_EQ(stored(), 0);
+  EXPECT_EQ(to_run(plan_of(box, manifest)), 0);
 }
 
 // A training comes to its end while another program holds the database, and the host is killed
@@ -147,10 +152,16 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
     ::kill(run.pid(), SIGKILL);
     run.wait();
   }
+  const nlohmann::json plan = plan_of(box, manifest);
+  const Outcome status = box.unmask({"status", manifest.string(), "--db", box.database().string()});
 
   const Outcome again = run_plainly(box, manifest);
 
   EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(plan.at("unrecorded"), 1);
+  EXPECT_EQ(plan.at("stored"), 1) << "nothing else had ended";
+  EXPECT_THAT(status.out, HasSubstr("1 finished training has not been recorded yet"));
+  EXPECT_THAT(again.err, HasSubstr(std::to_string(to_run(plan)) + " cells ran"));
   EXPECT_THAT(again.err, HasSubstr("1 finished training had not been recorded"));
   EXPECT_EQ(box.ask("SELECT group_concat(a.state) FROM attempt a JOIN cell c ON c.id = a.cell_id "
                     "WHERE c.key = '" +
@@ -209,4 +220,4 @@ TEST(Logs, AreKeptPerRunAndShownWithAFailure) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::recovery_test

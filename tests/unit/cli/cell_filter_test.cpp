@@ -5,7 +5,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::cli {
+namespace unmask::cli::cell_filter_test {
 namespace {
 
 using wire::Cell;
@@ -78,4 +78,4 @@ TEST(FilterCells, RefusesAFilterWithoutAPattern) {
 }
 
 }  // namespace
-}  // namespace unmask::cli
+}  // namespace unmask::cli::cell_filter_test

@@ -9,35 +9,21 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/engine/evaluation_case.hpp"
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::probe_evaluation_test {
 namespace {
-
-double metric(const wire::CellResult& result, const std::string& name) {
-  for (const wire::Metric& m : result.metrics) {
-    if (m.name == name) return m.value;
-  }
-  ADD_FAILURE() << "no metric " << name;
-  return -1;
-}
 
 // The linear model behind one Euler step of dy/dt = y^2 / 2; batches of three.
 wire::CellResult evaluate(Probe& probe, std::vector<NamedSolver> gradients = {}) {
   LinearModel model(difference_weight(), /*has_ode=*/!gradients.empty());
-  const SolverSetup solver = make_setup(false);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 4,
-                              .method_batch = 3,
-                              .seed = 1,
-                              .named_gradients = std::move(gradients)};
+  const EvaluationCase set;
+  EvaluationInput input = set.input(model);
+  input.method_batch = 3;
+  input.epsilon = 0;
+  input.named_gradients = std::move(gradients);
   wire::CellResult result;
   evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
   return result;
@@ -202,4 +188,4 @@ TEST(ProbeContext, SaysWhichGradientsThereAreWhenOneIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::probe_evaluation_test

@@ -14,7 +14,7 @@
 #include "unit/engine/training_case.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::training_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -523,4 +523,4 @@ TEST(Training, ANetworkCannotWriteIntoTheBatch) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::training_test

@@ -15,7 +15,7 @@
 #include "manifest/keys.hpp"
 #include "support/schema_complaint.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::schema_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -180,4 +180,4 @@ TEST_F(ManifestSchema, SaysWhichDialectItIsWrittenIn) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::schema_test

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 #include "run_fixture.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::run {
+namespace unmask::run::runner_test {
 namespace {
 
 using nlohmann::json;
@@ -232,6 +233,25 @@ TEST_F(RunTest, SeesACrashThoughAProcessLeftBehindHoldsTheConnection) {
   EXPECT_EQ(failure_of({{"do", "leave a child"}, {"marker", marker("m")}}).exit_code, 7);
 }
 
+TEST_F(RunTest, TellsWhenAWorkerIsGoneAndWhichOnesLive) {
+  std::vector<std::size_t> living;
+  options.workers = 2;
+  options.worker_ended = [&](const std::vector<pid_t>& others) {
+    living.push_back(others.size());
+    for (const pid_t pid : others) EXPECT_EQ(::kill(pid, 0), 0);
+  };
+
+  const RunSummary summary = run({fake_cell("a", {{"do", "die once"}, {"marker", marker("m")}}),
+                                  fake_cell("b"),
+                                  fake_cell("c"),
+                                  fake_cell("d")});
+
+  // One dies, and two end with the run, the last of them alone.
+  EXPECT_EQ(summary.ran, 4U);
+  ASSERT_GE(living.size(), 2U);
+  EXPECT_EQ(living.back(), 0U);
+}
+
 TEST_F(RunTest, TriesACrashTwice) {
   failure_of(doing("segfault"));
 
@@ -436,6 +456,37 @@ TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
   EXPECT_EQ(recorder.skips.at("a"), "its training failed (plugin_error): the plugin threw: no");
   EXPECT_EQ(summary.skipped, 2U);
   EXPECT_EQ(summary.ran, 1U);
+}
+
+TEST_F(RunTest, FailsWhatIsHopelessWithoutAWorker) {
+  options.hopeless = {{"t1", "its data never come"}, {"b", "it never begins"}};
+
+  const RunSummary summary = run({fake_training("t0"),
+                                  fake_training("t1"),
+                                  fake_cell("a", {}, wire::CellKind::kAttack, 0),
+                                  fake_cell("b", {}, wire::CellKind::kAttack, 0),
+                                  fake_cell("c", {}, wire::CellKind::kAttack, 1)});
+
+  EXPECT_EQ(summary.ran, 2U);
+  EXPECT_EQ(summary.failed, 2U);
+  EXPECT_EQ(summary.skipped, 1U);
+  EXPECT_EQ(summary.not_run, 0U);
+  ASSERT_EQ(recorder.failures.size(), 2U);
+  EXPECT_EQ(recorder.failures[0].key, "t1");
+  EXPECT_EQ(recorder.failures[1].key, "b");
+  for (const MemoryRecorder::Failed& failed : recorder.failures) {
+    EXPECT_EQ(failed.failure.failure_class, wire::FailureClass::kTimeout);
+    EXPECT_EQ(failed.failure.message, options.hopeless.at(failed.key));
+    EXPECT_FALSE(failed.will_retry);
+  }
+  EXPECT_EQ(recorder.skips.at("c"), "its training failed (timeout): its data never come");
+}
+
+TEST_F(RunTest, StartsNoWorkerWhenAllIsHopeless) {
+  options.hopeless = {{"a", "it never begins"}};
+  options.worker_command = [](int) -> WorkerCommand { throw std::logic_error("a worker starts"); };
+
+  EXPECT_EQ(run({fake_cell("a")}).failed, 1U);
 }
 
 TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
@@ -811,4 +862,4 @@ TEST(Complaint, LeavesOtherMetricsFree) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::runner_test

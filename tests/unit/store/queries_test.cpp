@@ -14,7 +14,7 @@
 #include "unit/store/small_study.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::store {
+namespace unmask::store::queries_test {
 namespace {
 
 using ::testing::Contains;
@@ -289,4 +289,4 @@ TEST_F(QueriesTest, ErrorWhileRunningShowsTheTextOfSqlite) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::queries_test

@@ -9,7 +9,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::table {
+namespace unmask::table::table_test {
 namespace {
 
 Table sample() {
@@ -158,4 +158,4 @@ TEST(CommonColumns, StayWhereThereIsOnlyOneRow) {
 }
 
 }  // namespace
-}  // namespace unmask::table
+}  // namespace unmask::table::table_test

@@ -16,7 +16,7 @@
 #include "unmask/kit/attack/square.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::black_box_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -467,4 +467,4 @@ TEST(GaussianNoise, EndsNearTheSurfaceOfTheBall) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::black_box_test

@@ -19,7 +19,7 @@
 #include "unmask/testing/linear_target.hpp"
 #include "unmask/vector_field.hpp"
 
-namespace unmask::test {
+namespace unmask::test::masked_models_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -403,4 +403,4 @@ TEST(ReversedGradient, MakesNoiseTheBetterAttack) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::masked_models_test

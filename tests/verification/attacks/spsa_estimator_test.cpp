@@ -13,7 +13,7 @@
 
 #include "unmask/random.hpp"
 
-namespace unmask::test {
+namespace unmask::test::spsa_estimator_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -140,4 +140,4 @@ TEST(SpsaEstimator, IsUnbiasedOnAQuadraticFunction) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::spsa_estimator_test

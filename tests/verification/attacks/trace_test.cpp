@@ -14,7 +14,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::trace_test {
 namespace {
 
 struct Traced {
@@ -132,4 +132,4 @@ TEST(Trace, ChangesNothingAndKeepsToTheFirstSamples) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::trace_test

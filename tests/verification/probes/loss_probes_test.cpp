@@ -13,7 +13,7 @@
 #include "unmask/errors.hpp"
 #include "verification/probes/known_targets.hpp"
 
-namespace unmask::test {
+namespace unmask::test::loss_probes_test {
 namespace {
 
 // Closed forms in float64, of numbers around 1, with a few hundred operations.
@@ -324,4 +324,4 @@ TEST(LossProbes, AskForImagesAloneWhereTheyInfluenceEachOther) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::loss_probes_test

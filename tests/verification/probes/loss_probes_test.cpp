@@ -304,6 +304,59 @@ TEST(PathDiscontinuity, CountsTheSegmentsAtWhichStepsChange) {
   EXPECT_TRUE(changes(silent, x, 0.2).isnan().all().item<bool>());
 }
 
+// ---- binarisation ----
+
+// Ten classes over 64 pixels: the corner that is chosen stands out by more than three deviations of a
+// random corner, so few of 20 random corners reach it, and the steepest corner exceeds it.
+struct TenClasses {
+  Tensor weight =
+      SampleRandom(7, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).normal(at::empty({10, 64}, at::kDouble));
+  Tensor x = uniform_images(8, 8, 0.3, 0.7);
+  LinearTarget target() const { return {weight, at::zeros({10}, at::kDouble)}; }
+  Measured measure(LinearTarget& target) const {
+    return measure_probe("binarisation",
+                         {{"random", std::int64_t{20}}, {"loss", std::string("margin")}},
+                         target,
+                         x,
+                         zeros_for(x));
+  }
+};
+
+TEST(Binarisation, FindsWhatExistsAlongASoundGradient) {
+  const TenClasses problem;
+  LinearTarget target = problem.target();
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 8);
+  EXPECT_EQ(values.at("binarised_fooled").sum().item<double>(), 8);
+  EXPECT_LE(values.at("binarised_random_fooled").sum().item<double>(), 4);
+  EXPECT_EQ(target.forward_passes(), 8 * (2 + 200 + 10 + 20 + 20));
+  EXPECT_EQ(target.backwards(), 8 * 20);
+}
+
+TEST(Binarisation, FailsWithoutAGradient) {
+  const TenClasses problem;
+  LinearTarget target = problem.target();
+  target.without_gradient();
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 8);
+  EXPECT_EQ(values.at("binarised_fooled").sum().item<double>(), 0);
+}
+
+TEST(Binarisation, LeavesUndefinedWhatNothingSeparates) {
+  const TenClasses problem;
+  LinearTarget target(at::zeros({10, 64}, at::kDouble), at::arange(10, at::kDouble));
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 0);
+  EXPECT_TRUE(values.at("binarised_fooled").isnan().all().item<bool>());
+  EXPECT_TRUE(values.at("binarised_random_fooled").isnan().all().item<bool>());
+}
+
 // Where samples influence each other the line of an image is its own.
 TEST(LossProbes, AskForImagesAloneWhereTheyInfluenceEachOther) {
   const Tensor weight = at::tensor({0.5, -1.0, 2.0, 0.25, -0.5, 1.0, 0.75, -1.5}, at::kDouble);

@@ -15,6 +15,8 @@
 #include "run/progress.hpp"
 #include "store/store.hpp"
 #include "unmask/errors.hpp"
+#include "verdict/judge.hpp"
+#include "verdict/report.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -87,6 +89,15 @@ void warn_of_violations(const store::Store& store, const std::vector<wire::Cell>
   }
 }
 
+// One line a network. What --only left out of this run counts as far as it is stored.
+void print_verdicts(store::Store& store, const std::string& study, const std::string& database) {
+  const std::vector<std::string> lines = verdict::lines_of(verdict::renew(store, study));
+  for (const std::string& line : lines) std::cerr << "verdict: " << line << "\n";
+  if (lines.empty()) return;
+  std::cerr << "every rule, and what evidence is missing: "
+            << shell_command({"unmask", "verdict", "study=" + study, "--db", database}) << "\n";
+}
+
 }  // namespace
 
 int command_run(const Arguments& arguments) {
@@ -139,6 +150,7 @@ int command_run(const Arguments& arguments) {
   warn_of_probabilities(session.store(), session.cells());
   warn_of_violations(session.store(), session.cells());
   print_summary(summary, command, line.database().string());
+  print_verdicts(session.store(), session.study_name(), line.database().string());
   return static_cast<int>(summary.is_complete() ? ExitCode::kDone : ExitCode::kCellsFailed);
 }
 

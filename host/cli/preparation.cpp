@@ -68,7 +68,8 @@ struct DatasetQuestion {
 DatasetQuestion question_about(const catalog::Catalog& catalog,
                                const Definition& definition,
                                Moment rested_at) {
-  const catalog::PluginRecord& plugin = record_of(catalog, "dataset", definition.plugin);
+  const std::string kind = "dataset";
+  const catalog::PluginRecord& plugin = record_of(catalog, kind, definition.plugin);
   DatasetQuestion result{&definition, nullptr};
   // Only the plugin knows whether it reads what no parameter names.
   if (catalog.engine.empty() || !plugin.capabilities.contains("content_from_params")) return result;
@@ -151,7 +152,7 @@ json question_about(const catalog::Catalog& catalog, const json& requests, Momen
     const auto kind = request.at("kind").get<std::string>();
     bool is_known = true;
     wire::for_each_plugin(kind, request, [&](const std::string&, const json& one) {
-      const auto& plugin = record_of(catalog, kind, one.at("plugin").get<std::string>());
+      const auto& plugin = record_of(catalog, kind, one.at("plugin").get_ref<const std::string&>());
       depends.push_back(dependencies(plugin, one.at("params"), rested_at));
       is_known = is_known && !depends.back().is_null();
     });

@@ -279,8 +279,8 @@ Plan make_plan(const manifest::Study& study,
     if (row.source) source = training_of_row.at(row.source->checkpoint);
     wire::Cell cell = evaluate_cell(
         study, row, plan.cells[training], source ? &plan.cells[*source] : nullptr, make);
-    cell.needs = training;
-    if (source != training) cell.needs_source = source;
+    cell.needs = plan.cells[training].key;
+    if (source && source != training) cell.needs_source = plan.cells[*source].key;
     cell.keeps_adversarials = study.keeps_adversarials && cell.kind == wire::CellKind::kAttack;
     add(std::move(cell));
   }

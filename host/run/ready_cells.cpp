@@ -20,7 +20,7 @@ void ReadyCells::add(std::size_t cell, Wish wish) {
   } else if (plan_[cell].kind == wire::CellKind::kTrain) {
     trainings_.insert(cell);
   } else {
-    by_checkpoint_[plan_[cell].needs].insert(cell);
+    by_checkpoint_[needs_.checkpoint(cell)].insert(cell);
     ++n_evaluations_;
   }
 }

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "run/needs.hpp"
 #include "wire/cell.hpp"
 
 namespace unmask::run {
@@ -27,7 +28,9 @@ class ReadyCells {
     std::optional<std::size_t> holds;  ///< train cell whose checkpoint it has loaded
   };
 
-  explicit ReadyCells(const std::vector<wire::Cell>& plan) : plan_(plan) {}
+  /// Both outlive it.
+  ReadyCells(const std::vector<wire::Cell>& plan, const Needs& needs)
+      : plan_(plan), needs_(needs) {}
 
   void add(std::size_t cell, Wish wish);
 
@@ -50,6 +53,7 @@ class ReadyCells {
 
  private:
   const std::vector<wire::Cell>& plan_;
+  const Needs& needs_;
   std::set<std::size_t> fresh_, alone_, trainings_;
   std::map<std::optional<std::size_t>, std::set<std::size_t>> by_checkpoint_;
   std::size_t n_evaluations_ = 0;

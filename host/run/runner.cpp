@@ -83,17 +83,17 @@ class Runner {
     slot.state = State::kRunning;
     slot.failed_starts = 0;
     ++slot.cells_begun;
-    if (cell.kind == CellKind::kTrain || cell.needs) {
-      slot.holds = cell.kind == CellKind::kTrain ? index : *cell.needs;
-    }
+    const auto& checkpoint = agenda_.needs().checkpoint(index);
+    const auto& source = agenda_.needs().source(index);
+    if (cell.kind == CellKind::kTrain || checkpoint) slot.holds = checkpoint.value_or(index);
     slot.time_limit.reset();
     if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
     slot.log->begin(cell.key + " " + wire::title(cell));
 
     wire::Execute message{
         cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
-    if (cell.needs) message.checkpoint = agenda_.checkpoint(*cell.needs);
-    if (cell.needs_source) message.source = agenda_.checkpoint(*cell.needs_source);
+    if (checkpoint) message.checkpoint = agenda_.checkpoint(*checkpoint);
+    if (source) message.source = agenda_.checkpoint(*source);
     message.keep_adversarials = cell.keeps_adversarials;
     slot.process->send(message);
     progress_.cell_started(crew_.number_of(slot), cell, ++attempts_[index]);
@@ -201,7 +201,8 @@ class Runner {
   void skip(std::size_t index, std::size_t failed_training) {
     const Cell& cell = plan_[index];
     const std::string reason =
-        (cell.needs == failed_training ? "its training failed " : "its source failed ") +
+        (agenda_.needs().checkpoint(index) == failed_training ? "its training failed "
+                                                              : "its source failed ") +
         failed_trainings_.at(failed_training);
     recorder_.cell_skipped(cell, reason);
     progress_.cell_skipped(cell, reason);

@@ -76,7 +76,7 @@ struct RunOptions {
 };
 
 /// Run what is not done.
-/// @param plan cells with unique keys; `needs` points to train cells of the same plan
+/// @param plan cells with unique keys; `needs` names train cells of the same plan
 /// @param stored keys of cells that the store holds; for train cells with the checkpoint
 /// @throws whatever the recorder throws; PluginError or InternalError when workers do not start;
 ///         InternalError when the plan or the options contradict themselves

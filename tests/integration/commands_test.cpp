@@ -9,7 +9,7 @@
 #include "integration/sandbox.hpp"
 #include "table/table.hpp"
 
-namespace unmask::test {
+namespace unmask::test::commands_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -301,4 +301,4 @@ TEST(Help, EveryCommandExplainsItself) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::commands_test

@@ -13,7 +13,7 @@
 #include "base/counted.hpp"
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::failures_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -271,4 +271,4 @@ TEST(BadInput, ADamagedCheckpointIsNamedByExec) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::failures_test

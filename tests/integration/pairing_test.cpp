@@ -8,7 +8,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::pairing_test {
 namespace {
 
 // A network without ODE, where all solvers give the same answers and the same gradient. Attacks are
@@ -124,4 +124,4 @@ TEST(Pairing, WhatDiffersInNothingHasNoElasticity) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::pairing_test

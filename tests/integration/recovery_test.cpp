@@ -15,7 +15,7 @@
 #include "integration/sandbox.hpp"
 #include "store/database.hpp"
 
-namespace unmask::test {
+namespace unmask::test::recovery_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -220,4 +220,4 @@ TEST(Logs, AreKeptPerRunAndShownWithAFailure) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::recovery_test

@@ -13,7 +13,7 @@
 #include "integration/sandbox.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::test {
+namespace unmask::test::start_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -281,4 +281,4 @@ TEST_F(Memory, IsNotNeeded) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::start_test

@@ -10,7 +10,7 @@
 #include "cli/shell_words.hpp"
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::surroundings_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -181,4 +181,4 @@ INSTANTIATE_TEST_SUITE_P(Names,
                                            "h\xc3\xa9lo"));
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::surroundings_test

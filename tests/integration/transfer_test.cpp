@@ -8,7 +8,7 @@
 #include "unmask/sha256.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::test {
+namespace unmask::test::transfer_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -164,4 +164,4 @@ TEST_F(Transfer, SaysWhatIsMissingForAPicture) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::transfer_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::base {
+namespace unmask::base::counted_test {
 namespace {
 
 TEST(Counted, SaysOneAndMany) {
@@ -14,4 +14,4 @@ TEST(Counted, SaysOneAndMany) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::counted_test

@@ -9,7 +9,7 @@
 
 #include "base/child.hpp"
 
-namespace unmask::base {
+namespace unmask::base::left_behind_test {
 namespace {
 
 // A shell that starts a process in a session of its own, says its number, and ends.
@@ -76,4 +76,4 @@ TEST(LeftBehind, HasNothingToDoWhenNothingWasLeft) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::left_behind_test

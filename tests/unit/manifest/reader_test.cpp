@@ -13,7 +13,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/keys.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::reader_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -207,4 +207,4 @@ TEST(ManifestDocument, ShowsTestedMessages) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::reader_test

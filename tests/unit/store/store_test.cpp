@@ -13,7 +13,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::store {
+namespace unmask::store::store_test {
 namespace {
 
 using testing::attack_cell;
@@ -716,4 +716,4 @@ TEST(Store, RegistersTenThousandCellsQuickly) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::store_test

@@ -13,7 +13,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::table {
+namespace unmask::table::table_test {
 namespace {
 
 Table sample() {
@@ -232,4 +232,4 @@ TEST(Wrapped, BreaksAtBlanks) {
 }
 
 }  // namespace
-}  // namespace unmask::table
+}  // namespace unmask::table::table_test

@@ -14,7 +14,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::linear_attack_test {
 namespace {
 
 constexpr std::int64_t kSize = 16;
@@ -461,4 +461,4 @@ TEST(BrokenGradient, MovesNothing) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::linear_attack_test

@@ -15,6 +15,8 @@
 #include "run/progress.hpp"
 #include "store/store.hpp"
 #include "unmask/errors.hpp"
+#include "verdict/judge.hpp"
+#include "verdict/report.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -45,11 +47,19 @@ void print_summary(const run::RunSummary& summary,
 // stored before count too: whoever reads the results must hear of it.
 void warn_of_probabilities(const store::Store& store, const std::vector<wire::Cell>& cells) {
   const std::map<std::string, double> found = store.metric_above("output_is_probability", 0.5);
-  std::set<std::string> models;
+  const std::map<std::string, double> one_hot = store.metric_above("output_is_one_hot", 0.5);
+  std::set<std::string> models, without_logits;
   for (const wire::Cell& cell : cells) {
     if (cell.kind == wire::CellKind::kTrain && found.contains(cell.key)) {
-      models.insert(cell.labels.model);
+      (one_hot.contains(cell.key) ? without_logits : models).insert(cell.labels.model);
     }
+  }
+  for (const std::string& model : without_logits) {
+    std::cerr
+        << "warning: the model \"" << model
+        << "\" answers with zeros and ones alone. No loss of them has a gradient, and nothing "
+           "is left of\n  the logits: the model looks more robust than it is. Bring one that "
+           "gives its logits, or believe only\n  attacks without gradients, such as square.\n";
   }
   for (const std::string& model : models) {
     std::cerr << "warning: the model \"" << model
@@ -77,6 +87,15 @@ void warn_of_violations(const store::Store& store, const std::vector<wire::Cell>
               << (points == 1 ? "It counts" : "They count")
               << " as not fooled: its\n  networks look more robust than they are.\n";
   }
+}
+
+// One line a network. What --only left out of this run counts as far as it is stored.
+void print_verdicts(store::Store& store, const std::string& study, const std::string& database) {
+  const std::vector<std::string> lines = verdict::lines_of(verdict::renew(store, study));
+  for (const std::string& line : lines) std::cerr << "verdict: " << line << "\n";
+  if (lines.empty()) return;
+  std::cerr << "every rule, and what evidence is missing: "
+            << shell_command({"unmask", "verdict", "study=" + study, "--db", database}) << "\n";
 }
 
 }  // namespace
@@ -131,6 +150,7 @@ int command_run(const Arguments& arguments) {
   warn_of_probabilities(session.store(), session.cells());
   warn_of_violations(session.store(), session.cells());
   print_summary(summary, command, line.database().string());
+  print_verdicts(session.store(), session.study_name(), line.database().string());
   return static_cast<int>(summary.is_complete() ? ExitCode::kDone : ExitCode::kCellsFailed);
 }
 

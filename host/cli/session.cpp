@@ -47,17 +47,18 @@ run::RunSummary Session::run() {
 void Session::plan() {
   folders_ = store::ResultFolders::of(options_.database);
   planned_ = plan_study(options_.manifest, host_);
-  if (!planned_.plan.dataset_problems.empty()) {
-    const auto& [name, problem] = *planned_.plan.dataset_problems.begin();
-    throw DataError("data set \"" + name + "\" of " + options_.manifest.string() +
-                    " cannot be used: " + problem);
-  }
   execution_ = decide_execution(
       options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
   cells_ = filter_cells(planned_.plan.cells, options_.only);
+  for (const wire::Cell& cell : cells_) {
+    const auto problem = planned_.plan.dataset_problems.find(cell.labels.dataset);
+    if (problem == planned_.plan.dataset_problems.end()) continue;
+    throw DataError("data set \"" + problem->first + "\" of " + options_.manifest.string() +
+                    " cannot be used: " + problem->second);
+  }
 }
 
 void Session::open() {

@@ -40,7 +40,9 @@ class Session {
   run::RunSummary run();
 
   /// After run():
-  const store::Store& store() const { return *store_; }
+  store::Store& store() { return *store_; }
+  /// Under which it is stored.
+  const std::string& study_name() const { return planned_.study.name; }
   const std::vector<wire::Cell>& cells() const { return cells_; }
 
  private:

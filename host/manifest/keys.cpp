@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "catalog/verdict_thresholds.hpp"
+
 namespace unmask::manifest {
 namespace {
 
@@ -11,6 +13,13 @@ struct ScopeInfo {
   const char* where;  // as messages call the object
   std::vector<std::string> keys;
 };
+
+std::vector<std::string> threshold_names() {
+  std::vector<std::string> names;
+  for (const catalog::VerdictThreshold& t : catalog::verdict_thresholds())
+    names.emplace_back(t.name);
+  return names;
+}
 
 // Long: a table, one row for every object of a manifest.
 const std::map<Scope, ScopeInfo>& scopes() {
@@ -26,6 +35,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "train",
          "evaluate",
          "run",
+         "verdict",
          "paths",
          "dtype"}}},
       {Scope::kDefine, {"define", {"dataset", "model", "objective", "solver", "attack", "probe"}}},
@@ -76,6 +86,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "why"}}},
       {Scope::kRun, {"run", {"workers", "threads", "timeout", "retries", "fail_fast"}}},
       {Scope::kRetries, {"run.retries", {"crash"}}},
+      {Scope::kVerdict, {"verdict", threshold_names()}},
   };
   return table;
 }
@@ -91,7 +102,8 @@ std::optional<Scope> parent(Scope scope) {
     case Scope::kDefine:
     case Scope::kTrain:
     case Scope::kEvaluate:
-    case Scope::kRun: return Scope::kRoot;
+    case Scope::kRun:
+    case Scope::kVerdict: return Scope::kRoot;
     case Scope::kTrainMatrix:
     case Scope::kTrainAdd:
     case Scope::kTrainRule: return Scope::kTrain;

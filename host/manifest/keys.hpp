@@ -28,7 +28,8 @@ enum class Scope {
   kEvaluateZip,
   kEvaluateRule,
   kRun,
-  kRetries
+  kRetries,
+  kVerdict
 };
 
 /// The legal keys of such an object.

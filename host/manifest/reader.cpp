@@ -8,6 +8,7 @@
 #include <memory>
 #include <system_error>
 
+#include "catalog/verdict_thresholds.hpp"
 #include "manifest/definitions.hpp"
 #include "manifest/keys.hpp"
 #include "manifest/matrix.hpp"
@@ -256,6 +257,37 @@ void read_run(const Node& run, Reporter& reporter, RunSettings& out) {
   }
 }
 
+// Thresholds of verdicts: how to look at results, nothing that a result depends on.
+void read_verdict(const Node& verdict,
+                  Reporter& reporter,
+                  std::map<std::string, double>& thresholds) {
+  if (!expect(verdict, Node::Kind::kObject, "\"verdict\"", reporter)) return;
+  check_keys(verdict, Scope::kVerdict, reporter);
+  for (const Member& member : verdict.members) {
+    const catalog::VerdictThreshold* known = catalog::find_verdict_threshold(member.key);
+    if (known == nullptr) continue;
+    if (!member.value.is_number()) {
+      reporter.at_value(
+          code::kWrongType,
+          member.value,
+          in_quotes(member.key) + " must be a number, found " + kind_text(member.value),
+          std::string(known->name) + ": " + known->meaning);
+      continue;
+    }
+    const double value = member.value.number();
+    if (value < known->lowest || value > known->highest) {
+      reporter.at_value(code::kWrongValue,
+                        member.value,
+                        in_quotes(member.key) + " must be from " +
+                            nlohmann::json(known->lowest).dump() + " to " +
+                            nlohmann::json(known->highest).dump(),
+                        std::string(known->name) + ": " + known->meaning);
+      continue;
+    }
+    thresholds[member.key] = value;
+  }
+}
+
 }  // namespace
 
 ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog& catalog) {
@@ -288,6 +320,9 @@ ReadResult read_study(const std::filesystem::path& file, const catalog::Catalog&
       }
     }
     if (const Node* run = root->find("run")) read_run(*run, reporter, study.run);
+    if (const Node* verdict = root->find("verdict")) {
+      read_verdict(*verdict, reporter, study.thresholds);
+    }
     Paths paths(root->find("paths"), files.folders(), reporter);
     Definitions definitions(catalog, paths, reporter);
     definitions.read(root->find("define"));

@@ -8,6 +8,7 @@
 
 #include "catalog/host_options.hpp"
 #include "catalog/param_schema.hpp"
+#include "catalog/verdict_thresholds.hpp"
 #include "manifest/keys.hpp"
 #include "unmask/params.hpp"
 
@@ -185,6 +186,17 @@ json run() {
                object({{"crash", whole(0, 100, "how often a cell is tried again after a crash")}})},
               {"fail_fast", described({{"type", "boolean"}}, "stop at the first failed cell")}}),
       "how to run; changes no result");
+}
+
+json verdict() {
+  json properties = json::object();
+  for (const catalog::VerdictThreshold& t : catalog::verdict_thresholds()) {
+    json number = {{"type", "number"}, {"minimum", t.lowest}, {"maximum", t.highest}};
+    number["default"] = t.value;
+    properties[t.name] = described(std::move(number), t.meaning);
+  }
+  return described(object(std::move(properties)),
+                   "thresholds of verdicts in place of the defaults; changes no result");
 }
 
 // A value, or null, which takes an inherited one away.
@@ -371,6 +383,7 @@ json whole(const Catalog& catalog) {
                         std::move(numbers)),
                   "what happens to them")},
        {"run", run()},
+       {"verdict", verdict()},
        {"paths",
         described({{"type", "object"}, {"additionalProperties", {{"type", "string"}}}},
                   "names for files and folders, used as ${paths.NAME}")},

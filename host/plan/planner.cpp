@@ -248,9 +248,9 @@ Plan make_plan(const manifest::Study& study,
                const std::map<std::string, wire::DatasetFacts>& facts,
                const std::vector<EndlessDefinition>& endless) {
   Plan plan;
-  for (const auto& [id, definition] : used_datasets(study)) {
-    const wire::DatasetFacts& known = facts.at(id);
-    if (!known.problem.empty()) plan.dataset_problems.emplace(definition.name, known.problem);
+  for (const manifest::TrainRow& row : study.train) {
+    const wire::DatasetFacts& known = facts.at(dataset_id(row.dataset));
+    if (!known.problem.empty()) plan.dataset_problems.emplace(row.dataset.name, known.problem);
   }
   SpecMaker make(catalog, facts);
 

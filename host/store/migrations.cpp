@@ -6,6 +6,7 @@
 
 #include "store/schema_v1.hpp"
 #include "store/schema_v2.hpp"
+#include "store/schema_v3.hpp"
 #include "store/views.hpp"
 #include "unmask/sha256.hpp"
 
@@ -13,7 +14,8 @@ namespace unmask::store {
 namespace {
 
 constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1},
-                                     {2, "whole plans, undecided samples", kSchemaV2}};
+                                     {2, "whole plans, undecided samples", kSchemaV2},
+                                     {3, "verdicts", kSchemaV3}};
 
 // A copy of the file as it is now. VACUUM INTO sees a consistent state even while others read. The
 // copy gets its name when it is whole, so that a backup that exists can be relied on.

@@ -158,6 +158,14 @@ void insert_values(Database& database, std::int64_t cell, const wire::CellResult
 }
 
 void discard_values(Database& database, std::int64_t cell, const std::string& reason) {
+  // A verdict does not outlive what it rests on.
+  database
+      .prepare(
+          "discard verdicts",
+          "DELETE FROM verdict WHERE id IN "
+          "(SELECT verdict_id FROM verdict_cell WHERE cell_id = ?1) OR checkpoint_cell_id = ?1")
+      .bind(cell)
+      .run();
   for (const char* table : kValueTables) {
     database
         .prepare(std::string("discard ") + table,

@@ -32,6 +32,7 @@
 namespace unmask::store {
 
 class Database;
+struct VerdictRecord;  // store/verdict_record.hpp
 
 /// What a run knows about itself when it begins.
 struct RunInfo {
@@ -199,6 +200,12 @@ class Store {
   /// Results of attacks on the checkpoint stay: they are true of the weights with the hash that
   /// they name (see commit_result). @return false when the cell had no result
   bool discard_result(const std::string& key, const std::string& reason);
+
+  /// Put these in the place of all verdicts of a study.
+  /// @param run  whose plan and thresholds they follow
+  void record_verdicts(std::int64_t run,
+                       const std::string& study,
+                       std::span<const VerdictRecord> verdicts);
 
   /// For queries (store/queries.hpp) and tests.
   Database& database() const noexcept;

@@ -278,12 +278,12 @@ std::int64_t Store::begin_run(const wire::ManifestRecord& study, const RunInfo& 
     Statement insert = database.prepare(
         "insert run",
         "INSERT INTO run(uuid, manifest_id, environment_id, state, started_at, argv, tool, "
-        "git_commit, git_dirty, pid) VALUES (?, ?, ?, 'running', " UNMASK_NOW
-        ", ?, ?, ?, ?, ?) RETURNING id");
+        "git_commit, git_dirty, pid, thresholds) VALUES (?, ?, ?, 'running', " UNMASK_NOW
+        ", ?, ?, ?, ?, ?, ?) RETURNING id");
     insert.bind(make_uuid()).bind(manifest).bind(environment).bind(dump(json(info.argv)));
     insert.bind(UNMASK_VERSION);
     insert.bind(info.git_commit.empty() ? std::nullopt : std::optional(info.git_commit));
-    insert.bind(info.git_dirty).bind(std::int64_t{::getpid()});
+    insert.bind(info.git_dirty).bind(std::int64_t{::getpid()}).bind(dump(json(study.thresholds)));
     run = only_integer(insert, "run");
   });
   return run;

@@ -344,6 +344,8 @@ void drop_views(Database& database) {
       drop(std::string_view(names).substr(first, last - first));
       first = last + 1;
     }
+    // Without its views a file does not hold the definitions that it names.
+    database.execute("forget definitions", "DELETE FROM meta WHERE key = 'definitions'");
   }
   for (const std::string_view name : kFormerViews) drop(name);
   for (const View& view : kViews) drop(view.name);

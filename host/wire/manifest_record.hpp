@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 namespace unmask::wire {
@@ -12,6 +13,8 @@ struct ManifestRecord {
   std::string sha256;  ///< of `text`
   std::string name;    ///< of the study
   std::string description;
+  /// Thresholds of verdicts that it sets (catalog/verdict_thresholds.hpp), by name.
+  std::map<std::string, double> thresholds = {};
 };
 
 }  // namespace unmask::wire

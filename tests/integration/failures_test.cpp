@@ -194,6 +194,23 @@ TEST(BadInput, MissingDataIsOneLineAndExitCodeThree) {
   EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
 }
 
+TEST(BadInput, MissingDataIsNoMatterToARunThatDoesNotAskForIt) {
+  const Sandbox box;
+  std::string text = small_manifest();
+  const std::string place = "\"strokes\": { \"plugin\"";
+  text.replace(text.find(place),
+               place.size(),
+               R"("absent": { "plugin": "tensors", "params": { "file": "absent.st" } }, )" + place);
+  const auto manifest = box.write("two.json", text);
+
+  const Outcome present = box.run(manifest, {"--only", "dataset=strokes,model=plain,kind=train"});
+  const Outcome absent = box.run(manifest, {"--only", "dataset=absent,model=plain,kind=train"});
+
+  EXPECT_EQ(present.code, 0) << present.err;
+  EXPECT_EQ(absent.code, 3);
+  EXPECT_THAT(absent.err, HasSubstr("data set \"absent\""));
+}
+
 TEST(BadInput, ForeignDatabaseIsRefusedWithExitCodeFive) {
   const Sandbox box;
   const auto manifest = box.write("small.json", small_manifest());

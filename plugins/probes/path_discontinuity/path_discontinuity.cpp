@@ -57,59 +57,78 @@ class PathDiscontinuity final : public Probe {
     const Tensor uphill = kit::ascent_direction(start.slope, ball_.norm()) * ball_.epsilon();
     SampleRandom random = context.random.stream("line");
     const Tensor sideways = random.signs(x) * ball_.pixel_step(x, 1);
-    Tensor losses;  // [B, segments + 1]
-    const Tensor along = jumps(target, y, start, uphill, losses);
+    const Line along = follow(target, y, start, uphill);
     for (std::int64_t i = 0; i < std::min(curves_, x.size(0)); ++i) {
-      context.series.push_back({"path_loss", losses.select(0, i), i});
+      context.series.push_back({"path_loss", along.losses.select(0, i), i});
     }
-    return {{"path_jumps", along},
-            {"random_line_jumps", jumps(target, y, start, sideways, losses)}};
+    Tensor step_changes = along.step_changes;
+    if (x.size(0) > 1 && target.is_batch_independent()) {
+      // Only the sum over the batch is known: when it changes, nobody knows whose.
+      step_changes = step_changes.masked_fill(step_changes > 0, kit::kNotDefined);
+    }
+    return {{"path_jumps", along.jumps},
+            {"step_changes", step_changes},
+            {"random_line_jumps", follow(target, y, start, sideways).jumps}};
   }
 
  private:
+  // All but points and slopes: float64 [B].
   struct Seen {
     Tensor point;
-    Tensor loss;   // float64 [B]
+    Tensor loss;
     Tensor noise;  // what rounding makes of a difference of two such losses
     Tensor slope;  // the gradient, shape of the point
+    Tensor steps;  // accepted steps of the pass; NaN where the target does not tell
+  };
+  struct Line {
+    Tensor losses;        // [B, segments + 1]
+    Tensor jumps;         // segments whose change is no mean of the slopes at their ends
+    Tensor step_changes;  // segments with other steps at their ends
   };
 
   Seen look(Target& target, const Tensor& point, const Tensor& y) const {
-    const LossGradient here = kit::own_gradients(target, point, y, loss_);
-    return {point,
-            per_sample_loss(here.logits.to(at::kDouble), y, loss_),
-            kit::loss_rounding(here.logits),
-            here.gradient};
+    const auto* solver = dynamic_cast<const SolverSteps*>(&target);
+    std::vector<double> steps;
+    const LossGradient here = kit::own_gradients(target, point, y, loss_, [&] {
+      steps.push_back(solver == nullptr ? kit::kNotDefined
+                                        : static_cast<double>(solver->accepted_steps()));
+    });
+    const Tensor loss = per_sample_loss(here.logits.to(at::kDouble), y, loss_);
+    const Tensor counted = at::tensor(steps, at::kDouble).to(loss.device()).expand_as(loss);
+    return {point, loss, kit::loss_rounding(here.logits), here.gradient, counted};
   }
 
-  // Segments of the line from `start` along `whole` whose change is no mean of the slopes at their
-  // ends: float64 [B]; NaN where a loss or a slope is not finite.
-  Tensor jumps(Target& target,
-               const Tensor& y,
-               const Seen& start,
-               const Tensor& whole,
-               Tensor& losses) const {
+  // The line from `start` along `whole`; NaN where a loss, a slope or the steps are not known.
+  Line follow(Target& target, const Tensor& y, const Seen& start, const Tensor& whole) const {
     Seen here = start;
-    Tensor count = at::zeros_like(start.loss);
+    Line line{{}, at::zeros_like(start.loss), at::zeros_like(start.loss)};
     std::vector<Tensor> seen = {start.loss};
     for (std::int64_t k = 1; k <= segments_; ++k) {
       const double share = static_cast<double>(k) / static_cast<double>(segments_);
       const Seen next = look(target, (start.point + share * whole).clamp(0, 1), y);
-      const Tensor moved = kit::rows_of_numbers(next.point) - kit::rows_of_numbers(here.point);
-      const Tensor before = (kit::rows_of_numbers(here.slope) * moved).sum(1);
-      const Tensor after = (kit::rows_of_numbers(next.slope) * moved).sum(1);
-      const Tensor allowed = slack_ * at::maximum(before.abs(), after.abs()) +
-                             kAbove * at::maximum(here.noise, next.noise);
-      const Tensor change = next.loss - here.loss;
-      const Tensor is_jump = change.gt(at::maximum(before, after) + allowed)
-                                 .logical_or(change.lt(at::minimum(before, after) - allowed));
-      const Tensor is_known = (change + before + after).isfinite();
-      count += kit::as_numbers(is_jump).masked_fill(is_known.logical_not(), kit::kNotDefined);
+      line.jumps += jump(here, next);
+      const Tensor is_known = next.steps.isfinite();
+      line.step_changes += kit::as_numbers(next.steps.ne(here.steps))
+                               .masked_fill(is_known.logical_not(), kit::kNotDefined);
       seen.push_back(next.loss);
       here = next;
     }
-    losses = at::stack(seen, 1);
-    return count;
+    line.losses = at::stack(seen, 1);
+    return line;
+  }
+
+  // 1 where the loss jumps between two points, else 0.
+  Tensor jump(const Seen& here, const Seen& next) const {
+    const Tensor moved = kit::rows_of_numbers(next.point) - kit::rows_of_numbers(here.point);
+    const Tensor before = (kit::rows_of_numbers(here.slope) * moved).sum(1);
+    const Tensor after = (kit::rows_of_numbers(next.slope) * moved).sum(1);
+    const Tensor allowed = slack_ * at::maximum(before.abs(), after.abs()) +
+                           kAbove * at::maximum(here.noise, next.noise);
+    const Tensor change = next.loss - here.loss;
+    const Tensor is_jump = change.gt(at::maximum(before, after) + allowed)
+                               .logical_or(change.lt(at::minimum(before, after) - allowed));
+    const Tensor is_known = (change + before + after).isfinite();
+    return kit::as_numbers(is_jump).masked_fill(is_known.logical_not(), kit::kNotDefined);
   }
 
   kit::BallSize ball_;

@@ -123,6 +123,40 @@ TEST(EvaluateProbe, StoresSeriesOfRowsUnderTheirSamples) {
   EXPECT_EQ(series.at("once").size(), 6u);
 }
 
+class Steps final : public Probe {
+ public:
+  std::vector<ProbeValue> measure(Target& target,
+                                  const Tensor& x,
+                                  const Tensor&,
+                                  ProbeContext& context) override {
+    const auto steps = [&x](Target& network) {
+      network.loss_and_gradient(x, [](const Tensor& logits) { return logits.select(1, 0); });
+      const auto* solver = dynamic_cast<const SolverSteps*>(&network);
+      return at::full({x.size(0)},
+                      solver == nullptr ? -1.0 : static_cast<double>(solver->accepted_steps()),
+                      at::kDouble);
+    };
+    std::vector<ProbeValue> values = {{"own", steps(target)}};
+    for (const NamedGradient& other : context.gradients()) {
+      values.push_back({other.name, steps(*other.target)});
+    }
+    return values;
+  }
+};
+
+// The last pass of a named gradient is the answer, under the solver of the cell.
+TEST(EvaluateProbe, TellsTheStepsOfTheLastPass) {
+  SolverSetup two_steps = make_setup(false);
+  two_steps.options.step_size = 0.5;
+  Steps probe;
+
+  EXPECT_EQ(metric(evaluate(probe), "own.max"), 0);
+  const auto result = evaluate(probe, {{"two", two_steps}});
+  EXPECT_EQ(metric(result, "own.min"), 1);
+  EXPECT_EQ(metric(result, "own.max"), 1);
+  EXPECT_EQ(metric(result, "two.max"), 1);
+}
+
 class Repeating final : public Probe {
  public:
   std::vector<ProbeValue> measure(Target&,

@@ -39,9 +39,20 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"plan", {"base", "text", "catalog", "wire", "manifest"}},
     {"engine", {"base", "text", "catalog", "wire", "loader", "ode", "conformance"}},
     {"store", {"base", "text", "table", "catalog", "wire"}},
+    {"verdict", {"base", "text", "table", "catalog", "wire", "store"}},
     {"run", {"base", "text", "catalog", "wire", "plan", "store"}},
     {"cli",
-     {"base", "text", "table", "catalog", "wire", "loader", "manifest", "plan", "store", "run"}}};
+     {"base",
+      "text",
+      "table",
+      "catalog",
+      "wire",
+      "loader",
+      "manifest",
+      "plan",
+      "store",
+      "verdict",
+      "run"}}};
 
 // Rooms with LibTorch. The loader's half for the host has none of it and is a target of its own.
 const std::set<std::string> kTorchRooms = {"loader", "ode", "conformance", "engine"};

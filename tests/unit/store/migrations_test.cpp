@@ -16,7 +16,7 @@ namespace {
 using testing::run_small_study;
 
 // A made-up next version: a new column and a new table.
-constexpr Migration kNext = {3,
+constexpr Migration kNext = {4,
                              "made up",
                              "ALTER TABLE metric ADD COLUMN unit TEXT;"
                              "CREATE TABLE made_up (i INTEGER PRIMARY KEY) STRICT;"};
@@ -41,7 +41,7 @@ class MigrationsTest : public ::testing::Test {
  protected:
   base::TempFolder folder_;
   std::filesystem::path file_ = folder_.path() / "x.sqlite";
-  std::filesystem::path backup_ = folder_.path() / "x.sqlite.v2.bak";
+  std::filesystem::path backup_ = folder_.path() / "x.sqlite.v3.bak";
 };
 
 TEST_F(MigrationsTest, EmptyFileReachesTheNewestVersion) {
@@ -81,7 +81,7 @@ TEST_F(MigrationsTest, PreviousVersionReachesTheNextAndKeepsItsRows) {
 
   migrate(database, with_next());
 
-  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 3);
+  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 4);
   EXPECT_EQ(database.integer("count", "SELECT count(*) FROM sample_outcome"), outcomes);
   EXPECT_EQ(database.integer("read", "PRAGMA foreign_keys"), 1);
 }
@@ -103,7 +103,7 @@ TEST_F(MigrationsTest, EveryStepIsRecorded) {
   migrate(database, with_next());
 
   EXPECT_EQ(database.text("read", "SELECT group_concat(version || ' ' || name) FROM migration"),
-            "1 initial schema,2 whole plans, undecided samples,3 made up");
+            "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 made up");
 }
 
 TEST_F(MigrationsTest, BackupHoldsTheFormerVersion) {
@@ -125,12 +125,12 @@ TEST_F(MigrationsTest, StepThatFailsLeavesTheFormerVersion) {
   migrate(database, migrations());
   const std::string before = schema(database);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({3, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
+  steps.push_back({4, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
 
   EXPECT_THROW(migrate(database, steps), SqliteError);
 
   EXPECT_EQ(schema(database), before);
-  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 2);
+  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 3);
 }
 
 TEST_F(MigrationsTest, StepThatBreaksAReferenceIsRefused) {
@@ -140,7 +140,7 @@ TEST_F(MigrationsTest, StepThatBreaksAReferenceIsRefused) {
   }
   Database database = open(file_);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({3, "careless", "DELETE FROM cell WHERE kind = 'probe';"});
+  steps.push_back({4, "careless", "DELETE FROM cell WHERE kind = 'probe';"});
 
   EXPECT_THROW(migrate(database, steps), StoreError);
 

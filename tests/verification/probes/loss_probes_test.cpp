@@ -254,6 +254,109 @@ TEST(PathDiscontinuity, CountsEverySegmentThatAWrongGradientLeavesUnexplained) {
   EXPECT_EQ(path(target, x).at("random_line_jumps").min().item<double>(), 20);
 }
 
+// Solves something: as many accepted steps as tenths in the first pixel, summed over the batch.
+class SteppingTarget final : public Target, public SolverSteps {
+ public:
+  explicit SteppingTarget(bool is_coupled) : is_coupled_(is_coupled) {}
+
+  std::int64_t num_classes() const override { return 2; }
+  bool is_batch_independent() const override { return !is_coupled_; }
+  std::int64_t accepted_steps() const override { return steps_; }
+
+ private:
+  Tensor do_logits(const Tensor& x, const Tensor&) override {
+    count(x);
+    return sum_.logits(x);
+  }
+  LossGradient do_loss_and_gradient(const Tensor& x,
+                                    const LossFunction& loss,
+                                    const Tensor&) override {
+    count(x);
+    return sum_.loss_and_gradient(x, loss);
+  }
+  void count(const Tensor& x) {
+    steps_ = (x.flatten(1).select(1, 0) * 10).floor().sum().item<std::int64_t>();
+  }
+
+  bool is_coupled_;
+  FunctionTarget sum_{[](const Tensor& p) { return p.sum(1); }};
+  std::int64_t steps_ = 0;
+};
+
+// First pixels of 0.45 and 0.42, along the gradient to 0.65 and 0.52: two changes, and one.
+TEST(PathDiscontinuity, CountsTheSegmentsAtWhichStepsChange) {
+  const Tensor x = at::tensor({0.45, 0.42}, at::kDouble).view({2, 1, 1, 1});
+  const auto changes = [](Target& target, const Tensor& images, double epsilon) {
+    return measure_probe(
+               "path_discontinuity", {{"epsilon", epsilon}}, target, images, zeros_for(images))
+        .at("step_changes");
+  };
+  SteppingTarget alone(/*is_coupled=*/true);
+  SteppingTarget together(/*is_coupled=*/false);
+  FunctionTarget silent([](const Tensor& p) { return p.sum(1); });
+
+  EXPECT_EQ(changes(alone, x, 0.2)[0].item<double>(), 2);
+  EXPECT_EQ(changes(alone, x, 0.1)[1].item<double>(), 1);
+  // Of a batch with steps of its own only the sum is known.
+  EXPECT_TRUE(changes(together, x, 0.2).isnan().all().item<bool>());
+  EXPECT_EQ(changes(together, x, 0.04).abs().sum().item<double>(), 0);
+  EXPECT_EQ(changes(together, x.narrow(0, 0, 1), 0.2)[0].item<double>(), 2);
+  EXPECT_TRUE(changes(silent, x, 0.2).isnan().all().item<bool>());
+}
+
+// ---- binarisation ----
+
+// Ten classes over 64 pixels: the corner that is chosen stands out by more than three deviations of a
+// random corner, so few of 20 random corners reach it, and the steepest corner exceeds it.
+struct TenClasses {
+  Tensor weight =
+      SampleRandom(7, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).normal(at::empty({10, 64}, at::kDouble));
+  Tensor x = uniform_images(8, 8, 0.3, 0.7);
+  LinearTarget target() const { return {weight, at::zeros({10}, at::kDouble)}; }
+  Measured measure(LinearTarget& target) const {
+    return measure_probe("binarisation",
+                         {{"random", std::int64_t{20}}, {"loss", std::string("margin")}},
+                         target,
+                         x,
+                         zeros_for(x));
+  }
+};
+
+TEST(Binarisation, FindsWhatExistsAlongASoundGradient) {
+  const TenClasses problem;
+  LinearTarget target = problem.target();
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 8);
+  EXPECT_EQ(values.at("binarised_fooled").sum().item<double>(), 8);
+  EXPECT_LE(values.at("binarised_random_fooled").sum().item<double>(), 4);
+  EXPECT_EQ(target.forward_passes(), 8 * (2 + 200 + 10 + 20 + 20));
+  EXPECT_EQ(target.backwards(), 8 * 20);
+}
+
+TEST(Binarisation, FailsWithoutAGradient) {
+  const TenClasses problem;
+  LinearTarget target = problem.target();
+  target.without_gradient();
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 8);
+  EXPECT_EQ(values.at("binarised_fooled").sum().item<double>(), 0);
+}
+
+TEST(Binarisation, LeavesUndefinedWhatNothingSeparates) {
+  const TenClasses problem;
+  LinearTarget target(at::zeros({10, 64}, at::kDouble), at::arange(10, at::kDouble));
+
+  const Measured values = problem.measure(target);
+
+  EXPECT_EQ(values.at("binarised_separable").sum().item<double>(), 0);
+  EXPECT_TRUE(values.at("binarised_fooled").isnan().all().item<bool>());
+  EXPECT_TRUE(values.at("binarised_random_fooled").isnan().all().item<bool>());
+}
+
 // Where samples influence each other the line of an image is its own.
 TEST(LossProbes, AskForImagesAloneWhereTheyInfluenceEachOther) {
   const Tensor weight = at::tensor({0.5, -1.0, 2.0, 0.25, -0.5, 1.0, 0.75, -1.5}, at::kDouble);
@@ -267,6 +370,7 @@ TEST(LossProbes, AskForImagesAloneWhereTheyInfluenceEachOther) {
     EXPECT_FALSE(target.calls().empty()) << id;
     for (const Call& call : target.calls()) EXPECT_EQ(call.x.size(0), 1) << id;
     for (const auto& [name, numbers] : values) {
+      if (name == "step_changes") continue;  // this target does not tell
       EXPECT_TRUE(numbers.isfinite().all().item<bool>()) << name;
     }
   }

@@ -2,6 +2,7 @@
 // How probes ask a target for single images, and for several losses at once.
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -36,16 +37,19 @@ inline Tensor logits_alone(Target& target, const Tensor& x, const Tensor& labels
 
 /// `losses` and their gradients, of each image in a batch of its own: logits [B, K], loss [B, M],
 /// gradient [M, B, ...]. B forwards, M B backwards.
+/// @param after_pass  called after every image, in order; may be empty
 inline LossGradient gradients_alone(Target& target,
                                     const Tensor& x,
                                     const Tensor& labels,
-                                    const std::vector<Loss>& losses) {
+                                    const std::vector<Loss>& losses,
+                                    const std::function<void()>& after_pass = {}) {
   std::vector<Tensor> logits;
   std::vector<Tensor> values;
   std::vector<Tensor> gradients;
   for (std::int64_t i = 0; i < x.size(0); ++i) {
     const LossGradient here = target.loss_and_gradient(
         x.narrow(0, i, 1), losses_of(labels.narrow(0, i, 1), losses), row_named(i, labels));
+    if (after_pass) after_pass();
     logits.push_back(here.logits);
     values.push_back(here.loss);
     gradients.push_back(here.gradient);
@@ -67,12 +71,18 @@ inline Tensor own_losses(Target& target, const Tensor& x, const Tensor& labels, 
 }
 
 /// The same with the gradient, shape of x, of a whole batch. B forwards and backwards.
+/// @param after_pass  called after every pass: once, or for every image; may be empty
 inline LossGradient own_gradients(Target& target,
                                   const Tensor& x,
                                   const Tensor& labels,
-                                  Loss loss) {
-  if (target.is_batch_independent()) return target.loss_and_gradient(x, labels, loss);
-  const LossGradient alone = gradients_alone(target, x, labels, {loss});
+                                  Loss loss,
+                                  const std::function<void()>& after_pass = {}) {
+  if (target.is_batch_independent()) {
+    LossGradient here = target.loss_and_gradient(x, labels, loss);
+    if (after_pass) after_pass();
+    return here;
+  }
+  const LossGradient alone = gradients_alone(target, x, labels, {loss}, after_pass);
   return {alone.logits, alone.loss.select(1, 0), alone.gradient.select(0, 0)};
 }
 

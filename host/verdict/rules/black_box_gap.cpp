@@ -1,0 +1,22 @@
+#include "verdict/measures.hpp"
+#include "verdict/rules/rules.hpp"
+
+namespace unmask::verdict::rules {
+
+// An attack that follows the gradient knows more than one that may only ask. Counted per sample, since
+// an honest attack may fail on some samples that chance finds.
+const Rule kBlackBoxGap = {
+    .id = "black_box_gap",
+    .question = "Do attacks without gradients fool samples that the gradient does not?",
+    .source = "Athalye, Carlini, Wagner 2018, symptom 2; Carlini et al. 2019, per example",
+    .about = "black box",
+    .needs = "the plain gradient attack and one that only asks, such as square or spsa",
+    .statistic = "share of samples that only attacks without gradients fool",
+    .says = "attacks without gradients find what the gradient does not",
+    .decides_at = "gap_masked",
+    .symptom_at = "gap_suspect",
+    .supply =
+        R"({"define": {"attack": {"square": {"plugin": "square", "params": {"queries": 2000}}}}, "evaluate": {"matrix": {"attack": ["square"]}}})",
+    .measure = [](const Evidence& e) { return paired_gap(e, e.plain(), e.black_box()); }};
+
+}  // namespace unmask::verdict::rules

@@ -10,7 +10,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::odd_networks_test {
 namespace {
 
 using ::testing::AllOf;
@@ -160,4 +160,4 @@ TEST(OddNetwork, ThatWritesIntoItsInputGetsACopy) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::odd_networks_test

@@ -19,7 +19,7 @@
 #include "catalog/verdict_thresholds.hpp"
 #include "unit/verdict/case.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::rules_test {
 namespace {
 
 using nlohmann::json;
@@ -475,4 +475,4 @@ TEST(Evidence, WhereSamplesInfluenceEachOtherBlackBoxesAskOneByOne) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::rules_test

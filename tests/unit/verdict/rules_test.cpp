@@ -309,8 +309,8 @@ std::vector<RuleCase> cases() {
       {"silent_success",
        kNote,
        weak,
-       traced("trace_margin", {1, -0.5, 0.5}),
-       traced("trace_margin", {1, 0.5, 0.5}),
+       traced("trace_margin", {-1, 0.5, -0.5}),
+       traced("trace_margin", {-1, -0.5, -0.5}),
        1},
       {"incomplete_optimisation",
        kNote,
@@ -321,8 +321,8 @@ std::vector<RuleCase> cases() {
       {"transfer_failure",
        kNote,
        weak,
-       traced("trace_margin", {1, 0.5, -0.5}),
-       traced("trace_margin", {1, -0.5, 0.5}),
+       traced("trace_margin", {-1, -0.5, 0.5}),
+       traced("trace_margin", {-1, 0.5, -0.5}),
        1},
       {"gradient_rules",
        kNote,
@@ -472,6 +472,54 @@ TEST(Evidence, WhereSamplesInfluenceEachOtherBlackBoxesAskOneByOne) {
   c.attack(batched, first(90)).attack(alone, first(35));
 
   EXPECT_EQ(reading_of(c.verdict(), "black_box_gap").found.value, 0.05);
+}
+
+// A network that leaks falls to more steps: what they find must not hide that few steps find nothing.
+TEST(Evidence, ThePlainAttackIsTheOneWithTheLeastEffort) {
+  Case c;
+  c.attack(pgd("more", {{"steps", 100}}), first(80));
+  c.attack(pgd("short", {{"steps", 5}, {"step_size", 0.05}}), first(10));
+  weak(c);
+  c.square(first(60));
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.plain_correct, 70);
+  EXPECT_EQ(reading_of(verdict, "black_box_gap").found.value, 0.3);
+  EXPECT_EQ(reading_of(verdict, "step_elasticity").found.value, 0.7);
+}
+
+TEST(Evidence, DifferencesOfARandomNetworkSayNothing) {
+  Case c;
+  c.plain(first(30), {{"check.randomised", 0.01}});
+  c.probe({.plugin = "finite_differences",
+           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}}});
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "finite_differences").state),
+            std::string("lacks evidence"));
+}
+
+TEST(Evidence, DifferencesOfCrossEntropyAreLostInItsRounding) {
+  Case c;
+  weak(c);
+  c.probe({.plugin = "finite_differences",
+           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}},
+           .params = {{"loss", "ce"}}});
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "finite_differences").state),
+            std::string("lacks evidence"));
+}
+
+TEST(Evidence, AProbeOfAnotherRadiusOrNormDoesNotCount) {
+  Case c;
+  weak(c);
+  for (const json& params : {json{{"epsilon", 0.03}}, json{{"epsilon", 0.1}, {"norm", "l2"}}}) {
+    c.probe({.plugin = "path_discontinuity",
+             .values = {{"path_jumps", [](std::int64_t) { return 3.0; }}},
+             .params = params});
+  }
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "path_jumps").state), std::string("lacks evidence"));
 }
 
 }  // namespace

@@ -18,6 +18,9 @@ namespace unmask::base {
 /// announcement is taken for garbage, not for a wish for memory.
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{32} << 20;
 
+// Copies are the compiler's, as of all errors.
+// NOLINTBEGIN(cppcoreguidelines-special-member-functions)
+
 /// What came in, or could not go out, is not a frame: garbage, truncated, too long, connection
 /// lost.
 class UNMASK_API FrameError : public Error {
@@ -32,6 +35,8 @@ class UNMASK_API FrameTooLong final : public FrameError {
   explicit FrameTooLong(const std::string& message) : FrameError(message) {}
   ~FrameTooLong() override;
 };
+
+// NOLINTEND(cppcoreguidelines-special-member-functions)
 
 /// The bytes of one frame. @throws FrameTooLong if the text is longer than kMaxFrameBytes.
 /// Text that is not UTF-8 (a plugin's message may hold anything) has its bad bytes replaced.

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -47,7 +48,7 @@ std::vector<pid_t> children() {
 
 }  // namespace
 
-LeftBehind::LeftBehind() {
+LeftBehind::LeftBehind() : earlier_(children()) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
@@ -56,18 +57,23 @@ LeftBehind::~LeftBehind() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-std::size_t LeftBehind::end_all() {
-  std::size_t count = 0;
+std::size_t LeftBehind::end_all(const std::vector<pid_t>& spared) {
+  const std::size_t before = count_;
+  const auto is_known = [&](pid_t pid) {
+    return std::count(earlier_.begin(), earlier_.end(), pid) > 0 ||
+           std::count(spared.begin(), spared.end(), pid) > 0;
+  };
   for (;;) {
-    const std::vector<pid_t> left = children();
-    if (left.empty()) return count;
+    std::vector<pid_t> left = children();
+    std::erase_if(left, is_known);
+    if (left.empty()) return count_ - before;
     for (const pid_t pid : left) {
       ::kill(pid, SIGKILL);
       int status = 0;
       while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
       }
       // One that had ended by itself and only waited to be reaped is nothing to speak of.
-      if (WIFSIGNALED(status)) ++count;
+      if (WIFSIGNALED(status)) ++count_;
     }
   }
 }

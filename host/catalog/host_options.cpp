@@ -34,6 +34,7 @@ std::vector<ParamSpec> gradient_options() {
   };
 }
 
+// Long: a table, one entry for every option.
 std::vector<ParamSpec> adaptive_options() {
   std::vector<ParamSpec> table = {
       choice(
@@ -124,6 +125,7 @@ std::vector<ParamSpec> fixed_options() {
   return table;
 }
 
+// Long: a table, one entry for every option.
 std::vector<ParamSpec> training_options() {
   return {
       integer("epochs", "passes over the training split").by_default(10).at_least(0),

@@ -3,8 +3,8 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <iterator>
+#include <set>
 
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
@@ -49,31 +49,25 @@ bool matches(const wire::Cell& cell, const std::vector<Condition>& conditions) {
 std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
                                      const std::vector<std::string>& filters) {
   if (filters.empty()) return cells;
-  std::vector<bool> is_chosen(cells.size(), false);
+  std::set<std::string> chosen;
   for (const std::string& filter : filters) {
     const auto conditions = parse_filter(filter);
     bool found = false;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (!matches(cells[i], conditions)) continue;
+    for (const wire::Cell& cell : cells) {
+      if (!matches(cell, conditions)) continue;
       found = true;
-      is_chosen[i] = true;
-      for (const std::size_t needs : cells[i].all_needs()) is_chosen[needs] = true;
+      chosen.insert(cell.key);
+      for (const std::string& key : cell.all_needs()) chosen.insert(key);
     }
     if (!found)
       throw UsageError("--only \"" + filter +
                        "\" matches no cell of the plan (unmask plan --list)");
   }
-  std::vector<wire::Cell> chosen;
-  std::map<std::size_t, std::size_t> new_index;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (!is_chosen[i]) continue;
-    new_index[i] = chosen.size();
-    chosen.push_back(cells[i]);
-    for (auto* needs : {&chosen.back().needs, &chosen.back().needs_source}) {
-      if (*needs) *needs = new_index.at(**needs);
-    }
-  }
-  return chosen;
+  std::vector<wire::Cell> result;
+  std::copy_if(cells.begin(), cells.end(), std::back_inserter(result), [&](const wire::Cell& cell) {
+    return chosen.contains(cell.key);
+  });
+  return result;
 }
 
 }  // namespace unmask::cli

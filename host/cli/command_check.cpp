@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
@@ -31,8 +32,8 @@ int command_check(const Arguments& arguments) {
   if (format == "json") {
     std::cout << nlohmann::json{{"errors", nlohmann::json::array()}}.dump() << "\n";
   } else {
-    std::cout << file << ": no errors; " << study.train.size() << " trainings, "
-              << study.evaluate.size() << " evaluations\n";
+    std::cout << file << ": no errors; " << base::counted(study.train.size(), "training") << ", "
+              << base::counted(study.evaluate.size(), "evaluation") << "\n";
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 // unmask exec: execute one stored cell in this process, for a debugger or to check a number.
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/command_line.hpp"
@@ -48,8 +49,10 @@ int command_exec(const Arguments& arguments) {
                             {"threads", cell->spec.value("threads", 1)},
                             {"checkpoints", folders.checkpoints.string()},
                             {"plugins", host.plugin_files()}};
-  const auto checkpoint_of = [&](std::size_t index) {
-    const wire::Cell& training = planned.plan.cells[index];
+  const auto checkpoint_of = [&](const std::string& key) {
+    const auto& cells = planned.plan.cells;
+    const wire::Cell& training =
+        *std::find_if(cells.begin(), cells.end(), [&](const auto& one) { return one.key == key; });
     const auto stored = store::Store::open_reader(line.database()).lookup(std::span(&training, 1));
     const auto found = stored.find(training.key);
     if (found == stored.end() || !found->second) {

@@ -132,15 +132,7 @@ void print_snippet(const std::string& name,
             << definition_line("objective", name, objective) << "\n";
 }
 
-}  // namespace
-
-int command_import(const Arguments& arguments) {
-  CommandLine line(
-      "import FILE --model ID --input-shape C,H,W --classes K [options]",
-      "Checks a safetensors file against a model, names everything that does not fit at once, and "
-      "writes it\nagain under the model's own names. Prints the definitions that a manifest needs "
-      "to "
-      "use it. How to make\nsuch a file from a PyTorch state_dict: docs/bring-your-own.md.");
+void declare_options(CommandLine& line) {
   line.positional("file", "the safetensors file");
   line.options().add_options()(
       "model", po::value<std::string>()->required(), "plugin id of the model, e.g. sonet")(
@@ -159,6 +151,17 @@ int command_import(const Arguments& arguments) {
       po::value<std::string>(),
       "name of the definitions and of the written file; default: the name of the file");
   line.add_plugin_dir();
+}
+
+}  // namespace
+
+int command_import(const Arguments& arguments) {
+  CommandLine line(
+      "import FILE --model ID --input-shape C,H,W --classes K [options]",
+      "Checks a safetensors file against a model, names everything that does not fit at once, and "
+      "writes it\nagain under the model's own names. Prints the definitions that a manifest needs "
+      "to use it. How to make\nsuch a file from a PyTorch state_dict: docs/bring-your-own.md.");
+  declare_options(line);
   if (!line.parse(arguments)) return 0;
   const fs::path file = line.required("file");
   const std::string name = line.find<std::string>("name").value_or(file.stem().string());

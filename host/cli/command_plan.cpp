@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/cost.hpp"
@@ -45,7 +46,10 @@ void print_excluded(const manifest::Study& study, bool all) {
   }
   const std::size_t collapsed = study.train_duplicates + study.evaluate_duplicates;
   if (collapsed > 0)
-    std::cout << "\n" << collapsed << " rows equal to another one were collapsed\n";
+    std::cout << "\n"
+              << base::counted(collapsed, "row")
+              << (collapsed == 1 ? " equal to another one was collapsed\n"
+                                 : " equal to another one were collapsed\n");
 }
 
 void print_list(const plan::Plan& plan, const PlanSummary& summary) {
@@ -79,6 +83,7 @@ json as_json(const PlannedStudy& planned,
       {"axes", {{"train", planned.study.train_axes}, {"evaluate", planned.study.evaluate_axes}}},
       {"total", summary.total()},
       {"stored", summary.stored()},
+      {"unrecorded", summary.unrecorded},
       {"workers", execution.devices.size()},
       {"threads", execution.threads},
       {"devices", execution.devices},

@@ -19,6 +19,9 @@ namespace {
 
 namespace po = boost::program_options;
 
+// Of a terminal that is not wide, and of a page.
+constexpr std::size_t kWidth = 100;
+
 void print_names() {
   table::Table table{{"name", "answers"}, {}};
   for (const store::NamedQuery& query : store::named_queries()) {
@@ -78,7 +81,7 @@ std::string take_notes(table::Table& table) {
     if (note == nullptr) continue;
     const auto [number, is_new] = numbers.emplace(*note, numbers.size() + 1);
     const std::string mark = "(" + std::to_string(number->second) + ")";
-    if (is_new) below += mark + " " + *note + "\n";
+    if (is_new) below += table::wrapped(mark + " " + *note, kWidth) + "\n";
     value = mark;
   }
   if (numbers.empty()) {
@@ -91,9 +94,9 @@ std::string take_notes(table::Table& table) {
 void print_answer(table::Table table, table::Format format, bool is_named) {
   if (format != table::Format::kTable || !is_named) return table::print(std::cout, table, format);
   const std::string common = table::take_common_columns(table, store::label_columns());
-  if (!common.empty()) std::cout << common << "\n\n";
+  if (!common.empty()) std::cout << table::wrapped(common, kWidth) << "\n\n";
   const std::string notes = take_notes(table);
-  table::print(std::cout, table, format);
+  table::print_fitting(std::cout, table, store::network_columns(), kWidth);
   if (!notes.empty()) std::cout << "\n" << notes;
 }
 
@@ -104,7 +107,9 @@ int command_query(const Arguments& arguments) {
       "query NAME | \"SQL\" [options]",
       "Answers a named query (see --list) or one SQL statement that only reads. The views and "
       "tables are\ndescribed in docs/database.md. In the format table, what is the same in every "
-      "row of a named query\nstands once above it, and notes stand below it.");
+      "row of a named query\nstands once above it, notes stand below it, and where it were wider "
+      "than "
+      "100 columns the network of\nseveral rows is a heading above them.");
   line.positional("question", "name or SQL");
   line.options().add_options()("list", "list the named queries")(
       "sql", "print the SQL of a named query instead of asking it")(

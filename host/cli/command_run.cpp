@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
@@ -27,7 +28,8 @@ namespace po = boost::program_options;
 void print_summary(const run::RunSummary& summary,
                    const std::string& command,
                    const std::string& database) {
-  std::cerr << summary.ran << " cells ran, " << summary.hit << " were stored";
+  std::cerr << base::counted(summary.ran, "cell") << " ran, " << summary.hit
+            << (summary.hit == 1 ? " was stored" : " were stored");
   if (summary.failed > 0) std::cerr << ", " << summary.failed << " failed";
   if (summary.skipped > 0) std::cerr << ", " << summary.skipped << " skipped";
   if (summary.interrupted + summary.not_run > 0) {
@@ -45,11 +47,19 @@ void print_summary(const run::RunSummary& summary,
 // stored before count too: whoever reads the results must hear of it.
 void warn_of_probabilities(const store::Store& store, const std::vector<wire::Cell>& cells) {
   const std::map<std::string, double> found = store.metric_above("output_is_probability", 0.5);
-  std::set<std::string> models;
+  const std::map<std::string, double> one_hot = store.metric_above("output_is_one_hot", 0.5);
+  std::set<std::string> models, without_logits;
   for (const wire::Cell& cell : cells) {
     if (cell.kind == wire::CellKind::kTrain && found.contains(cell.key)) {
-      models.insert(cell.labels.model);
+      (one_hot.contains(cell.key) ? without_logits : models).insert(cell.labels.model);
     }
+  }
+  for (const std::string& model : without_logits) {
+    std::cerr
+        << "warning: the model \"" << model
+        << "\" answers with zeros and ones alone. No loss of them has a gradient, and nothing "
+           "is left of\n  the logits: the model looks more robust than it is. Bring one that "
+           "gives its logits, or believe only\n  attacks without gradients, such as square.\n";
   }
   for (const std::string& model : models) {
     std::cerr << "warning: the model \"" << model
@@ -72,9 +82,10 @@ void warn_of_violations(const store::Store& store, const std::vector<wire::Cell>
     }
   }
   for (const auto& [attack, points] : points_of) {
-    std::cerr << "warning: the attack \"" << attack << "\" returned " << points
-              << " points outside of its ball or of the pixels' range. They count as not fooled: "
-                 "its\n  networks look more robust than they are.\n";
+    std::cerr << "warning: the attack \"" << attack << "\" returned "
+              << base::counted(points, "point") << " outside of its ball or of the pixels' range. "
+              << (points == 1 ? "It counts" : "They count")
+              << " as not fooled: its\n  networks look more robust than they are.\n";
   }
 }
 

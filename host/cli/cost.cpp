@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "base/counted.hpp"
 #include "run/progress.hpp"
 #include "wire/spec.hpp"
 
@@ -66,8 +67,8 @@ std::string to_text(const CostEstimate& estimate) {
   if (estimate.known_cells == 0) return "unknown: no cell like these is in the database yet";
   std::string text = "about " + run::duration_text(estimate.wall_s);
   if (estimate.unknown_cells > 0) {
-    text +=
-        ", and " + std::to_string(estimate.unknown_cells) + " cells of kinds that never ran here";
+    text += ", and " + base::counted(estimate.unknown_cells, "cell") + " of " +
+            (estimate.unknown_cells == 1 ? "a kind" : "kinds") + " that never ran here";
   }
   return text;
 }

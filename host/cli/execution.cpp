@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/counted.hpp"
 #include "cli/machine.hpp"
 #include "unmask/errors.hpp"
 
@@ -13,8 +14,9 @@ std::vector<std::string> devices_of(const std::string& device, int cuda_devices)
   if (device == "cpu" || (device == "auto" && cuda_devices == 0)) return {"cpu"};
   const auto need = [&](int index) {
     if (index >= cuda_devices) {
-      throw UsageError("--device " + device + ": LibTorch sees " + std::to_string(cuda_devices) +
-                       " CUDA devices here (unmask doctor shows them); use --device cpu or auto");
+      throw UsageError("--device " + device + ": LibTorch sees " +
+                       base::counted(cuda_devices, "CUDA device") +
+                       " here (unmask doctor shows them); use --device cpu or auto");
     }
   };
   if (device == "cuda" || device == "auto") {
@@ -44,11 +46,8 @@ std::string Execution::text() const {
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   std::string names;
   for (const std::string& name : distinct) names += (names.empty() ? "" : ", ") + name;
-  const auto plural = [](std::size_t n, const char* word) {
-    return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
-  };
-  return plural(devices.size(), "worker") + " x " +
-         plural(static_cast<std::size_t>(threads), "thread") + " on " + names;
+  return base::counted(devices.size(), "worker") + " x " + base::counted(threads, "thread") +
+         " on " + names;
 }
 
 Execution decide_execution(const std::string& device,

@@ -12,6 +12,7 @@
 
 #include "base/cache.hpp"
 #include "base/items.hpp"
+#include "base/left_behind.hpp"
 #include "catalog/catalog.hpp"
 #include "run/worker_process.hpp"
 
@@ -28,6 +29,9 @@ class HostContext {
   const std::filesystem::path& executable() const { return executable_; }
   const std::vector<std::filesystem::path>& plugin_folders() const { return plugin_folders_; }
   const base::Cache& cache() const { return cache_; }
+
+  /// What plugins leave running in the children of this object; ended with it at the latest.
+  base::LeftBehind& left_behind() const { return left_behind_; }
 
   /// All plugins found: libraries that are new are looked at through a child, once in the life of
   /// this object.
@@ -61,6 +65,7 @@ class HostContext {
                                     const std::filesystem::path& checkpoints) const;
 
  private:
+  mutable base::LeftBehind left_behind_;
   std::filesystem::path executable_;
   std::vector<std::filesystem::path> plugin_folders_;
   base::Cache cache_;

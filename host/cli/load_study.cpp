@@ -46,8 +46,10 @@ void print_errors_as_json(const std::vector<words::Diagnostic>& errors,
 void expect_constructible(const HostContext& host,
                           const manifest::Study& study,
                           Deadly deadly,
-                          bool errors_as_json) {
+                          bool errors_as_json,
+                          std::vector<plan::EndlessDefinition>* endless) {
   Construction found = construct(host, study);
+  if (endless != nullptr) *endless = found.endless;
   for (const std::string& sentence : found.deadly) {
     if (deadly == Deadly::kRefuse) {
       found.faults.push_back(sentence);
@@ -69,6 +71,10 @@ void expect_constructible(const HostContext& host,
 void print_remarks(const manifest::Study& study, const Preparation& preparation) {
   for (const auto& [id, definition] : plan::used_datasets(study)) {
     const wire::DatasetFacts& facts = preparation.datasets.at(id);
+    if (!facts.deed.empty()) {
+      std::cerr << "warning: " << facts.deed << "; its cells will fail\n";
+      continue;
+    }
     const std::string title = "note: data set \"" + definition.name + "\": ";
     for (const std::string& remark : facts.remarks) std::cerr << title << remark << "\n";
     if (facts.problem.empty() && !study.evaluate.empty() && study.eval_samples > facts.test_count) {
@@ -83,12 +89,13 @@ void print_remarks(const manifest::Study& study, const Preparation& preparation)
 manifest::Study load_study(const std::filesystem::path& file,
                            const HostContext& host,
                            Deadly deadly,
-                           bool errors_as_json) {
+                           bool errors_as_json,
+                           std::vector<plan::EndlessDefinition>* endless) {
   const catalog::Catalog& catalog = host.catalog();
   manifest::ReadResult result = manifest::read_study(file, catalog);
   if (result.study && result.errors.empty()) {
     print_notes(catalog, *result.study);
-    expect_constructible(host, *result.study, deadly, errors_as_json);
+    expect_constructible(host, *result.study, deadly, errors_as_json, endless);
     return std::move(*result.study);
   }
   if (errors_as_json) print_errors_as_json(result.errors, {});
@@ -103,10 +110,12 @@ manifest::Study load_study(const std::filesystem::path& file,
 PlannedStudy plan_study(const std::filesystem::path& file, const HostContext& host) {
   PlannedStudy planned;
   planned.catalog = host.catalog();
-  planned.study = load_study(file, host, Deadly::kWarn);
+  std::vector<plan::EndlessDefinition> endless;
+  planned.study = load_study(file, host, Deadly::kWarn, false, &endless);
   planned.preparation = prepare(host, planned.study);
   print_remarks(planned.study, planned.preparation);
-  planned.plan = plan::make_plan(planned.study, planned.catalog, planned.preparation.datasets);
+  planned.plan =
+      plan::make_plan(planned.study, planned.catalog, planned.preparation.datasets, endless);
   return planned;
 }
 

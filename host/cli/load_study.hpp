@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "catalog/catalog.hpp"
 #include "cli/host_context.hpp"
@@ -21,12 +22,14 @@ enum class Deadly {
 /// Read a manifest and construct its plugins. Plugins of it that several libraries offer are named
 /// on standard error.
 /// @param errors_as_json  print errors on standard output, too
+/// @param endless         gets the definitions that never come to an end; may be null
 /// @throws ManifestError with all diagnostics as its message; PluginError when nothing else is wrong
 ///         than a plugin itself
 manifest::Study load_study(const std::filesystem::path& file,
                            const HostContext& host,
                            Deadly deadly,
-                           bool errors_as_json = false);
+                           bool errors_as_json = false,
+                           std::vector<plan::EndlessDefinition>* endless = nullptr);
 
 /// A study with all that follows from it.
 struct PlannedStudy {

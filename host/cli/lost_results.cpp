@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/counted.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::cli {
@@ -51,8 +52,9 @@ std::string to_text(const std::vector<LostResult>& lost) {
     }
   }
   if (without_images > 0) {
-    text += "note: " + std::to_string(without_images) +
-            " stored attacks have no file of adversarial images; they will run again\n";
+    text += "note: " + base::counted(without_images, "stored attack") +
+            (without_images == 1 ? " has no file of adversarial images; it will run again\n"
+                                 : " have no file of adversarial images; they will run again\n");
   }
   return text;
 }

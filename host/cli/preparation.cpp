@@ -68,7 +68,8 @@ struct DatasetQuestion {
 DatasetQuestion question_about(const catalog::Catalog& catalog,
                                const Definition& definition,
                                Moment rested_at) {
-  const catalog::PluginRecord& plugin = record_of(catalog, "dataset", definition.plugin);
+  const std::string kind = "dataset";
+  const catalog::PluginRecord& plugin = record_of(catalog, kind, definition.plugin);
   DatasetQuestion result{&definition, nullptr};
   // Only the plugin knows whether it reads what no parameter names.
   if (catalog.engine.empty() || !plugin.capabilities.contains("content_from_params")) return result;
@@ -86,6 +87,18 @@ wire::DatasetFacts facts_from(const json& answer) {
           answer.at("problem").get<std::string>(),
           answer.at("test_count").get<std::int64_t>(),
           answer.at("remarks").get<std::vector<std::string>>()};
+}
+
+// Where no data set can be asked, no cell can run.
+void expect_any_dataset(const std::map<std::string, wire::DatasetFacts>& datasets) {
+  std::string deeds;
+  for (const auto& [id, facts] : datasets) {
+    if (facts.deed.empty()) return;
+    deeds += (deeds.empty() ? "" : "; ") + facts.deed;
+  }
+  if (deeds.empty()) return;
+  throw PluginError(deeds + "; every cell needs " + (datasets.size() == 1 ? "it" : "one of them") +
+                    ", so nothing was run");
 }
 
 // The solvers, attacks, objectives and probes of a study as the engine is asked about them, each
@@ -139,7 +152,7 @@ json question_about(const catalog::Catalog& catalog, const json& requests, Momen
     const auto kind = request.at("kind").get<std::string>();
     bool is_known = true;
     wire::for_each_plugin(kind, request, [&](const std::string&, const json& one) {
-      const auto& plugin = record_of(catalog, kind, one.at("plugin").get<std::string>());
+      const auto& plugin = record_of(catalog, kind, one.at("plugin").get_ref<const std::string&>());
       depends.push_back(dependencies(plugin, one.at("params"), rested_at));
       is_known = is_known && !depends.back().is_null();
     });
@@ -199,8 +212,11 @@ Preparation prepare(const HostContext& host, const manifest::Study& study) {
     const base::ItemAnswer& answer = answers.items[i++];
     const Definition& definition = *question.definition;
     if (answer.end != End::kAnswered) {
-      throw PluginError("data set \"" + definition.name + "\": its plugin " + definition.plugin +
-                        " " + deed(answer) + " when it is asked what it holds; nothing was run");
+      result.datasets[id].deed = "data set \"" + definition.name + "\": its plugin " +
+                                 definition.plugin + " " + deed(answer) +
+                                 " when it is asked what it holds";
+      result.datasets[id].is_endless = answer.end == End::kLate;
+      continue;
     }
     result.datasets[id] = facts_from(answer.answer);
     // What changed while it was read is not what was read.
@@ -209,6 +225,7 @@ Preparation prepare(const HostContext& host, const manifest::Study& study) {
       host.cache().store("dataset", question.question, answer.answer);
     }
   }
+  expect_any_dataset(result.datasets);
   result.environment = answers.end.at("environment");
   if (!catalog.engine.empty())
     host.cache().store("environment", of_environment, result.environment);
@@ -235,8 +252,12 @@ Construction construct(const HostContext& host, const manifest::Study& study) {
     if (answer.end != End::kAnswered) {
       const std::string plugin =
           definition->plugin.empty() ? "a plugin of it" : "its plugin " + definition->plugin;
-      result.deadly.push_back(title + ": " + plugin + " " + deed(answer) +
-                              " when it is constructed");
+      const std::string sentence =
+          title + ": " + plugin + " " + deed(answer) + " when it is constructed";
+      result.deadly.push_back(sentence);
+      if (answer.end == End::kLate) {
+        result.endless.push_back({request.at("kind").get<std::string>(), *definition, sentence});
+      }
     } else if (!answer.answer.is_null()) {
       const auto message = answer.answer.at("message").get<std::string>();
       if (answer.answer.at("is_fault").get<bool>()) {

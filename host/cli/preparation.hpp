@@ -22,7 +22,8 @@ struct Preparation {
   nlohmann::json environment;                          ///< "libtorch", "blas"
 };
 
-/// @throws PluginError naming the data set whose plugin crashes, ends the process or hangs
+/// A data set whose plugin crashes, ends the process or hangs has a `deed` in its facts.
+/// @throws PluginError when this is so of every data set: then nothing can run
 Preparation prepare(const HostContext& host, const manifest::Study& study);
 
 /// What constructing the solvers, attacks, objectives and probes of a study tells beyond their
@@ -31,6 +32,7 @@ struct Construction {
   std::vector<words::Diagnostic> errors;  ///< parameters that plugins refuse
   std::vector<std::string> faults;        ///< plugins that are wrong themselves, a sentence each
   std::vector<std::string> deadly;  ///< plugins that take their process down; their cells will fail
+  std::vector<plan::EndlessDefinition> endless;  ///< those of them that never come to an end
 
   bool is_flawless() const { return errors.empty() && faults.empty() && deadly.empty(); }
 };

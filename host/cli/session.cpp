@@ -1,10 +1,13 @@
 #include "cli/session.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <iostream>
 #include <thread>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "base/left_behind.hpp"
 #include "cli/cell_filter.hpp"
 #include "cli/lost_results.hpp"
@@ -44,17 +47,18 @@ run::RunSummary Session::run() {
 void Session::plan() {
   folders_ = store::ResultFolders::of(options_.database);
   planned_ = plan_study(options_.manifest, host_);
-  if (!planned_.plan.dataset_problems.empty()) {
-    const auto& [name, problem] = *planned_.plan.dataset_problems.begin();
-    throw DataError("data set \"" + name + "\" of " + options_.manifest.string() +
-                    " cannot be used: " + problem);
-  }
   execution_ = decide_execution(
       options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
   cells_ = filter_cells(planned_.plan.cells, options_.only);
+  for (const wire::Cell& cell : cells_) {
+    const auto problem = planned_.plan.dataset_problems.find(cell.labels.dataset);
+    if (problem == planned_.plan.dataset_problems.end()) continue;
+    throw DataError("data set \"" + problem->first + "\" of " + options_.manifest.string() +
+                    " cannot be used: " + problem->second);
+  }
 }
 
 void Session::open() {
@@ -101,14 +105,14 @@ std::int64_t Session::record() {
 
   const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
   if (adopted.trainings > 0) {
-    progress_.notice(adopted.trainings == 1
-                         ? "1 finished training had not been recorded; it is now"
-                         : std::to_string(adopted.trainings) +
-                               " finished trainings had not been recorded; they are now");
+    progress_.notice(base::counted(adopted.trainings, "finished training") +
+                     " had not been recorded; " +
+                     (adopted.trainings == 1 ? "it is now" : "they are now"));
   }
   if (!adopted.discarded.empty()) {
-    progress_.notice(std::to_string(adopted.discarded.size()) +
-                     " stored results belonged to other weights of theirs and were discarded");
+    const std::size_t count = adopted.discarded.size();
+    progress_.notice(base::counted(count, "stored result") + " of other weights" +
+                     (count == 1 ? " was discarded" : " were discarded"));
   }
   return id;
 }
@@ -126,14 +130,23 @@ run::RunSummary Session::execute(std::int64_t id) {
   options.crash_retries = planned_.study.run.crash_retries;
   options.fail_fast = planned_.study.run.fail_fast || options_.fail_fast;
   options.stop = &stop_;
+  options.hopeless = planned_.plan.hopeless;
   options.log_folder = folders_.logs / ("run-" + std::to_string(id));
   StoreRecorder recorder(*store_, id, folders_);
-  base::LeftBehind strays;
+  base::LeftBehind& strays = host_.left_behind();
+  strays.end_all();
+  // The first process of a container inherits from everybody, so what is a plugin's only shows at
+  // the end, when all of them end with it.
+  if (::getpid() != 1) {
+    options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
+  }
   run::RunSummary summary =
       run::run_cells(cells_, store_->lookup(cells_), options, recorder, progress_);
-  if (const std::size_t count = strays.end_all(); count > 0) {
-    summary.notes.push_back(std::to_string(count) +
-                            " processes that plugins had left running were ended");
+  strays.end_all();
+  if (const std::size_t count = strays.count(); count > 0) {
+    summary.notes.push_back(base::counted(count, "process", "processes") +
+                            " that plugins had left running " +
+                            (count == 1 ? "was ended" : "were ended"));
     progress_.notice(summary.notes.back());
   }
   return summary;

@@ -6,19 +6,13 @@
 #include <optional>
 #include <system_error>
 
-#include <nlohmann/json.hpp>
-
-#include "base/files.hpp"
-#include "run/complaint.hpp"
-#include "unmask/errors.hpp"
-#include "unmask/sha256.hpp"
+#include "cli/unrecorded.hpp"
 #include "wire/unfinished.hpp"
 
 namespace unmask::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 // What stood for a training until now. A file that cannot be removed costs room, nothing else.
 void remove_recovery_files(const store::ResultFolders& folders, const std::string& key) {
@@ -28,29 +22,6 @@ void remove_recovery_files(const store::ResultFolders& folders, const std::strin
     fs::remove(file, error);
     if (error)
       std::cerr << "note: cannot remove " << file.string() << ": " << error.message() << "\n";
-  }
-}
-
-// The result that a worker left of a training; nothing when there is none that can be used: then
-// the training goes on from its last snapshot.
-std::optional<wire::CellResult> finished_result(const wire::Cell& cell,
-                                                const store::ResultFolders& folders) {
-  const fs::path file = wire::finished_file(folders.checkpoints, cell.key);
-  if (!fs::exists(file)) return std::nullopt;
-  try {
-    const json content = json::parse(base::read_file(file));
-    auto result = content.at("result").get<wire::CellResult>();
-    if (content.at("key") != cell.key) return std::nullopt;
-    if (const auto wrong = run::complaint(cell, result)) throw DataError(*wrong);
-    const fs::path checkpoint = folders.checkpoints / result.checkpoint->path;
-    if (!fs::exists(checkpoint) || sha256_file(checkpoint) != result.checkpoint->sha256) {
-      throw DataError("its checkpoint " + checkpoint.string() + " is missing or damaged");
-    }
-    return result;
-  } catch (const std::exception& error) {
-    std::cerr << "note: the result in " << file.string() << " cannot be used: " << error.what()
-              << "; the training goes on from its last snapshot\n";
-    return std::nullopt;
   }
 }
 
@@ -113,7 +84,7 @@ Adopted adopt_finished_trainings(store::Store& store,
   const store::DoneCells done = store.lookup(cells);
   for (const wire::Cell& cell : cells) {
     if (cell.kind != wire::CellKind::kTrain || done.contains(cell.key)) continue;
-    const std::optional<wire::CellResult> result = finished_result(cell, folders);
+    const std::optional<wire::CellResult> result = unrecorded_result(cell, folders);
     if (!result) continue;
     const std::string attempt = store.begin_attempt(run, cell.key, ::getpid(), result->device);
     for (const std::string& key : store.commit_result(attempt, *result)) {

@@ -22,29 +22,9 @@ namespace {
 
 using test::Call;
 using test::LinearTarget;
+using Problem = test::SixImages;
 
 constexpr double kEpsilon = 0.04;
-const auto kDouble = at::TensorOptions().dtype(at::kDouble);
-
-// Three classes on six 4 x 4 images with pixels at both ends of the box. All images are classified
-// correctly; the margins range from a small part to several times of what an attack can do.
-struct Problem {
-  explicit Problem(at::ScalarType type = at::kDouble) {
-    std::vector<std::int64_t> ids = {0, 1, 2, 3, 4, 5};
-    SampleRandom random(5, ids);
-    x = random.uniform(at::empty({6, 1, 4, 4}, kDouble), -0.2, 1.2).clamp(0, 1);
-    weight = random.stream("weights").normal(at::empty({6, 16}, kDouble)).narrow(0, 0, 3);
-    bias = at::zeros({3}, kDouble);
-    x = x.to(type);
-    weight = weight.contiguous().to(type);
-    bias = bias.to(type);
-    y = target().answer(x).argmax(1);
-  }
-
-  LinearTarget target() const { return {weight, bias}; }
-
-  Tensor x, y, weight, bias;
-};
 
 // An attack with one set of values. Ids are 0, 1, ... unless others are given.
 class Trial {

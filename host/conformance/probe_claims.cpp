@@ -1,5 +1,5 @@
 // What every probe must keep: one named value per sample, the same every time, and the whole batch
-// in order for a target whose samples influence each other.
+// in order, or an image alone, for a target whose samples influence each other.
 
 #include <cstdint>
 #include <set>
@@ -95,9 +95,12 @@ void passes_whole_batches(const Subject& subject, Findings& findings) {
   target.coupled(0.1).recording();
   measure(subject, target, batch);
   for (const test::Call& call : target.calls()) {
-    findings.expect(call.x.size(0) == 4 &&
-                        (!call.rows.defined() || at::equal(call.rows, at::arange(4, at::kLong))),
-                    "a call leaves rows out");
+    const bool is_whole = call.x.size(0) == 4 &&
+                          (!call.rows.defined() || at::equal(call.rows, at::arange(4, at::kLong)));
+    // Alone on purpose: an image whose row is named.
+    const bool is_alone = call.x.size(0) == 1 && call.rows.defined();
+    findings.expect(is_whole || is_alone,
+                    "a call leaves rows out, and is not about a single image whose row it names");
   }
 }
 
@@ -106,7 +109,8 @@ constexpr Claim kClaims[] = {
     {"gives every value a lower_snake_case name of its own", names_its_values},
     {"repeats itself", repeats_itself},
     {"leaves its input alone", leaves_its_input_alone},
-    {"passes whole batches where samples influence each other", passes_whole_batches},
+    {"passes whole batches or single images where samples influence each other",
+     passes_whole_batches},
 };
 
 }  // namespace

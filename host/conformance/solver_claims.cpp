@@ -28,7 +28,13 @@ namespace {
 
 using ode::DriverOptions;
 using ode::SolveResult;
+using test::driven;
+using test::driven_exact;
+using test::driven_start;
 using test::FunctionField;
+using test::rotor;
+using test::rotor_exact;
+using test::rotor_start;
 using Reals = std::vector<double>;
 
 Tensor tensor(const Reals& values, std::int64_t columns) {
@@ -95,50 +101,6 @@ void has_traits_that_go_together(const Subject& subject, Findings& findings) {
   findings.expect(traits.is_implicit || traits.stages > 0,
                   "it is explicit and has " + std::to_string(traits.stages) + " stages");
   findings.expect(traits.history >= 0, "its history is negative");
-}
-
-// A rotation whose speed depends on the radius: nonlinear, so that no method gains an order that
-// it only has on linear equations.
-FunctionField rotor() {
-  return {true, [](const Scalar&, const State& y) {
-            const Tensor x = y[0].select(-1, 0);
-            const Tensor v = y[0].select(-1, 1);
-            const Tensor speed = 2.5 * (x * x + v * v);
-            return State{torch::stack({speed * v, -speed * x}, -1)};
-          }};
-}
-
-Tensor rotor_start() {
-  return tensor({1, 0.5, -0.3, 0.9}, 2);
-}
-
-Tensor rotor_exact(const Tensor& y0, double t) {
-  const Tensor x = y0.select(-1, 0);
-  const Tensor v = y0.select(-1, 1);
-  const Tensor angle = 2.5 * (x * x + v * v) * t;
-  return torch::stack({x * torch::cos(angle) + v * torch::sin(angle),
-                       v * torch::cos(angle) - x * torch::sin(angle)},
-                      -1);
-}
-
-// The fast term dominates every derivative, so that the orders show at few steps.
-constexpr double kDamping = 2;
-constexpr double kFrequency = 7;
-
-FunctionField driven() {
-  return test::forced(kDamping, kFrequency);
-}
-
-Tensor driven_start() {
-  return tensor({1, 0, -0.4, 0.7}, 2);
-}
-
-Tensor driven_exact(double t) {
-  Reals out;
-  for (const double y0 : {1.0, 0.0, -0.4, 0.7}) {
-    out.push_back(test::forced_exact(y0, kDamping, kFrequency, t));
-  }
-  return tensor(out, 2);
 }
 
 // Of the finest steps n and 2n whose error is above rounding: there the leading term of the error

@@ -261,9 +261,10 @@ class AttackEvaluation::Work {
     result.metrics.push_back({"robust_accuracy", share(robust), size()});
     result.metrics.push_back({"undecided", static_cast<double>(undecided), size()});
     if (undecided > 0) {
-      result.remarks.push_back(std::to_string(undecided) + " of " + std::to_string(size()) +
-                               " samples are undecided, since a solve failed on them: " +
-                               (failure_.empty() ? judge_.failure() : failure_));
+      result.remarks.push_back(
+          std::to_string(undecided) + " of " + std::to_string(size()) +
+          (undecided == 1 ? " samples is" : " samples are") +
+          " undecided, since a solve failed: " + (failure_.empty() ? judge_.failure() : failure_));
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include "base/counted.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/images.hpp"
 
@@ -33,8 +34,8 @@ LoadedSplit load_checked(Dataset& dataset, const DatasetInfo& info, Split split)
   require(samples.images.dim() == 4, "images must be [N, C, H, W]");
   require(samples.images.size(0) == promised && samples.labels.dim() == 1 &&
               samples.labels.size(0) == promised,
-          std::to_string(promised) + " samples were announced, " +
-              std::to_string(samples.images.size(0)) + " images came");
+          base::counted(promised, "sample") + (promised == 1 ? " was" : " were") + " announced, " +
+              base::counted(samples.images.size(0), "image") + " came");
   require(samples.images.size(1) == info.channels && samples.images.size(2) == info.height &&
               samples.images.size(3) == info.width,
           "images do not have the announced shape");
@@ -114,8 +115,8 @@ DatasetInfo describe(Dataset& dataset, const DataOptions& options) {
   if (options.channels > 0 && options.channels != info.channels) {
     if (info.channels != 4 - options.channels) {  // 1 from 3, 3 from 1
       throw ParamError("parameter \"channels\" = " + std::to_string(options.channels) +
-                       ": the images have " + std::to_string(info.channels) +
-                       " channels; 1 can become 3 and 3 can become 1");
+                       ": the images have " + base::counted(info.channels, "channel") +
+                       "; 1 can become 3 and 3 can become 1");
     }
     info.channels = options.channels;
   }

@@ -258,6 +258,7 @@ void Executor::execute_train(const std::string& key,
   // The snapshot stays until the host has recorded the result.
 }
 
+// Long: what an evaluation is handed refers to objects that live here, until it has ended.
 void Executor::execute_evaluation(const std::string& key,
                                   const json& spec,
                                   const json& locals,
@@ -356,7 +357,7 @@ wire::CellResult Executor::execute_kind(const std::string& key,
     UNMASK_CHECK(files.checkpoint.has_value(), "an evaluation cell came without its checkpoint");
     execute_evaluation(key, spec, locals, data, files, result, progress);
   }
-  if (device_ != "cpu") torch::cuda::synchronize();
+  if (device_ != "cpu") torch::cuda::synchronize(torch::Device(device_).index());
   result.device = device_;
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.peak_bytes = peak_resident_bytes();

@@ -124,6 +124,7 @@ struct ProcessState::Baseline {
   std::map<std::string, std::string> variables = environment();
 };
 
+// Long: a table, one row for everything that a plugin can leave changed.
 ProcessState::ProcessState() : baseline_(std::make_unique<Baseline>()) {
   const Baseline& at_start = *baseline_;
   aspects_ = {

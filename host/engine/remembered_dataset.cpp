@@ -25,7 +25,7 @@ constexpr const char* kKind = "content";
 constexpr std::string_view kMagic = "unmask-images-1 ";
 constexpr const char* kExtension = ".images";
 constexpr std::size_t kHashLength = 64;
-constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30;
+constexpr std::uintmax_t kCopyBytesPerSecond = 500'000'000;
 
 json to_json(const DatasetInfo& info) {
   return {{"channels", info.channels},
@@ -47,8 +47,13 @@ DatasetInfo info_from(const json& j) {
           j.at("class_names").get<std::vector<std::string>>()};
 }
 
-// Make room: files that were not used for longest go.
-void prune(const fs::path& folder) {
+std::uintmax_t bytes_of(const Samples& samples) {
+  return static_cast<std::uintmax_t>(samples.images.numel()) *
+         static_cast<std::uintmax_t>(samples.images.element_size());
+}
+
+// Make room: files that were not used for longest go, and what killed processes left half written.
+void prune(const fs::path& folder, std::uintmax_t most_bytes) {
   struct File {
     fs::file_time_type time;
     std::uintmax_t size;
@@ -57,14 +62,22 @@ void prune(const fs::path& folder) {
   std::vector<File> files;
   std::uintmax_t total = 0;
   std::error_code ignored;
+  const auto now = fs::file_time_type::clock::now();
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() != kExtension) continue;
-    files.push_back({entry.last_write_time(ignored), entry.file_size(ignored), entry.path()});
-    total += files.back().size;
+    std::error_code error;
+    const fs::file_time_type time = entry.last_write_time(error);
+    const std::uintmax_t size = error ? 0 : entry.file_size(error);
+    if (error) continue;  // another process has just removed it, or it is no file
+    if (entry.path().extension() == ".tmp" && now - time > std::chrono::hours(1)) {
+      fs::remove(entry.path(), ignored);
+    } else if (entry.path().extension() == kExtension) {
+      files.push_back({time, size, entry.path()});
+      total += size;
+    }
   }
   std::sort(
       files.begin(), files.end(), [](const File& a, const File& b) { return a.time < b.time; });
-  for (std::size_t i = 0; i < files.size() && total > kMostBytes; ++i) {
+  for (std::size_t i = 0; i < files.size() && total > most_bytes; ++i) {
     if (fs::remove(files[i].path, ignored)) total -= files[i].size;
   }
 }
@@ -107,7 +120,10 @@ class RememberedDataset final : public Dataset {
     if (std::optional<Samples> kept = read(file)) return *std::move(kept);
     const auto start = SteadyClock::now();
     Samples samples = dataset_->load(split);
-    const bool was_slow = SteadyClock::now() - start > memory_.worth_keeping;
+    const std::chrono::duration<double> taken = SteadyClock::now() - start;
+    const std::chrono::duration<double> of_a_copy(static_cast<double>(bytes_of(samples)) /
+                                                  static_cast<double>(kCopyBytesPerSecond));
+    const bool was_slow = taken > memory_.worth_keeping + of_a_copy;
     // The plugin may have looked at the files only now, after they were vouched for.
     if (question_ != question()) {
       throw DataError("the files of the data set " + plugin_.id +
@@ -124,7 +140,7 @@ class RememberedDataset final : public Dataset {
     for (const ParamSpec& spec : plugin_.params) {
       const bool names_files = spec.type == ParamType::kPath || spec.type == ParamType::kFile;
       if (!names_files || !params_.contains(spec.name)) continue;
-      const auto stamp = base::tree_stamp(params_.at(spec.name).get<std::string>(), start_);
+      const auto stamp = base::tree_stamp(params_.at(spec.name).get<std::string>(), memory_.now);
       if (!stamp) return nullptr;
       files[spec.name] = *stamp;
     }
@@ -180,14 +196,13 @@ class RememberedDataset final : public Dataset {
 
   void write(const fs::path& file, const Samples& samples) const {
     if (file.empty()) return;
-    const auto size = static_cast<std::uintmax_t>(samples.images.numel()) *
-                      static_cast<std::uintmax_t>(samples.images.element_size());
-    if (size > kMostBytes / 2) return;
+    if (bytes_of(samples) > memory_.most_bytes / 2) return;
     try {
-      const std::string body =
+      std::string bytes =
           safetensors_bytes({{"images", samples.images}, {"labels", samples.labels}});
-      base::write_file_atomically(file, std::string(kMagic) + sha256_hex(body) + "\n" + body);
-      prune(memory_.pictures);
+      bytes.insert(0, std::string(kMagic) + sha256_hex(bytes) + "\n");
+      base::write_file_atomically(file, bytes);
+      prune(memory_.pictures, memory_.most_bytes);
     } catch (const std::exception&) {
       // No room, or no right to write: they are decoded again next time.
     }
@@ -197,7 +212,6 @@ class RememberedDataset final : public Dataset {
   const catalog::PluginRecord& plugin_;
   json params_;
   DatasetMemory memory_;
-  std::chrono::system_clock::time_point start_ = std::chrono::system_clock::now();
   bool has_asked_ = false;
   json question_;
   std::optional<std::string> content_;

@@ -3,6 +3,7 @@
 // pictures takes as long as a small study.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -14,14 +15,19 @@
 
 namespace unmask::engine {
 
-/// Where it is kept.
+/// Where it is kept, and how much of it.
 struct DatasetMemory {
   base::Cache answers;
   /// Folder for decoded images, each split in a file with its SHA-256 in front; empty: none are kept.
-  /// What was not used for longest goes when it holds more than 4 GiB.
   std::filesystem::path pictures;
-  /// What is read faster than this is not worth a copy.
+  /// What is read within this, and the time in which a copy of it would be read at 500 MB/s, is not
+  /// worth a copy.
   std::chrono::milliseconds worth_keeping{300};
+  /// Bytes that the folder may hold; what was not used for longest goes when it holds more. A split
+  /// of more than half of it is not kept.
+  std::uintmax_t most_bytes = std::uintmax_t{4} << 30;
+  /// Files that changed less than two seconds before this are not vouched for.
+  std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 };
 
 /// A data set that answers from memory what it can: its hash and description for as long as the

@@ -159,6 +159,8 @@ void NetworkTarget::count_pass(const Tensor& x,
   log_.take(phase, solves);
   counters_.forwards += x.size(0);
   counters_.nfe += log_.nfe() - before;
+  accepted_steps_ = 0;
+  for (const ode::SolveRecord& solve : solves) accepted_steps_ += solve.statistics.accepted;
 }
 
 Tensor NetworkTarget::run(const Tensor& x, OdeContext& ode) {

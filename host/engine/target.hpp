@@ -28,7 +28,7 @@ struct TargetTraits {
 
 /// Target over a frozen model in evaluation mode. The model must outlive it. Every pass works on a
 /// copy of the images: layers that write into their input are common.
-class NetworkTarget final : public Target {
+class NetworkTarget final : public Target, public SolverSteps {
  public:
   /// @param gradients  other solvers to differentiate through; empty: the evaluation solver. Of
   ///   several the gradient is the mean, the expectation over a solver drawn at random. Losses and
@@ -68,6 +68,8 @@ class NetworkTarget final : public Target {
   const std::vector<std::int64_t>& passes() const { return passes_; }
 
   const wire::Counters& counters() const { return counters_; }
+
+  std::int64_t accepted_steps() const override { return accepted_steps_; }
 
   /// Watches the gradients of the batches that it is told of.
   GradientCheck& gradient_check() { return gradient_check_; }
@@ -117,6 +119,7 @@ class NetworkTarget final : public Target {
   GradientCheck gradient_check_;
   std::vector<std::int64_t> queries_;
   std::vector<std::int64_t> passes_;
+  std::int64_t accepted_steps_ = 0;  ///< of the last pass
 };
 
 /// True when a forward pass of `model` solves at least one ODE under a solver that couples the

@@ -9,6 +9,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "base/counted.hpp"
 #include "engine/batches.hpp"
 #include "engine/epoch_sums.hpp"
 #include "engine/learning_rate.hpp"
@@ -55,8 +56,8 @@ void check(const TrainingInput& input, const TrainingOptions& options) {
   if (n == 0) throw DataError("the training split is empty");
   if (options.validation >= n) {
     throw ParamError("validation = " + std::to_string(options.validation) +
-                     " leaves nothing to train on: the training split has " + std::to_string(n) +
-                     " samples");
+                     " leaves nothing to train on: the training split has " +
+                     base::counted(n, "sample"));
   }
   if (!options.mixed_precision) return;
   if (input.device == "cpu") {
@@ -182,8 +183,8 @@ class Trainer {
         std::to_string(steps_) +
         ": its batch has one sample, of which batch normalisation has no variance; use "
         "another batch_size than " +
-        std::to_string(plan_.batch_size) + " for " + std::to_string(plan_.count) +
-        " training samples, for example " + std::to_string(other));
+        std::to_string(plan_.batch_size) + " for " + base::counted(plan_.count, "training sample") +
+        ", for example " + std::to_string(other));
   }
 
   bool is_read_due() const {

@@ -35,9 +35,10 @@ std::optional<json> stamps_of(const std::vector<std::string>& files, Moment rest
 }
 
 bool are_unchanged(const json& stamps) {
-  return std::all_of(stamps.items().begin(), stamps.items().end(), [](const auto& item) {
-    return stamp_text(item.key()) == item.value();
-  });
+  for (const auto& [file, stamp] : stamps.items()) {
+    if (stamp.get_ref<const std::string&>() != stamp_text(file)) return false;
+  }
+  return true;
 }
 
 // A library with the stamp that it had before it was looked at.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/counted.hpp"
 #include "catalog/host_options.hpp"
 #include "manifest/inheritance.hpp"
 #include "manifest/keys.hpp"
@@ -194,8 +195,9 @@ void Definitions::resolve(const std::string& kind,
         }
       }
       if (!catalog_.refusals.empty()) {
-        help += "\n" + std::to_string(catalog_.refusals.size()) +
-                " plugin libraries were refused; \"unmask plugins list\" says why";
+        const std::size_t refused = catalog_.refusals.size();
+        help += "\n" + base::counted(refused, "plugin library", "plugin libraries") +
+                (refused == 1 ? " was" : " were") + " refused; \"unmask plugins list\" says why";
       }
       reporter_.at_value(code::kUnknownPlugin,
                          *plugin,

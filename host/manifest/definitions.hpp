@@ -77,6 +77,10 @@ class Definitions {
                     const std::vector<bool>& is_ensemble,
                     const Kind& table,
                     ResolvedDefinition& out);
+  // Reports the first member that differs.
+  bool share_batch_size(const Node& members,
+                        const std::vector<std::size_t>& chosen,
+                        const Kind& table);
   std::vector<std::size_t> find_members(const Node& item,
                                         const std::string& word,
                                         const std::vector<bool>& is_ensemble,

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/counted.hpp"
 #include "manifest/keys.hpp"
 
 namespace unmask::manifest::matrix {
@@ -134,7 +135,7 @@ bool MatrixReader::have_equal_length(const std::vector<ZippedList>& lists) {
     context_.reporter.at_value(code::kZip,
                                *list.node,
                                "the axes of a zip group differ in length: \"" + first.key +
-                                   "\" has " + std::to_string(length) + " values, \"" + list.key +
+                                   "\" has " + base::counted(length, "value") + ", \"" + list.key +
                                    "\" has " + std::to_string(list.node->items.size()),
                                "values at the same place belong together");
   }

@@ -71,6 +71,30 @@ std::vector<std::size_t> Definitions::find_members(const Node& item,
   return out;
 }
 
+bool Definitions::share_batch_size(const Node& members,
+                                   const std::vector<std::size_t>& chosen,
+                                   const Kind& table) {
+  const ResolvedDefinition& first = table.definitions[chosen.front()];
+  for (const std::size_t i : chosen) {
+    const ResolvedDefinition& member = table.definitions[i];
+    if (!member.is_valid() || !first.is_valid()) return false;  // reported where it is defined
+    // All members work on the batches that the ensemble is handed.
+    if (member.definition.params.at("batch_size") == first.definition.params.at("batch_size")) {
+      continue;
+    }
+    reporter_.at_value(code::kParametersConflict,
+                       members,
+                       "the members of an ensemble need the same \"batch_size\": " +
+                           in_quotes(first.definition.name) + " has " +
+                           first.definition.params.at("batch_size").dump() + ", " +
+                           in_quotes(member.definition.name) + " has " +
+                           member.definition.params.at("batch_size").dump(),
+                       "the members take turns on the same samples");
+    return false;
+  }
+  return true;
+}
+
 void Definitions::read_members(const Node& members,
                                const std::vector<bool>& is_ensemble,
                                const Kind& table,
@@ -122,24 +146,7 @@ void Definitions::read_members(const Node& members,
     return;
   }
 
-  const ResolvedDefinition& first = table.definitions[chosen.front()];
-  for (const std::size_t i : chosen) {
-    const ResolvedDefinition& member = table.definitions[i];
-    if (!member.is_valid() || !first.is_valid()) return;  // reported where it is defined
-    // All members work on the batches that the ensemble is handed.
-    if (member.definition.params.at("batch_size") == first.definition.params.at("batch_size")) {
-      continue;
-    }
-    reporter_.at_value(code::kParametersConflict,
-                       members,
-                       "the members of an ensemble need the same \"batch_size\": " +
-                           in_quotes(first.definition.name) + " has " +
-                           first.definition.params.at("batch_size").dump() + ", " +
-                           in_quotes(member.definition.name) + " has " +
-                           member.definition.params.at("batch_size").dump(),
-                       "the members take turns on the same samples");
-    return;
-  }
+  if (!share_batch_size(members, chosen, table)) return;
   out.definition.params = nlohmann::json::object();
   for (const std::size_t i : chosen) {
     out.members.push_back(table.definitions[i]);

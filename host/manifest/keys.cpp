@@ -21,6 +21,7 @@ std::vector<std::string> threshold_names() {
   return names;
 }
 
+// Long: a table, one row for every object of a manifest.
 const std::map<Scope, ScopeInfo>& scopes() {
   static const std::map<Scope, ScopeInfo> table = {
       {Scope::kRoot,

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/counted.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {
@@ -101,8 +102,9 @@ class SolverRules : private OptionRules {
                                               : "controller \"constant\" looks at no error");
     } else if (exponents->size() != ratios) {
       add({"exponents"},
-          "\"exponents\" has " + std::to_string(exponents->size()) + " entries, controller " +
-              in_quotes(controller) + " looks at " + std::to_string(ratios) + " error ratios",
+          "\"exponents\" has " + base::counted(exponents->size(), "entry", "entries") +
+              ", controller " + in_quotes(controller) + " looks at " +
+              base::counted(ratios, "error ratio"),
           "give one exponent per ratio, that of the last step first");
     } else if (!(exponents->front().get<double>() > 0)) {
       add({"exponents"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/counted.hpp"
 #include "manifest/text.hpp"
 
 namespace unmask::manifest {
@@ -71,8 +72,8 @@ class TrainingRules : private OptionRules {
     }
     if (factors.size() != 1 && factors.size() != milestones.size()) {
       add({"factors", "milestones"},
-          "factors has " + std::to_string(factors.size()) + " entries and milestones has " +
-              std::to_string(milestones.size()),
+          "factors has " + base::counted(factors.size(), "entry", "entries") +
+              " and milestones has " + std::to_string(milestones.size()),
           "give one factor for all milestones or one for each");
     }
     const auto list = milestones.get<std::vector<std::int64_t>>();

@@ -4,6 +4,7 @@
 
 #include <torch/types.h>
 
+#include "base/counted.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -12,8 +13,8 @@ State CountedField::evaluate(const Scalar& t, const State& y) {
   ++statistics_.nfe;
   State dy = field_.evaluate(t, y);
   if (dy.size() != y.size()) {
-    throw NumericError("the vector field returned " + std::to_string(dy.size()) +
-                       " tensors for a state of " + std::to_string(y.size()) +
+    throw NumericError("the vector field returned " + base::counted(dy.size(), "tensor") +
+                       " for a state of " + std::to_string(y.size()) +
                        "; it must return one derivative per component");
   }
   for (std::size_t i = 0; i < y.size(); ++i) {

@@ -36,6 +36,7 @@ void remember(History& history, double t, const State& f, std::size_t limit) {
 
 }  // namespace
 
+// Long: one pass over the grid, whose parts share the state, its derivative and the history.
 SolveResult solve_fixed(Stepper& stepper,
                         const State& y0,
                         const State& f0,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/counted.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -120,7 +121,7 @@ void check_adaptive(const DriverOptions& o, const MethodTraits& traits) {
   if (ratios > 0 && o.exponents.size() != ratios) {
     refuse("exponents",
            to_text(ParamValue(o.exponents)),
-           "this controller looks at " + std::to_string(ratios) + " error ratios");
+           "this controller looks at " + base::counted(ratios, "error ratio"));
   }
   if (ratios > 0 && !(o.exponents.front() > 0)) {
     refuse("exponents",
@@ -137,56 +138,12 @@ void check_adaptive(const DriverOptions& o, const MethodTraits& traits) {
   }
 }
 
-}  // namespace
-
-void check_options(const DriverOptions& options, const MethodTraits& traits) {
-  check_gradient(options);
-  if (!options.is_adaptive) {
-    if (options.step_size) expect_positive("step_size", *options.step_size);
-    return;
-  }
-  if (traits.history > 0) {
-    throw ParamError("solver: a multistep method needs fixed steps; give it step_size");
-  }
-  check_adaptive(options, traits);
+std::optional<double> optional_real(const Params& params, const char* name) {
+  if (!params.has(name)) return std::nullopt;
+  return params.get_real(name);
 }
 
-DriverOptions DriverOptions::from(const Params& params, const MethodTraits& traits) {
-  // The table follows the plugin's capability "adaptive", the traits its code: they must agree.
-  if (declares(params, "preset") != traits.is_adaptive) {
-    throw ParamError(
-        traits.is_adaptive
-            ? "solver: the method estimates its error, but the plugin lacks the capability "
-              "\"adaptive\", so it got the options of fixed steps"
-            : "solver: the plugin claims the capability \"adaptive\", but the method gives "
-              "no error estimate");
-  }
-  DriverOptions o;
-  o.is_adaptive = traits.is_adaptive;
-  const auto optional_real = [&](const char* name) -> std::optional<double> {
-    if (!params.has(name)) return std::nullopt;
-    return params.get_real(name);
-  };
-  o.gradient = read_choice<GradientMode>(params,
-                                         "gradient",
-                                         {{"direct", GradientMode::kDirect},
-                                          {"checkpoint", GradientMode::kCheckpoint},
-                                          {"adjoint", GradientMode::kAdjoint},
-                                          {"interpolated", GradientMode::kInterpolated},
-                                          {"replay", GradientMode::kReplay}});
-  o.seminorm = params.get_boolean("seminorm");
-  o.time_limit = optional_real("time_limit");
-  if (params.has("bpda")) {
-    o.bpda = read_choice<Bpda>(
-        params, "bpda", {{"identity", Bpda::kIdentity}, {"smooth", Bpda::kSmooth}});
-  }
-  if (!o.is_adaptive) {
-    o.step_size = optional_real("step_size");
-    check_options(o, traits);
-    return o;
-  }
-
-  const std::string& preset = params.get_text("preset");
+void apply_preset(DriverOptions& o, const std::string& preset, const MethodTraits& traits) {
   if (preset == "torchdiffeq-0.0.1") {
     o.step_gradient = StepGradient::kFull;
     o.shift_end = false;
@@ -199,6 +156,10 @@ DriverOptions DriverOptions::from(const Params& params, const MethodTraits& trai
     o.stale_fsal = false;
     o.shift_end = false;
   }
+}
+
+void read_adaptive(DriverOptions& o, const Params& params, const MethodTraits& traits) {
+  apply_preset(o, params.get_text("preset"), traits);
   o.rtol = params.get_real("rtol");
   o.atol = params.get_real("atol");
   o.norm =
@@ -231,9 +192,9 @@ DriverOptions DriverOptions::from(const Params& params, const MethodTraits& trai
                                                  {"none", StepGradient::kNone}});
   }
   if (params.has("stale_fsal")) o.stale_fsal = params.get_boolean("stale_fsal");
-  o.adjoint_rtol = optional_real("adjoint_rtol");
-  o.adjoint_atol = optional_real("adjoint_atol");
-  o.first_step = optional_real("first_step");
+  o.adjoint_rtol = optional_real(params, "adjoint_rtol");
+  o.adjoint_atol = optional_real(params, "adjoint_atol");
+  o.first_step = optional_real(params, "first_step");
   if (params.has("step_ends")) o.step_ends = params.get_reals("step_ends");
   o.min_step = params.get_real("min_step");
   if (params.has("max_step")) o.max_step = params.get_real("max_step");
@@ -241,6 +202,52 @@ DriverOptions DriverOptions::from(const Params& params, const MethodTraits& trai
   o.safety = params.get_real("safety");
   o.max_growth = params.get_real("max_growth");
   o.min_growth = params.get_real("min_growth");
+}
+
+}  // namespace
+
+void check_options(const DriverOptions& options, const MethodTraits& traits) {
+  check_gradient(options);
+  if (!options.is_adaptive) {
+    if (options.step_size) expect_positive("step_size", *options.step_size);
+    return;
+  }
+  if (traits.history > 0) {
+    throw ParamError("solver: a multistep method needs fixed steps; give it step_size");
+  }
+  check_adaptive(options, traits);
+}
+
+DriverOptions DriverOptions::from(const Params& params, const MethodTraits& traits) {
+  // The table follows the plugin's capability "adaptive", the traits its code: they must agree.
+  if (declares(params, "preset") != traits.is_adaptive) {
+    throw ParamError(
+        traits.is_adaptive
+            ? "solver: the method estimates its error, but the plugin lacks the capability "
+              "\"adaptive\", so it got the options of fixed steps"
+            : "solver: the plugin claims the capability \"adaptive\", but the method gives "
+              "no error estimate");
+  }
+  DriverOptions o;
+  o.is_adaptive = traits.is_adaptive;
+  o.gradient = read_choice<GradientMode>(params,
+                                         "gradient",
+                                         {{"direct", GradientMode::kDirect},
+                                          {"checkpoint", GradientMode::kCheckpoint},
+                                          {"adjoint", GradientMode::kAdjoint},
+                                          {"interpolated", GradientMode::kInterpolated},
+                                          {"replay", GradientMode::kReplay}});
+  o.seminorm = params.get_boolean("seminorm");
+  o.time_limit = optional_real(params, "time_limit");
+  if (params.has("bpda")) {
+    o.bpda = read_choice<Bpda>(
+        params, "bpda", {{"identity", Bpda::kIdentity}, {"smooth", Bpda::kSmooth}});
+  }
+  if (o.is_adaptive) {
+    read_adaptive(o, params, traits);
+  } else {
+    o.step_size = optional_real(params, "step_size");
+  }
   check_options(o, traits);
   return o;
 }

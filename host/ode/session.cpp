@@ -4,6 +4,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -17,8 +18,9 @@ std::string failure_text(const SolveRecord& record, const SolveResult& result) {
   text << "solve \"" << record.name << "\" ended with " << to_string(record.status);
   if (failed > 0) text << " for " << failed << " of " << result.sample_status.size() << " samples";
   text << " at t = " << record.time_reached << " on the way from " << record.t0 << " to "
-       << record.t1 << " (" << record.statistics.accepted << " steps accepted, "
-       << record.statistics.rejected << " rejected, " << record.statistics.nfe << " evaluations";
+       << record.t1 << " (" << base::counted(record.statistics.accepted, "step") << " accepted, "
+       << record.statistics.rejected << " rejected, "
+       << base::counted(record.statistics.nfe, "evaluation");
   if (!record.statistics.log.empty()) {
     const Attempt& last = record.statistics.log.back();
     text << "; last logged attempt: h = " << last.h << ", error ratio " << last.error_ratio;

@@ -220,6 +220,16 @@ wire::Cell evaluate_cell(const manifest::Study& study,
   return cell;
 }
 
+// Whether a plugin of a specification, or an ensemble as a whole, is this part.
+bool has_part(const json& spec, const std::string& kind, const json& part) {
+  const auto whole = spec.find(kind);
+  bool is_there = whole != spec.end() && *whole == part;
+  wire::for_each_part(spec, [&](const std::string&, const std::string& other, const json& one) {
+    is_there = is_there || (other == kind && one == part);
+  });
+  return is_there;
+}
+
 }  // namespace
 
 std::string dataset_id(const Definition& dataset) {
@@ -235,11 +245,12 @@ std::map<std::string, Definition> used_datasets(const manifest::Study& study) {
 
 Plan make_plan(const manifest::Study& study,
                const catalog::Catalog& catalog,
-               const std::map<std::string, wire::DatasetFacts>& facts) {
+               const std::map<std::string, wire::DatasetFacts>& facts,
+               const std::vector<EndlessDefinition>& endless) {
   Plan plan;
-  for (const auto& [id, definition] : used_datasets(study)) {
-    const wire::DatasetFacts& known = facts.at(id);
-    if (!known.problem.empty()) plan.dataset_problems.emplace(definition.name, known.problem);
+  for (const manifest::TrainRow& row : study.train) {
+    const wire::DatasetFacts& known = facts.at(dataset_id(row.dataset));
+    if (!known.problem.empty()) plan.dataset_problems.emplace(row.dataset.name, known.problem);
   }
   SpecMaker make(catalog, facts);
 
@@ -259,6 +270,8 @@ Plan make_plan(const manifest::Study& study,
   std::vector<std::size_t> training_of_row;
   for (const manifest::TrainRow& row : study.train) {
     training_of_row.push_back(add(train_cell(study, row, make)));
+    const wire::DatasetFacts& known = facts.at(dataset_id(row.dataset));
+    if (known.is_endless) plan.hopeless[plan.cells[training_of_row.back()].key] = known.deed;
   }
   for (const manifest::EvaluateRow& row : study.evaluate) {
     const std::size_t training = training_of_row.at(row.checkpoint);
@@ -266,10 +279,16 @@ Plan make_plan(const manifest::Study& study,
     if (row.source) source = training_of_row.at(row.source->checkpoint);
     wire::Cell cell = evaluate_cell(
         study, row, plan.cells[training], source ? &plan.cells[*source] : nullptr, make);
-    cell.needs = training;
-    if (source != training) cell.needs_source = source;
+    cell.needs = plan.cells[training].key;
+    if (source && source != training) cell.needs_source = plan.cells[*source].key;
     cell.keeps_adversarials = study.keeps_adversarials && cell.kind == wire::CellKind::kAttack;
     add(std::move(cell));
+  }
+  for (const EndlessDefinition& one : endless) {
+    const json part = make.spec(one.kind.c_str(), one.definition);
+    for (const wire::Cell& cell : plan.cells) {
+      if (has_part(cell.spec, one.kind, part)) plan.hopeless[cell.key] = one.sentence;
+    }
   }
   return plan;
 }

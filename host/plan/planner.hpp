@@ -25,15 +25,27 @@ struct Plan {
   std::vector<wire::Cell> cells;  ///< train cells first, each before what needs it
   std::map<std::string, std::string>
       dataset_problems;  ///< definition name -> why it cannot be read
+  /// Cells by key that no worker would come to an end with, and why.
+  std::map<std::string, std::string> hopeless;
+};
+
+/// A definition whose plugin does not come to an end when it is constructed.
+struct EndlessDefinition {
+  std::string kind;
+  manifest::Definition definition;
+  std::string sentence;
 };
 
 /// Cells of a study. A data set that cannot be read enters keys as such (its cells cannot be looked
 /// up or run, but they can be listed), and is named in dataset_problems.
+/// @param endless  cells with one of them, or with a data set whose plugin is endless, are hopeless
 Plan make_plan(const manifest::Study& study,
                const catalog::Catalog& catalog,
-               const std::map<std::string, wire::DatasetFacts>& facts);
+               const std::map<std::string, wire::DatasetFacts>& facts,
+               const std::vector<EndlessDefinition>& endless = {});
 
-/// A plan as another machine may read it: its cells refer to each other by key.
+/// A plan as another machine may read it: its cells refer to each other by key. What is hopeless here
+/// is left out, since it may end there.
 void to_json(nlohmann::json& json, const Plan& plan);
 /// @throws nlohmann::json::exception for a missing or mistyped member; DataError when a key is not
 ///         that of its specification, or a cell needs a training that is not there

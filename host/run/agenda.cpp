@@ -6,11 +6,10 @@
 
 namespace unmask::run {
 
-using wire::CellKind;
-
 Agenda::Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored)
     : plan_(plan),
-      ready_(plan),
+      needs_(plan),
+      ready_(plan, needs_),
       is_done_(plan.size(), false),
       is_given_up_(plan.size(), false),
       is_skipped_(plan.size(), false),
@@ -35,9 +34,7 @@ Agenda::Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored)
 
 void Agenda::wait_or_get_ready(std::size_t index) {
   waits_for_[index] = 0;
-  for (const std::size_t needs : plan_[index].all_needs()) {
-    UNMASK_CHECK(needs < plan_.size() && plan_[needs].kind == CellKind::kTrain,
-                 "cell " + plan_[index].key + " needs something else than a training");
+  for (const std::size_t needs : needs_.all(index)) {
     UNMASK_CHECK(!is_done_[needs] || checkpoints_[needs].has_value(),
                  "the training " + plan_[needs].key + " is done but has no checkpoint");
     if (is_done_[needs]) continue;
@@ -79,7 +76,7 @@ std::optional<Agenda::Lost> Agenda::lose(const std::string& key) {
   --outline_.hit;
   ++outline_.to_run.at(static_cast<std::size_t>(plan_[index].kind));
   Lost lost{index, std::nullopt};
-  for (const std::size_t needs : plan_[index].all_needs()) {
+  for (const std::size_t needs : needs_.all(index)) {
     if (is_given_up_[needs]) lost.failed_need = needs;
   }
   if (lost.failed_need) {

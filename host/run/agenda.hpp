@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "run/needs.hpp"
 #include "run/ready_cells.hpp"
 #include "run/summary.hpp"
 #include "wire/cell.hpp"
@@ -28,6 +29,8 @@ class Agenda {
   Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored);
 
   const wire::Cell& cell(std::size_t index) const { return plan_[index]; }
+
+  const Needs& needs() const { return needs_; }
 
   /// Cells by what they are now: stored before the run, or to be run in it.
   const RunOutline& outline() const { return outline_; }
@@ -61,6 +64,7 @@ class Agenda {
   const std::vector<wire::Cell>& plan_;
   std::unordered_map<std::string_view, std::size_t> index_of_;
   RunOutline outline_;
+  Needs needs_;
   ReadyCells ready_;
   std::vector<bool> is_done_;
   std::vector<bool> is_given_up_;  // trainings that failed for good

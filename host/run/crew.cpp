@@ -89,6 +89,16 @@ void Crew::start_failed(Slot& slot, const std::string& what, const base::ExitSta
   throw InternalError(text);
 }
 
+void Crew::clear(Slot& slot) {
+  slot.clear();
+  if (!options_.worker_ended) return;
+  std::vector<pid_t> others;
+  for (const Slot& other : slots_) {
+    if (other.process) others.push_back(other.process->pid());
+  }
+  options_.worker_ended(others);
+}
+
 void Crew::wait(double longest_s) const {
   std::vector<pollfd> entries;
   for (const Slot& slot : slots_) {

@@ -36,6 +36,9 @@ class Crew {
   /// tries again. @throws PluginError or InternalError when it was tried often enough
   void start_failed(Slot& slot, const std::string& what, const base::ExitStatus& status);
 
+  /// The process of a slot has gone.
+  void clear(Slot& slot);
+
   /// Wait until a worker has something to say, one of the slots' times has come, or `longest_s` is
   /// over.
   void wait(double longest_s) const;

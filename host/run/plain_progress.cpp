@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "run/progress_text.hpp"
 #include "run/tally.hpp"
 
@@ -22,9 +23,8 @@ class PlainProgress final : public Progress {
 
   void run_started(const RunOutline& outline) override {
     tally_.start(outline, output_.now());
-    print(std::to_string(tally_.total()) + " cells to run, " + std::to_string(outline.hit) +
-          " already stored, " + std::to_string(outline.workers) +
-          (outline.workers == 1 ? " worker" : " workers"));
+    print(base::counted(tally_.total(), "cell") + " to run, " + std::to_string(outline.hit) +
+          " already stored, " + base::counted(outline.workers, "worker"));
   }
   void worker_started(int, int, const std::string&) override {}
   void cell_started(int slot, const Cell& cell, int attempt) override {

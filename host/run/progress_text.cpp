@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/counted.hpp"
 #include "run/progress.hpp"
 #include "text/utf8.hpp"
 
@@ -68,6 +69,26 @@ std::vector<std::string> failure_lines(const wire::Cell& cell,
     lines.push_back("    | " + std::string(tail[i]));
   if (!failure.log_file.empty()) lines.push_back("    log: " + failure.log_file);
   return lines;
+}
+
+std::string discarded_text(const std::string& training, std::size_t here, std::size_t elsewhere) {
+  std::string text =
+      training + " gave other weights than before; results of the former ones were discarded: ";
+  if (here > 0) {
+    text += std::to_string(here) + " of this run, which " + (here == 1 ? "runs" : "run") + " again";
+  }
+  if (here > 0 && elsewhere > 0) text += ", and ";
+  if (elsewhere > 0) {
+    text += std::to_string(elsewhere) +
+            " that this run does not ask for; run the manifests that do to have " +
+            (elsewhere == 1 ? "it" : "them") + " again";
+  }
+  return text;
+}
+
+std::string draining_text(std::size_t running) {
+  return "stopping: " + base::counted(running, "running cell") +
+         (running == 1 ? " finishes" : " finish") + ", no other begins; Ctrl-C again stops at once";
 }
 
 std::string summary_text(const RunSummary& s) {

@@ -30,6 +30,13 @@ std::vector<std::string> failure_lines(const wire::Cell& cell,
                                        const wire::CellFailure& failure,
                                        bool will_retry);
 
+/// A training gave other weights than before, so results of the former ones are gone.
+/// @param here  of them, cells of this run; they run again  @param elsewhere  the others
+std::string discarded_text(const std::string& training, std::size_t here, std::size_t elsewhere);
+
+/// After Ctrl-C, while some cells run.
+std::string draining_text(std::size_t running);
+
 /// "3 done, 2 failed, in 12s"
 std::string summary_text(const RunSummary& summary);
 

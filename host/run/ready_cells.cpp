@@ -1,6 +1,7 @@
 #include "run/ready_cells.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace unmask::run {
 namespace {
@@ -19,7 +20,7 @@ void ReadyCells::add(std::size_t cell, Wish wish) {
   } else if (plan_[cell].kind == wire::CellKind::kTrain) {
     trainings_.insert(cell);
   } else {
-    by_checkpoint_[plan_[cell].needs].insert(cell);
+    by_checkpoint_[needs_.checkpoint(cell)].insert(cell);
     ++n_evaluations_;
   }
 }
@@ -40,6 +41,25 @@ std::optional<std::size_t> ReadyCells::take(const Worker& worker,
   if (group->second.empty()) by_checkpoint_.erase(group);
   --n_evaluations_;
   return cell;
+}
+
+std::vector<std::size_t> ReadyCells::take_all(const std::function<bool(std::size_t)>& is_wanted) {
+  std::vector<std::size_t> taken;
+  const auto take_from = [&](std::set<std::size_t>& cells) {
+    const std::size_t before = taken.size();
+    std::copy_if(cells.begin(), cells.end(), std::back_inserter(taken), is_wanted);
+    std::for_each(taken.begin() + static_cast<std::ptrdiff_t>(before), taken.end(), [&](auto cell) {
+      cells.erase(cell);
+    });
+    return taken.size() - before;
+  };
+  take_from(fresh_);
+  take_from(alone_);
+  take_from(trainings_);
+  for (auto& [checkpoint, cells] : by_checkpoint_) n_evaluations_ -= take_from(cells);
+  std::erase_if(by_checkpoint_, [](const auto& entry) { return entry.second.empty(); });
+  std::sort(taken.begin(), taken.end());
+  return taken;
 }
 
 std::size_t ReadyCells::take_alone() {

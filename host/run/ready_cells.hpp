@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "run/needs.hpp"
 #include "wire/cell.hpp"
 
 namespace unmask::run {
@@ -27,7 +28,9 @@ class ReadyCells {
     std::optional<std::size_t> holds;  ///< train cell whose checkpoint it has loaded
   };
 
-  explicit ReadyCells(const std::vector<wire::Cell>& plan) : plan_(plan) {}
+  /// Both outlive it.
+  ReadyCells(const std::vector<wire::Cell>& plan, const Needs& needs)
+      : plan_(plan), needs_(needs) {}
 
   void add(std::size_t cell, Wish wish);
 
@@ -42,11 +45,15 @@ class ReadyCells {
   std::optional<std::size_t> take(const Worker& worker,
                                   const std::function<bool(std::size_t)>& is_held);
 
+  /// Take all cells of a kind, in the plan's order.
+  std::vector<std::size_t> take_all(const std::function<bool(std::size_t)>& is_wanted);
+
   /// Take a cell that wants to be alone; there must be one.
   std::size_t take_alone();
 
  private:
   const std::vector<wire::Cell>& plan_;
+  const Needs& needs_;
   std::set<std::size_t> fresh_, alone_, trainings_;
   std::map<std::optional<std::size_t>, std::set<std::size_t>> by_checkpoint_;
   std::size_t n_evaluations_ = 0;

@@ -1,6 +1,7 @@
 #include "run/runner.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +12,7 @@
 #include "run/agenda.hpp"
 #include "run/complaint.hpp"
 #include "run/crew.hpp"
+#include "run/progress_text.hpp"
 #include "run/slot.hpp"
 #include "unmask/errors.hpp"
 #include "wire/messages.hpp"
@@ -30,13 +32,6 @@ constexpr int kTickMs = 100;
 
 // A worker that closed its socket has ended, or is about to.
 constexpr double kAfterEofS = 1;
-
-CellFailure failed(FailureClass failure_class, std::string message) {
-  CellFailure failure;
-  failure.failure_class = failure_class;
-  failure.message = std::move(message);
-  return failure;
-}
 
 class Runner {
  public:
@@ -64,6 +59,7 @@ class Runner {
         stop_now();
         break;
       }
+      fail_hopeless();
       hand_out();
       wait();
     }
@@ -87,17 +83,17 @@ class Runner {
     slot.state = State::kRunning;
     slot.failed_starts = 0;
     ++slot.cells_begun;
-    if (cell.kind == CellKind::kTrain || cell.needs) {
-      slot.holds = cell.kind == CellKind::kTrain ? index : *cell.needs;
-    }
+    const auto& checkpoint = agenda_.needs().checkpoint(index);
+    const auto& source = agenda_.needs().source(index);
+    if (cell.kind == CellKind::kTrain || checkpoint) slot.holds = checkpoint.value_or(index);
     slot.time_limit.reset();
     if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
     slot.log->begin(cell.key + " " + wire::title(cell));
 
     wire::Execute message{
         cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
-    if (cell.needs) message.checkpoint = agenda_.checkpoint(*cell.needs);
-    if (cell.needs_source) message.source = agenda_.checkpoint(*cell.needs_source);
+    if (checkpoint) message.checkpoint = agenda_.checkpoint(*checkpoint);
+    if (source) message.source = agenda_.checkpoint(*source);
     message.keep_adversarials = cell.keeps_adversarials;
     slot.process->send(message);
     progress_.cell_started(crew_.number_of(slot), cell, ++attempts_[index]);
@@ -138,16 +134,7 @@ class Runner {
     }
     const std::size_t elsewhere = keys.size() - lost.size();
     summary_.discarded_elsewhere += elsewhere;
-    std::string text = wire::title(training) +
-                       " gave other weights than before; results of the former ones were "
-                       "discarded: ";
-    if (!lost.empty()) text += std::to_string(lost.size()) + " of this run, which run again";
-    if (!lost.empty() && elsewhere > 0) text += ", and ";
-    if (elsewhere > 0) {
-      text += std::to_string(elsewhere) +
-              " that this run does not ask for; run the manifests that do to have them again";
-    }
-    note(text);
+    note(discarded_text(wire::title(training), lost.size(), elsewhere));
     for (const Agenda::Lost& item : lost) {
       progress_.cell_again(plan_[item.cell]);
       if (item.failed_need) skip(item.cell, *item.failed_need);
@@ -170,14 +157,34 @@ class Runner {
     } else if (wish) {
       agenda_.ready().add(index, *wish);
     } else {
-      ++summary_.failed;
-      if (options_.fail_fast && !is_failing_fast_) {
-        is_failing_fast_ = true;
-        progress_.notice("a cell failed: no further cell begins");
-      }
-      failed_trainings_[index] =
-          "(" + std::string(wire::to_string(failure.failure_class)) + "): " + failure.message;
-      for (const std::size_t dependant : agenda_.give_up(index)) skip(dependant, index);
+      give_up(index, failure);
+    }
+  }
+
+  void give_up(std::size_t index, const CellFailure& failure) {
+    ++summary_.failed;
+    if (options_.fail_fast && !is_failing_fast_) {
+      is_failing_fast_ = true;
+      progress_.notice("a cell failed: no further cell begins");
+    }
+    failed_trainings_[index] =
+        "(" + std::string(wire::to_string(failure.failure_class)) + "): " + failure.message;
+    for (const std::size_t dependant : agenda_.give_up(index)) skip(dependant, index);
+  }
+
+  // What would hold a worker for ever is not given to one.
+  void fail_hopeless() {
+    const auto is_hopeless = [&](std::size_t i) {
+      return options_.hopeless.contains(plan_[i].key);
+    };
+    if (options_.hopeless.empty() || !may_begin_cells()) return;
+    for (const std::size_t index : agenda_.ready().take_all(is_hopeless)) {
+      const Cell& cell = plan_[index];
+      const CellFailure failure = failed(FailureClass::kTimeout, options_.hopeless.at(cell.key));
+      const std::string attempt = recorder_.attempt_started(cell, ::getpid(), "cpu");
+      recorder_.cell_failed(attempt, cell, failure, false);
+      progress_.cell_skipped(cell, failure.message);
+      give_up(index, failure);
     }
   }
 
@@ -194,7 +201,8 @@ class Runner {
   void skip(std::size_t index, std::size_t failed_training) {
     const Cell& cell = plan_[index];
     const std::string reason =
-        (cell.needs == failed_training ? "its training failed " : "its source failed ") +
+        (agenda_.needs().checkpoint(index) == failed_training ? "its training failed "
+                                                              : "its source failed ") +
         failed_trainings_.at(failed_training);
     recorder_.cell_skipped(cell, reason);
     progress_.cell_skipped(cell, reason);
@@ -362,11 +370,7 @@ class Runner {
   void handle_exit(Slot& slot, const base::ExitStatus& status) {
     const State state = slot.state;
     if (state == State::kRunning) {
-      CellFailure failure = failed(
-          FailureClass::kCrash, "the worker " + past_tense(status) + " in the middle of the cell");
-      if (slot.process->is_truncated()) failure.message += "; its last message is truncated";
-      failure.signal = status.signal;
-      failure.exit_code = status.exit_code;
+      CellFailure failure = crash(*slot.process, status);
       // A worker may fall over what an earlier cell left behind before it even reads the next one.
       // That cannot repeat itself for ever: the next try is the first cell of its worker.
       const bool is_blameless = slot.process->left_messages_unread() && slot.cells_begun > 1;
@@ -384,7 +388,7 @@ class Runner {
       }
       return;
     }
-    slot.clear();
+    crew_.clear(slot);
   }
 
   void check_clock(Slot& slot) {
@@ -428,9 +432,7 @@ class Runner {
     if (options_.stop == nullptr || options_.stop->level() <= stop_) return;
     stop_ = options_.stop->level();
     if (stop_ == StopLevel::kDrain) {
-      const std::size_t running = crew_.count(State::kRunning) + crew_.count(State::kDying);
-      progress_.notice("stopping: " + std::to_string(running) +
-                       " running cells finish, no other begins; Ctrl-C again stops at once");
+      progress_.notice(draining_text(crew_.count(State::kRunning) + crew_.count(State::kDying)));
     } else {
       progress_.notice("stopping at once: running cells are abandoned");
     }

@@ -3,9 +3,12 @@
 // cells, check and record what comes back, retry what deserves it. A cell that fails never stops
 // the others. The store is behind Recorder, what a person sees is behind Progress.
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,10 +69,14 @@ struct RunOptions {
   std::size_t log_limit_bytes = std::size_t{16} << 20;  ///< per cell
   double hello_timeout_s = 120;  ///< for a worker to start (loading LibTorch from a slow disk)
   double term_grace_s = 2;       ///< between SIGTERM and SIGKILL
+  /// Called when a worker is gone, with the process ids of those that live.
+  std::function<void(const std::vector<pid_t>&)> worker_ended = {};
+  /// Cells by key that no worker would come to an end with, and why: they fail without one.
+  std::map<std::string, std::string> hopeless = {};
 };
 
 /// Run what is not done.
-/// @param plan cells with unique keys; `needs` points to train cells of the same plan
+/// @param plan cells with unique keys; `needs` names train cells of the same plan
 /// @param stored keys of cells that the store holds; for train cells with the checkpoint
 /// @throws whatever the recorder throws; PluginError or InternalError when workers do not start;
 ///         InternalError when the plan or the options contradict themselves

@@ -24,6 +24,23 @@ std::string past_tense(const base::ExitStatus& status) {
   return (status.signal ? "was " : "") + base::describe(status);
 }
 
+wire::CellFailure failed(wire::FailureClass failure_class, std::string message) {
+  wire::CellFailure failure;
+  failure.failure_class = failure_class;
+  failure.message = std::move(message);
+  return failure;
+}
+
+wire::CellFailure crash(const WorkerProcess& process, const base::ExitStatus& status) {
+  wire::CellFailure failure =
+      failed(wire::FailureClass::kCrash,
+             "the worker " + past_tense(status) + " in the middle of the cell");
+  if (process.is_truncated()) failure.message += "; its last message is truncated";
+  failure.signal = status.signal;
+  failure.exit_code = status.exit_code;
+  return failure;
+}
+
 void Slot::clear() {
   process.reset();
   state = State::kEmpty;

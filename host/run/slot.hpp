@@ -21,6 +21,12 @@ std::string seconds_text(double seconds);
 /// "exited with code 0", "was killed by signal 9 (Killed)".
 std::string past_tense(const base::ExitStatus& status);
 
+/// A failure of this class, with nothing else known of it.
+wire::CellFailure failed(wire::FailureClass failure_class, std::string message);
+
+/// What a worker that ended in this way in the middle of a cell means for the cell.
+wire::CellFailure crash(const WorkerProcess& process, const base::ExitStatus& status);
+
 struct Slot {
   enum class State {
     kEmpty,     ///< no process

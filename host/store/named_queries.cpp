@@ -343,6 +343,10 @@ constexpr std::string_view kLabels[] = {
     "attack",    "method",       "norm",        "epsilon", "epsilon_text", "seed",
     "n",         "n_undecided",  "device",      "reason"};
 
+// What tells networks apart; most queries begin with these.
+constexpr std::string_view kNetwork[] = {
+    "study", "kind", "dataset", "model", "objective", "train_solver", "train_seed", "solver"};
+
 }  // namespace
 
 std::span<const NamedQuery> named_queries() {
@@ -358,6 +362,10 @@ const NamedQuery* find_query(std::string_view name) {
 
 std::span<const std::string_view> label_columns() {
   return kLabels;
+}
+
+std::span<const std::string_view> network_columns() {
+  return kNetwork;
 }
 
 }  // namespace unmask::store

@@ -27,6 +27,9 @@ const NamedQuery* find_query(std::string_view name);
 /// The columns of named queries that say what a row is about, not what came out.
 std::span<const std::string_view> label_columns();
 
+/// Those of them that tell networks apart.
+std::span<const std::string_view> network_columns();
+
 /// Rows whose value in a column, as text, matches a pattern: * stands for anything, ? for one
 /// character. No value matches nothing.
 struct ColumnFilter {

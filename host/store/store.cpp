@@ -47,7 +47,9 @@ std::string waiting_for(const SqliteError& error) {
   switch (error.primary_code()) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return "is locked by another program; close it";
-    case SQLITE_FULL: return "cannot grow, the disk is full; make room";
+    case SQLITE_FULL:
+      return "cannot grow: the disk is full, or a quota or limit of file sizes is reached; make "
+             "room";
     default: return "";
   }
 }
@@ -91,8 +93,11 @@ void Store::Impl::write(const std::function<void(Database&)>& body) {
       if (patience.gives_up && patience.gives_up()) throw;
       if (!has_told && patience.tell) {
         const auto limit = std::chrono::duration_cast<std::chrono::seconds>(patience.limit);
-        patience.tell(database.file().string() + " " + what + " (waiting up to " +
-                      std::to_string(limit.count()) + " s, then the result is lost)");
+        patience.tell(
+            database.file().string() + " " + what + " (waiting up to " +
+            std::to_string(limit.count()) +
+            " s; then this run ends, and the same command goes on: what is recorded and a "
+            "finished training are kept, an evaluation that has just ended runs again)");
       }
     }
     std::this_thread::sleep_for(patience.pause);

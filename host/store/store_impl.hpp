@@ -12,6 +12,13 @@
 
 namespace unmask::store {
 
+// Cells (id, key) with a result of other weights of the training ?1 than ?2, as its network or as
+// the source of its images.
+inline constexpr const char* kResultsOfOtherWeights =
+    "SELECT a.cell_id, c.key FROM attempt a JOIN cell c ON c.id = a.cell_id "
+    "WHERE a.state = 'done' AND ((c.checkpoint_cell_id = ?1 AND a.checkpoint_sha256 IS NOT ?2) "
+    "OR (c.source_cell_id = ?1 AND a.source_sha256 IS NOT ?2))";
+
 struct Store::Impl {
   using Clock = std::chrono::steady_clock;
 

@@ -126,6 +126,17 @@ std::map<std::string, double> Store::metric_above(const std::string& name, doubl
   return result;
 }
 
+std::vector<std::string> Store::results_of_other_weights(const std::string& training,
+                                                         const std::string& weights) const {
+  Statement cell = impl_->database.prepare("find cell", "SELECT id FROM cell WHERE key = ?");
+  if (!cell.bind(training).step()) return {};
+  Statement find = impl_->database.prepare("find results of other weights", kResultsOfOtherWeights);
+  find.bind(cell.integer(0)).bind(weights);
+  std::vector<std::string> keys;
+  while (find.step()) keys.push_back(find.text(1));
+  return keys;
+}
+
 std::vector<TimedCell> Store::timed_cells() const {
   Statement find = impl_->database.prepare(
       "list times",

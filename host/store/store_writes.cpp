@@ -249,11 +249,7 @@ std::vector<std::string> discard_results_of_other_weights(Database& database,
                                                           std::int64_t run,
                                                           std::int64_t training,
                                                           const std::string& weights) {
-  Statement find = database.prepare(
-      "find results of other weights",
-      "SELECT a.cell_id, c.key FROM attempt a JOIN cell c ON c.id = a.cell_id "
-      "WHERE a.state = 'done' AND ((c.checkpoint_cell_id = ?1 AND a.checkpoint_sha256 IS NOT ?2) "
-      "OR (c.source_cell_id = ?1 AND a.source_sha256 IS NOT ?2))");
+  Statement find = database.prepare("find results of other weights", kResultsOfOtherWeights);
   find.bind(training).bind(weights);
   std::vector<std::pair<std::int64_t, std::string>> stale;
   while (find.step()) stale.emplace_back(find.integer(0), find.text(1));
@@ -338,7 +334,7 @@ std::string Store::begin_attempt(std::int64_t run,
                                  const std::string& key,
                                  std::int64_t worker_pid,
                                  const std::string& device) {
-  const std::string id = make_uuid();
+  std::string id = make_uuid();
   impl_->write([&](Database& database) {
     const std::int64_t cell = impl_->cell_id(key);
     Statement done = database.prepare("is the cell done",

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -28,45 +30,6 @@ constexpr NamedFormat kFormats[] = {{"table", Format::kTable},
                                     {"json", Format::kJson},
                                     {"markdown", Format::kMarkdown},
                                     {"latex", Format::kLatex}};
-
-using Range = std::pair<char32_t, char32_t>;
-
-// Unicode 15: marks that combine with what stands before them, and invisible characters.
-constexpr Range kZeroWidth[] = {{0x0300, 0x036F},
-                                {0x0483, 0x0489},
-                                {0x0591, 0x05BD},
-                                {0x1AB0, 0x1AFF},
-                                {0x1DC0, 0x1DFF},
-                                {0x200B, 0x200F},
-                                {0x2060, 0x2064},
-                                {0x20D0, 0x20FF},
-                                {0xFE00, 0xFE0F},
-                                {0xFE20, 0xFE2F},
-                                {0xE0100, 0xE01EF}};
-
-// East Asian wide and full-width characters, and emoji.
-constexpr Range kWide[] = {{0x1100, 0x115F},
-                           {0x2E80, 0x303E},
-                           {0x3041, 0x33FF},
-                           {0x3400, 0x4DBF},
-                           {0x4E00, 0x9FFF},
-                           {0xA000, 0xA4CF},
-                           {0xAC00, 0xD7A3},
-                           {0xF900, 0xFAFF},
-                           {0xFE30, 0xFE6F},
-                           {0xFF00, 0xFF60},
-                           {0xFFE0, 0xFFE6},
-                           {0x1F300, 0x1F64F},
-                           {0x1F680, 0x1F6FF},
-                           {0x1F900, 0x1F9FF},
-                           {0x20000, 0x3FFFD}};
-
-template <std::size_t N>
-bool is_in(const Range (&ranges)[N], char32_t value) {
-  return std::any_of(std::begin(ranges), std::end(ranges), [&](const Range& range) {
-    return range.first <= value && value <= range.second;
-  });
-}
 
 bool is_null(const Value& value) {
   return std::holds_alternative<std::monostate>(value);
@@ -227,10 +190,12 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 // Rows of which every field is one line: a row with texts of several lines becomes several rows,
 // whose other fields are empty.
-Table with_single_lines(const Table& table) {
+// @param starts  gets for each of the given rows which of the new ones is its first
+Table with_single_lines(const Table& table, std::vector<std::size_t>& starts) {
   Table result{table.columns, {}};
   for (const auto& row : table.rows) {
     const std::size_t first = result.rows.size();
+    starts.push_back(first);
     result.rows.push_back(row);
     for (std::size_t c = 0; c < row.size(); ++c) {
       if (!is_text(row[c])) continue;
@@ -244,11 +209,20 @@ Table with_single_lines(const Table& table) {
   return result;
 }
 
-void print_table(std::ostream& out, const Table& given) {
-  const Table table = with_single_lines(given);
+// @param headings  what stands above a row
+void print_table(std::ostream& out,
+                 const Table& given,
+                 const std::map<std::size_t, std::string>& headings = {}) {
+  std::vector<std::size_t> starts;
+  const Table table = with_single_lines(given, starts);
   const Grid grid = make_grid(table, terminal_text);
   const std::vector<bool> right = right_aligned(table);
+  std::map<std::size_t, std::string> above;  // a row of the grid
+  for (const auto& [row, text] : headings) above[starts[row] + 1] = text;
   for (std::size_t r = 0; r < grid.rows.size(); ++r) {
+    if (const auto heading = above.find(r); heading != above.end()) {
+      out << (r > 1 ? "\n" : "") << heading->second << '\n';
+    }
     std::string line;
     for (std::size_t c = 0; c < grid.widths.size(); ++c) {
       if (c > 0) line += "  ";
@@ -264,6 +238,34 @@ void print_table(std::ostream& out, const Table& given) {
     }
     out << line << '\n';
   }
+}
+
+// Columns of a terminal that a table needs without its first columns.
+std::size_t width_of(const Grid& grid, std::size_t without) {
+  std::size_t width = 0;
+  for (std::size_t c = without; c < grid.widths.size(); ++c) {
+    width += grid.widths[c] + (c > without ? 2 : 0);
+  }
+  return width;
+}
+
+// The first columns as headings: which stands above which row. Nothing when one would come twice.
+std::optional<std::map<std::size_t, std::string>> headings_above(const Table& table,
+                                                                 std::size_t columns) {
+  std::map<std::size_t, std::string> headings;
+  std::set<std::string> seen;
+  std::string last;
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    std::string text;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::string value = terminal_text(plain(table.rows[r][c], false));
+      if (!value.empty()) text += (text.empty() ? "" : ", ") + table.columns[c] + " = " + value;
+    }
+    if (r > 0 && text == last) continue;
+    if (!seen.insert(text).second) return std::nullopt;
+    headings[r] = last = text;
+  }
+  return headings;
 }
 
 void print_csv(std::ostream& out, const Table& table) {
@@ -407,15 +409,31 @@ std::string take_common_columns(Table& table, std::span<const std::string_view> 
   return common;
 }
 
-std::size_t display_width(std::string_view text) {
-  std::size_t width = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const words::CodePoint point = words::code_point_at(text, at);
-    at += point.bytes;
-    if (point.is_valid && is_in(kZeroWidth, point.value)) continue;
-    width += point.is_valid && is_in(kWide, point.value) ? 2 : 1;
+void print_fitting(std::ostream& out,
+                   const Table& table,
+                   std::span<const std::string_view> names,
+                   std::size_t width) {
+  std::vector<std::size_t> starts;
+  const Grid grid = make_grid(with_single_lines(table, starts), terminal_text);
+  std::size_t taken = 0;
+  std::map<std::size_t, std::string> headings;
+  for (std::size_t next = 1; width_of(grid, taken) > width; ++next) {
+    const bool may_go =
+        next < table.columns.size() &&
+        std::find(names.begin(), names.end(), table.columns[next - 1]) != names.end();
+    if (!may_go) break;
+    // One column may be in the way of side by side, and another one more mend it.
+    auto found = headings_above(table, next);
+    if (!found) continue;
+    headings = std::move(*found);
+    taken = next;
   }
-  return width;
+  for (auto& [row, text] : headings) text = wrapped(text, width);
+  const auto count = static_cast<std::ptrdiff_t>(taken);
+  Table rest = table;
+  rest.columns.erase(rest.columns.begin(), rest.columns.begin() + count);
+  for (auto& row : rest.rows) row.erase(row.begin(), row.begin() + count);
+  print_table(out, rest, headings);
 }
 
 }  // namespace unmask::table

@@ -44,6 +44,19 @@ std::string to_text(const Table& table, Format format);
 /// @param names  the columns that may go
 std::string take_common_columns(Table& table, std::span<const std::string_view> names);
 
+/// Print for a terminal of `width` columns. A table that is wider gives its first columns, as few as
+/// will do, to headings "model = ode, solver = rk4" above the rows that have these values. What
+/// stands below them may still be too wide; then all of `names` that come first are headings.
+/// @param names  the columns that may go; where rows of equal values are not side by side, none does
+void print_fitting(std::ostream& out,
+                   const Table& table,
+                   std::span<const std::string_view> names,
+                   std::size_t width);
+
+/// A line as lines of at most `width` columns, broken at blanks; all but the first begin with two
+/// blanks. A longer word stays whole.
+std::string wrapped(std::string_view text, std::size_t width);
+
 /// Columns that a terminal needs for a UTF-8 text: combining marks take none, East Asian wide
 /// characters and emoji take two; a byte that is not UTF-8 takes one.
 std::size_t display_width(std::string_view text);

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "base/counted.hpp"
 #include "text/utf8.hpp"
 
 namespace unmask::words {
@@ -113,8 +114,7 @@ std::string to_text(const std::vector<Diagnostic>& diagnostics) {
   if (diagnostics.empty()) return "";
   std::string out;
   for (const Diagnostic& d : diagnostics) out += to_text(d);
-  const std::size_t n = diagnostics.size();
-  return out + std::to_string(n) + (n == 1 ? " error" : " errors") + "; nothing was run.\n";
+  return out + base::counted(diagnostics.size(), "error") + "; nothing was run.\n";
 }
 
 void to_json(nlohmann::json& json, const Diagnostic& d) {

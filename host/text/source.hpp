@@ -77,6 +77,7 @@ class Source {
   Source(std::string name, std::string text);
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
+  ~Source() = default;
 
   const std::string& name() const { return name_; }
   const std::string& text() const { return text_; }

@@ -103,7 +103,8 @@ std::pair<std::size_t, std::optional<SyntaxComplaint>> read_escape(const Site& s
   const std::size_t length = escaped == 'u' ? 6 : 2;
   const auto wrong = [&](std::string message, std::string help = "") {
     const Range range{at, std::min(at + length, token.end)};
-    return std::pair(length, SyntaxComplaint{code::kSyntax, range, std::move(message), help});
+    return std::pair(length,
+                     SyntaxComplaint{code::kSyntax, range, std::move(message), std::move(help)});
   };
   if (escaped != 'u') {
     const bool is_known =

@@ -2,6 +2,7 @@
 
 #include "unmask/errors.hpp"
 #include "wire/key.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::wire {
 
@@ -43,14 +44,16 @@ void from_json(const nlohmann::json& j, Cell& cell) {
   j.at("labels").get_to(cell.labels);
   j.at("aliases").get_to(cell.aliases);
   j.at("keeps_adversarials").get_to(cell.keeps_adversarials);
+  cell.needs = checkpoint_of(cell.spec);
+  cell.needs_source = source_of(cell.spec);
   if (key_of(cell.spec) != cell.key) {
     throw DataError("the specification of the cell " + cell.key + " has another key, " +
                     key_of(cell.spec));
   }
 }
 
-std::vector<std::size_t> Cell::all_needs() const {
-  std::vector<std::size_t> out;
+std::vector<std::string> Cell::all_needs() const {
+  std::vector<std::string> out;
   if (needs) out.push_back(*needs);
   if (needs_source) out.push_back(*needs_source);
   return out;

@@ -45,20 +45,20 @@ struct Cell {
   CellLabels labels;
   /// Other names of the same computation: definitions that differ in their names alone.
   std::vector<CellLabels> aliases = {};
-  /// Index in the plan of the train cell whose checkpoint it uses.
-  std::optional<std::size_t> needs = std::nullopt;
-  /// Likewise of the network on which adversarial images are made, when it is another one.
-  std::optional<std::size_t> needs_source = std::nullopt;
+  /// Key of the train cell whose checkpoint it uses: what checkpoint_of (wire/spec.hpp) says of spec.
+  std::optional<std::string> needs = std::nullopt;
+  /// Likewise of the network on which adversarial images are made, when it is another one: source_of.
+  std::optional<std::string> needs_source = std::nullopt;
 
   /// Both.
-  std::vector<std::size_t> all_needs() const;
+  std::vector<std::string> all_needs() const;
 
   /// Write the adversarial images to a file. No part of the key: the numbers are the same.
   bool keeps_adversarials = false;
 };
 
 /// A cell as another machine may read it. The trainings that it needs stand in its specification, by
-/// key (wire/spec.hpp: checkpoint_of, source_of); `needs` is their place in a plan and no part of it.
+/// key; `needs` and `needs_source` are read from there.
 void to_json(nlohmann::json& json, const Cell& cell);
 /// @throws nlohmann::json::exception for a missing or mistyped member; DataError for an unknown
 ///         kind, or when the key is not that of the specification

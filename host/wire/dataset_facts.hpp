@@ -10,9 +10,13 @@ namespace unmask::wire {
 /// is the plugin's business.
 struct DatasetFacts {
   std::string content_hash;  ///< empty when the data cannot be read
-  std::string problem;       ///< why not; empty when it can
+  std::string problem;       ///< why not; empty when it can, or when the plugin gave no answer
   std::int64_t test_count = 0;
   std::vector<std::string> remarks = {};  ///< what looks like a mistake, a sentence each
+  /// What the plugin did in place of an answer: "its plugin x crashes (...) when it is asked what it
+  /// holds"; empty: it answered.
+  std::string deed = {};
+  bool is_endless = false;  ///< it did not come to an end
 };
 
 }  // namespace unmask::wire

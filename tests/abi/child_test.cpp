@@ -15,7 +15,7 @@
 #include "loader/folders.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::child_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -149,4 +149,4 @@ TEST(DiscoverInChild, SaysWhatTheChildSaidWhenItCannotListAtAll) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::child_test

@@ -13,7 +13,7 @@
 #include "loader/build_tag.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::library_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -263,4 +263,4 @@ TEST(HostBuildTag, IsWhatAPluginOfThisBuildCarries) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::library_test

@@ -12,7 +12,7 @@
 #include "loader/listing.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::registry_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,4 +108,4 @@ TEST(Discover, AgreesWithTheRegistryAboutARecord) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::registry_test

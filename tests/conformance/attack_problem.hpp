@@ -14,25 +14,7 @@
 
 namespace unmask::test {
 
-// Three classes on six 4 x 4 images with pixels at both ends of the box. All images are classified
-// correctly; the margins range from a small part to several times of what the attacks can do.
-struct Problem {
-  explicit Problem(at::ScalarType type = at::kDouble) {
-    std::vector<std::int64_t> ids = {0, 1, 2, 3, 4, 5};
-    SampleRandom random(5, ids);
-    x = random.uniform(at::empty({6, 1, 4, 4}, at::kDouble), -0.2, 1.2).clamp(0, 1);
-    weight = random.stream("weights").normal(at::empty({6, 16}, at::kDouble)).narrow(0, 0, 3);
-    bias = at::zeros({3}, at::kDouble);
-    x = x.to(type);
-    weight = weight.contiguous().to(type);
-    bias = bias.to(type);
-    y = target().answer(x).argmax(1);
-  }
-
-  LinearTarget target() const { return {weight, bias}; }
-
-  Tensor x, y, weight, bias;
-};
+using Problem = SixImages;
 
 // The attack with budgets that suit six images of sixteen pixels: defaults are made for networks.
 inline Values small(const std::string& id) {

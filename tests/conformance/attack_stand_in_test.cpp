@@ -9,7 +9,7 @@
 #include "conformance/attack_problem.hpp"
 #include "conformance/subjects.hpp"
 
-namespace unmask::test {
+namespace unmask::test::attack_stand_in_test {
 namespace {
 
 class AttackOnAStandIn : public testing::TestWithParam<std::string> {
@@ -85,4 +85,4 @@ INSTANTIATE_TEST_SUITE_P(All,
                          [](const auto& i) { return i.param; });
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::attack_stand_in_test

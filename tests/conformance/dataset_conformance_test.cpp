@@ -12,7 +12,7 @@
 #include "support/tiny_datasets.hpp"
 #include "unmask/dataset.hpp"
 
-namespace unmask::test {
+namespace unmask::test::dataset_conformance_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -179,4 +179,4 @@ TEST(DatasetList, HoldsTheShippedDataSets) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::dataset_conformance_test

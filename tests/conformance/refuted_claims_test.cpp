@@ -16,7 +16,7 @@
 #include "unmask/plugin.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::refuted_claims_test {
 namespace {
 
 using conformance::Subject;
@@ -319,4 +319,4 @@ TEST(RefutedClaim, NetworkWhoseImagesInfluenceEachOther) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::refuted_claims_test

@@ -14,7 +14,7 @@
 
 #include "conformance/solver_problem.hpp"
 
-namespace unmask::test {
+namespace unmask::test::solver_conformance_test {
 namespace {
 
 // --- declarations
@@ -58,50 +58,6 @@ TEST_P(SolverConformance, HasTraitsThatGoTogether) {
 }
 
 // --- order
-
-// A rotation whose speed depends on the radius: nonlinear, so that no method gains an order that
-// it only has on linear equations.
-FunctionField rotor() {
-  return {true, [](const Scalar&, const State& y) {
-            const Tensor x = y[0].select(-1, 0);
-            const Tensor v = y[0].select(-1, 1);
-            const Tensor speed = 2.5 * (x * x + v * v);
-            return State{torch::stack({speed * v, -speed * x}, -1)};
-          }};
-}
-
-Tensor rotor_start() {
-  return tensor({1, 0.5, -0.3, 0.9}, 2);
-}
-
-Tensor rotor_exact(const Tensor& y0, double t) {
-  const Tensor x = y0.select(-1, 0);
-  const Tensor v = y0.select(-1, 1);
-  const Tensor angle = 2.5 * (x * x + v * v) * t;
-  return torch::stack({x * torch::cos(angle) + v * torch::sin(angle),
-                       v * torch::cos(angle) - x * torch::sin(angle)},
-                      -1);
-}
-
-// The fast term dominates every derivative, so that the orders show at few steps.
-constexpr double kDamping = 2;
-constexpr double kFrequency = 7;
-
-FunctionField driven() {
-  return forced(kDamping, kFrequency);
-}
-
-Tensor driven_start() {
-  return tensor({1, 0, -0.4, 0.7}, 2);
-}
-
-Tensor driven_exact(double t) {
-  Reals out;
-  for (const double y0 : {1.0, 0.0, -0.4, 0.7}) {
-    out.push_back(forced_exact(y0, kDamping, kFrequency, t));
-  }
-  return tensor(out, 2);
-}
 
 // Of the finest steps n and 2n whose error is above rounding: there the leading term of the error
 // is nearest to all of it, and the start of a multistep method weighs least.
@@ -174,7 +130,7 @@ TEST_P(SolverConformance, ReturnsToTheStartInReverseTime) {
     // The error of the way out grows by exp(damping) on the way back, which adds one of the same
     // size. Ten: errors of another sign, steps at other places.
     const double error = distance(there, driven_exact(1));
-    EXPECT_LT(distance(back, driven_start()), 10 * std::exp(kDamping) * error + 1e-12);
+    EXPECT_LT(distance(back, driven_start()), 10 * std::exp(kDrivenDamping) * error + 1e-12);
   }
 }
 
@@ -398,4 +354,4 @@ INSTANTIATE_TEST_SUITE_P(Plugin, AdaptiveConformance, methods(Which::kAdaptive),
 INSTANTIATE_TEST_SUITE_P(Plugin, FixedConformance, methods(Which::kFixed), id_of);
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::solver_conformance_test

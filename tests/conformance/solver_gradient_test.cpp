@@ -14,7 +14,7 @@
 
 #include "conformance/solver_problem.hpp"
 
-namespace unmask::test {
+namespace unmask::test::solver_gradient_test {
 namespace {
 
 // --- gradients
@@ -350,4 +350,4 @@ INSTANTIATE_TEST_SUITE_P(Plugin, AdaptiveAdjoint, methods(Which::kAdaptive), id_
 INSTANTIATE_TEST_SUITE_P(Plugin, FixedGradients, methods(Which::kFixed), id_of);
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::solver_gradient_test

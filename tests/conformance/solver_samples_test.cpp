@@ -13,7 +13,7 @@
 
 #include "conformance/solver_problem.hpp"
 
-namespace unmask::test {
+namespace unmask::test::solver_samples_test {
 namespace {
 
 // --- samples
@@ -246,4 +246,4 @@ INSTANTIATE_TEST_SUITE_P(Plugin, AdaptiveSamples, methods(Which::kAdaptive), id_
 INSTANTIATE_TEST_SUITE_P(Plugin, FixedSamples, methods(Which::kFixed), id_of);
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::solver_samples_test

@@ -12,7 +12,7 @@
 #include "integration/sandbox.hpp"
 #include "support/schema_complaint.hpp"
 
-namespace unmask::test {
+namespace unmask::test::authors_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -230,4 +230,4 @@ TEST(Schema, FitsEveryShippedStudy) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::authors_test

@@ -12,7 +12,7 @@
 #include "store/queries.hpp"
 #include "store/store.hpp"
 
-namespace unmask::test {
+namespace unmask::test::bring_your_own_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -726,4 +726,4 @@ labels = model(images).argmax(1)
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::bring_your_own_test

@@ -1,11 +1,15 @@
 // The commands that only look.
 
+#include <sstream>
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "integration/sandbox.hpp"
+#include "table/table.hpp"
 
-namespace unmask::test {
+namespace unmask::test::commands_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -175,6 +179,44 @@ TEST(Query, NamesWhatTheWorstCaseStillMisses) {
             "1\n");
 }
 
+// Everything that can differ does, and names are as long as people make them.
+TEST(Query, RobustnessFitsAHundredColumns) {
+  const Sandbox box;
+  const auto manifest = box.write("wide.json", R"j({
+    "version": 1, "name": "wide",
+    "define": {
+      "dataset": { "strokes-of-two-classes": { "plugin": "strokes", "params": { "train_count": 20, "test_count": 20 } },
+                   "strokes-of-many-classes": { "plugin": "strokes", "params": { "train_count": 40, "test_count": 20 } } },
+      "model": { "linear-classifier": { "plugin": "linear" }, "multi-layer-perceptron": { "plugin": "mlp" } },
+      "objective": { "natural-training": { "plugin": "cross_entropy", "params": { "epochs": 1, "batch_size": 10 } },
+                     "natural-training-twice": { "plugin": "cross_entropy", "params": { "epochs": 2, "batch_size": 10 } } },
+      "solver": { "euler": { "plugin": "euler" }, "heun2": { "plugin": "heun2" } },
+      "attack": { "projected-gradient": { "plugin": "pgd" }, "deepfool": { "plugin": "deepfool" } }
+    },
+    "train": { "matrix": { "dataset": "*", "model": "*", "objective": "*", "solver": "*", "seed": [0, 1] } },
+    "evaluate": { "samples": 10,
+      "matrix": { "attack": "*", "epsilon": [0.015625, 0.25], "solver": ["@train", "heun2"], "gradient": ["@eval", "euler"],
+                  "seed": [0, 1] } }
+  })j");
+  ASSERT_EQ(
+      box.run(manifest,
+              {"--only",
+               "dataset=*two*,model=linear*,objective=*training,train_solver=euler,train_seed=0"})
+          .code,
+      0);
+
+  const Outcome outcome = box.unmask({"query", "robustness", "--db", box.database().string()});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(table::display_width(line), 100U) << line;
+  }
+  EXPECT_THAT(outcome.out,
+              HasSubstr("\ndataset = strokes-of-many-classes, model = linear-classifier"));
+  EXPECT_THAT(outcome.out, HasSubstr("projected-gradient"));
+}
+
 TEST(Query, FiltersByAnyColumnAndSuggestsOne) {
   const Sandbox box;
   ASSERT_EQ(box.run(box.write("small.json", small_manifest()), {"--only", "kind=train"}).code, 0);
@@ -259,4 +301,4 @@ TEST(Help, EveryCommandExplainsItself) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::commands_test

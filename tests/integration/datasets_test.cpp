@@ -8,7 +8,7 @@
 #include "integration/sandbox.hpp"
 #include "support/picture_files.hpp"
 
-namespace unmask::test {
+namespace unmask::test::datasets_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -153,4 +153,4 @@ TEST(ImageFolders, WithADamagedFileNameIt) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::datasets_test

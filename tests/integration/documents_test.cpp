@@ -1,5 +1,6 @@
 // What is shipped beside the code says what is true.
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -7,7 +8,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::documents_test {
 namespace {
 
 TEST(Documents, PluginReferenceIsWhatTheProgramPrints) {
@@ -35,6 +36,25 @@ TEST(Documents, EveryShippedManifestPassesCheck) {
   EXPECT_GE(checked, 2);
 }
 
+TEST(Documents, StudiesOfRealImagesFindTheirData) {
+  const char* const data = std::getenv("UNMASK_DATA");
+  if (data == nullptr || *data == '\0')
+    GTEST_SKIP() << "UNMASK_DATA names no folder with data sets";
+  const Sandbox box;
+  for (const char* name : {"mnist-solvers", "cifar10-small"}) {
+    const Outcome outcome =
+        box.unmask({"plan",
+                    std::string(UNMASK_SOURCE_DIR) + "/experiments/" + name + ".json",
+                    "--db",
+                    box.database().string()});
+
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    // 2 seeds of 22 attacks under each adaptive solver, 10 under rk4, 6 on the ResNet; with one
+    // training and one clean cell for each of the 8 networks.
+    EXPECT_THAT(outcome.out, testing::ContainsRegex("all +136 "));
+  }
+}
+
 TEST(Documents, TheManifestOfTheReadmePassesCheck) {
   const Sandbox box;
   const std::string readme = base::read_file(std::string(UNMASK_SOURCE_DIR) + "/README.md");
@@ -51,4 +71,4 @@ TEST(Documents, TheManifestOfTheReadmePassesCheck) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::documents_test

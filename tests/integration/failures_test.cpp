@@ -1,24 +1,22 @@
 // A plugin that harms only harms its own cells, and every wrong input gets one message.
 
+#include <signal.h>
+
+#include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/counted.hpp"
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::failures_test {
 namespace {
 
 using ::testing::HasSubstr;
-
-// The small study with one attack more.
-std::string with_attack(const std::string& definition) {
-  std::string text = small_manifest();
-  const std::string place = "\"noise\": {";
-  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
-  return text;
-}
 
 Outcome run_with(const Sandbox& box, const std::string& definition) {
   return box.run(box.write("bad.json", with_attack(definition)),
@@ -82,6 +80,35 @@ TEST(Failure, AForkedChildHasNoPartInTheConversation) {
             "0\n");
 }
 
+// Processes that a plugin's worker left running, by what it printed of them.
+std::vector<pid_t> strays_of(const Sandbox& box) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(box.path("logs"))) {
+    std::ifstream log(entry.path());
+    std::string word;
+    pid_t pid = -1;
+    while (log >> word) {
+      if (word == "stray" && log >> pid) found.push_back(pid);
+    }
+  }
+  return found;
+}
+
+TEST(Failure, AProcessThatAPluginLeftInASessionOfItsOwnIsEnded) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "stray" } })");
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::vector<pid_t> strays = strays_of(box);
+  ASSERT_FALSE(strays.empty());
+  EXPECT_THAT(outcome.err,
+              HasSubstr(base::counted(strays.size(), "process", "processes") +
+                        " that plugins had left running"));
+  for (const pid_t pid : strays) EXPECT_EQ(::kill(pid, 0), -1) << pid;
+}
+
 TEST(Failure, AMessageOfAHundredMegabytesIsCut) {
   const Sandbox box;
 
@@ -96,29 +123,49 @@ TEST(Failure, AMessageOfAHundredMegabytesIsCut) {
               HasSubstr("(104857618 bytes in all)"));
 }
 
-class ViolationTest : public ::testing::TestWithParam<const char*> {};
-
-// What leaves the ball or the box does not count, however wrong the class is.
-TEST_P(ViolationTest, DoesNotFool) {
+// What leaves the ball or the box does not count, however wrong the class is: the clean image is
+// scored again, in the same batch as its clean prediction.
+TEST(Violation, APointOutsideOfTheBallDoesNotFool) {
   const Sandbox box;
 
-  const Outcome outcome = run_with(
-      box, std::string(R"({ "plugin": "misbehave", "params": { "how": ")") + GetParam() + "\" } }");
+  const Outcome outcome =
+      run_with(box, R"({ "plugin": "misbehave", "params": { "how": "outside_ball" } })");
 
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  // Where x_adv is thrown away the clean image is scored again, in the same batch as its clean
-  // prediction.
-  EXPECT_EQ(box.ask("SELECT count(*) FROM accuracy a JOIN metric m ON m.cell_id = a.cell_id WHERE "
-                    "a.attack = 'bad' AND "
-                    "m.name = 'threat_violations' AND m.value = 0 AND a.clean_accuracy > 0"),
-            "0\n");
+  EXPECT_THAT(outcome.err, HasSubstr("outside of its ball"));
+  // Every right answer was attacked, every point was thrown away, and nothing changed by it.
+  EXPECT_EQ(box.ask("SELECT max(a.clean_accuracy) > 0, sum(m.value < a.clean_correct), "
+                    "sum(a.robust_correct <> a.clean_correct) "
+                    "FROM accuracy a JOIN metric m ON m.cell_id = a.cell_id "
+                    "WHERE a.attack = 'bad' AND m.name = 'threat_violations'"),
+            "1,0,0\n");
   EXPECT_EQ(
       box.ask("SELECT count(*) FROM sample_outcome o JOIN accuracy a ON a.cell_id = o.cell_id "
               "WHERE a.attack = 'bad' AND o.distance > a.epsilon * (1 + 1e-6) + 1e-7"),
       "0\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, ViolationTest, ::testing::Values("nan", "outside_ball"));
+// A point that is no number is not outside of anything: the attack is broken, and what it leaves
+// says nothing, neither fooled nor robust.
+TEST(Violation, APointThatIsNotFiniteFailsTheCell) {
+  const Sandbox box;
+
+  const Outcome outcome = run_with(box, R"({ "plugin": "misbehave", "params": { "how": "nan" } })");
+
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT DISTINCT method, failure_class FROM failures"), "bad,invalid\n");
+  EXPECT_THAT(box.ask("SELECT DISTINCT message FROM failures"),
+              HasSubstr("attack misbehave: it gave points that are not finite"));
+  EXPECT_EQ(box.ask("SELECT count(*) > 0, sum(state = 'failed') = count(*) FROM cells "
+                    "WHERE method = 'bad' AND model = 'plain'"),
+            "1,1\n");
+  EXPECT_EQ(box.ask("SELECT count(*) FROM sample_outcome o JOIN cells c USING (cell_id) "
+                    "WHERE c.method = 'bad'"),
+            "0\n");
+  EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE method = 'pgd' AND model = 'plain' "
+                    "AND state <> 'done'"),
+            "0\n");
+}
 
 TEST(BadInput, ManifestGetsExitCodeThreeAndAPosition) {
   const Sandbox box;
@@ -145,6 +192,23 @@ TEST(BadInput, MissingDataIsOneLineAndExitCodeThree) {
   EXPECT_EQ(run.code, 3);
   EXPECT_THAT(run.err, HasSubstr("data set \"cifar10\""));
   EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+}
+
+TEST(BadInput, MissingDataIsNoMatterToARunThatDoesNotAskForIt) {
+  const Sandbox box;
+  std::string text = small_manifest();
+  const std::string place = "\"strokes\": { \"plugin\"";
+  text.replace(text.find(place),
+               place.size(),
+               R"("absent": { "plugin": "tensors", "params": { "file": "absent.st" } }, )" + place);
+  const auto manifest = box.write("two.json", text);
+
+  const Outcome present = box.run(manifest, {"--only", "dataset=strokes,model=plain,kind=train"});
+  const Outcome absent = box.run(manifest, {"--only", "dataset=absent,model=plain,kind=train"});
+
+  EXPECT_EQ(present.code, 0) << present.err;
+  EXPECT_EQ(absent.code, 3);
+  EXPECT_THAT(absent.err, HasSubstr("data set \"absent\""));
 }
 
 TEST(BadInput, ForeignDatabaseIsRefusedWithExitCodeFive) {
@@ -199,4 +263,4 @@ TEST(BadInput, ADamagedCheckpointIsNamedByExec) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::failures_test

@@ -5,7 +5,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::families_test {
 namespace {
 
 using testing::HasSubstr;
@@ -69,4 +69,4 @@ TEST(Families, MembersOfTwoNormsAreRefusedBeforeAnythingRuns) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::families_test

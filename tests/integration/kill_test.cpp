@@ -7,7 +7,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::kill_test {
 namespace {
 
 // Computed once: what an undisturbed run stores.
@@ -109,4 +109,4 @@ TEST(Interrupt, ASecondRunOnTheSameDatabaseIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::kill_test

@@ -2,12 +2,16 @@
 // record a result, not when two runs want the same database.
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +19,7 @@
 #include "integration/sandbox.hpp"
 #include "store/database.hpp"
 
-namespace unmask::test {
+namespace unmask::test::recovery_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -40,6 +44,17 @@ Outcome run_plainly(const Sandbox& box,
       "run", manifest.string(), "--db", box.database().string(), "--progress", "plain"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return box.unmask(arguments);
+}
+
+nlohmann::json plan_of(const Sandbox& box, const fs::path& manifest) {
+  const Outcome plan =
+      box.unmask({"plan", manifest.string(), "--db", box.database().string(), "--format", "json"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  return nlohmann::json::parse(plan.out);
+}
+
+int to_run(const nlohmann::json& plan) {
+  return plan.at("total").get<int>() - plan.at("stored").get<int>();
 }
 
 // A study in which a training has been recorded with weights that it does not yield here (another
@@ -107,14 +122,8 @@ TEST(LostFiles, PlanCountsWhatRunRuns) {
   const std::vector<fs::path> checkpoints = files_in(box.path("checkpoints"));
   ASSERT_EQ(checkpoints.size(), 2U);
   fs::remove(checkpoints[0]);
-  const auto stored = [&] {
-    const Outcome plan = box.unmask(
-        {"plan", manifest.string(), "--db", box.database().string(), "--format", "json"});
-    const auto facts = nlohmann::json::parse(plan.out);
-    return facts.at("total").get<int>() - facts.at("stored").get<int>();
-  };
 
-  const int planned = stored();
+  const int planned = to_run(plan_of(box, manifest));
   const Outcome status = box.unmask({"status", manifest.string(), "--db", box.database().string()});
   const Outcome run = box.run(manifest);
 
@@ -123,7 +132,7 @@ TEST(LostFiles, PlanCountsWhatRunRuns) {
   EXPECT_THAT(status.out, HasSubstr("it will be trained again"));
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr("3 cells ran"));
-  EXPECT_EQ(stored(), 0);
+  EXPECT_EQ(to_run(plan_of(box, manifest)), 0);
 }
 
 // A training comes to its end while another program holds the database, and the host is killed
@@ -147,10 +156,16 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
     ::kill(run.pid(), SIGKILL);
     run.wait();
   }
+  const nlohmann::json plan = plan_of(box, manifest);
+  const Outcome status = box.unmask({"status", manifest.string(), "--db", box.database().string()});
 
   const Outcome again = run_plainly(box, manifest);
 
   EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(plan.at("unrecorded"), 1);
+  EXPECT_EQ(plan.at("stored"), 1) << "nothing else had ended";
+  EXPECT_THAT(status.out, HasSubstr("1 finished training has not been recorded yet"));
+  EXPECT_THAT(again.err, HasSubstr(std::to_string(to_run(plan)) + " cells ran"));
   EXPECT_THAT(again.err, HasSubstr("1 finished training had not been recorded"));
   EXPECT_EQ(box.ask("SELECT group_concat(a.state) FROM attempt a JOIN cell c ON c.id = a.cell_id "
                     "WHERE c.key = '" +
@@ -159,6 +174,91 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
   EXPECT_THAT(again.err, Not(HasSubstr("start  worker 1  train plain")));
   EXPECT_EQ(box.results(), calm.results());
   EXPECT_TRUE(files_in(box.path("checkpoints") / "unfinished").empty());
+}
+
+// The files of this process may not grow beyond this size; RLIM_INFINITY: as they like.
+void limit_files(pid_t process, rlim_t bytes) {
+  rlimit limit{};
+  ASSERT_EQ(::prlimit(process, RLIMIT_FSIZE, nullptr, &limit), 0);
+  limit.rlim_cur = std::min(bytes, limit.rlim_max);
+  ASSERT_EQ(::prlimit(process, RLIMIT_FSIZE, &limit, nullptr), 0);
+}
+
+// A disk on which there is no room for another page of the database's log.
+class FullDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    manifest_ = box_.write("small.json", small_manifest());
+    run_.emplace(box_, manifest_, std::vector<std::string>{"--workers", "1"});
+    run_->wait_for("cell_started");
+    fs::path log = box_.database();
+    log += "-wal";
+    limit_files(run_->pid(), fs::file_size(log) + 100);
+    const auto notice = run_->wait_for("notice").at("text").get<std::string>();
+    EXPECT_THAT(notice, HasSubstr("cannot grow: the disk is full"));
+    EXPECT_THAT(notice, HasSubstr("waiting up to 600 s"));
+    EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+  }
+
+  // What an undisturbed run stores.
+  static std::string undisturbed() {
+    const Sandbox calm;
+    EXPECT_EQ(calm.run(calm.write("small.json", small_manifest())).code, 0);
+    return calm.results();
+  }
+
+  Sandbox box_;
+  fs::path manifest_;
+  std::optional<WatchedRun> run_;
+};
+
+TEST_F(FullDisk, ARunGoesOnWhenThereIsRoomAgain) {
+  limit_files(run_->pid(), RLIM_INFINITY);
+
+  EXPECT_EQ(run_->wait().exit_code, 0);
+  EXPECT_EQ(box_.ask("SELECT count(*) FROM attempt WHERE state <> 'done'"), "0\n");
+  EXPECT_EQ(box_.results(), undisturbed());
+}
+
+TEST_F(FullDisk, ARunThatIsStoppedLeavesAllToTheNextOne) {
+  ::kill(run_->pid(), SIGTERM);
+  const base::ExitStatus stopped = run_->wait();
+  EXPECT_EQ(stopped.exit_code, 5);
+  EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+
+  const Outcome again = box_.run(manifest_);
+
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+  EXPECT_EQ(box_.results(), undisturbed());
+}
+
+TEST(FullDiskAtTheStart, IsSaidAtOnceAndLeavesNoDamage) {
+  const Sandbox box;
+  const fs::path manifest = box.write("small.json", small_manifest());
+  const std::string program = std::string(UNMASK_BINARY_DIR) + "/bin/unmask";
+
+  // 40 KiB are too few for the tables alone.
+  const base::ChildOutput full = base::run_child({"bash",
+                                                  "-c",
+                                                  "ulimit -S -f 40; exec \"$@\"",
+                                                  "bash",
+                                                  program,
+                                                  "run",
+                                                  manifest.string(),
+                                                  "--db",
+                                                  box.database().string(),
+                                                  "--progress",
+                                                  "none"},
+                                                 250,
+                                                 std::size_t{1} << 20,
+                                                 box.environment());
+  const Outcome again = box.run(manifest, {"--only", "kind=train,model=plain"});
+
+  EXPECT_EQ(full.status.exit_code, 5) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("cannot grow: the disk is full"));
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(box.ask("PRAGMA integrity_check"), "ok\n");
 }
 
 TEST(Wait, TheSecondRunBeginsWhenTheFirstHasEnded) {
@@ -209,4 +309,4 @@ TEST(Logs, AreKeptPerRunAndShownWithAFailure) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::recovery_test

@@ -13,7 +13,7 @@
 
 #include "integration/sandbox.hpp"
 
-namespace unmask::test {
+namespace unmask::test::resume_test {
 namespace {
 
 constexpr std::int64_t kSteps = 4;  // of an epoch: 60 images, 15 at a time
@@ -121,4 +121,4 @@ TEST(Resume, TrainingsKilledInMidEpochGiveTheCheckpointsOfAnUndisturbedRun) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::resume_test

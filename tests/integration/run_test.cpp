@@ -10,7 +10,7 @@
 #include "integration/sandbox.hpp"
 #include "table/table.hpp"
 
-namespace unmask::test {
+namespace unmask::test::run_test {
 namespace {
 
 // 2 trainings. Per checkpoint and evaluation solver (bosh3, rk4): pgd with 2 gradients under bosh3
@@ -249,4 +249,4 @@ TEST(Exec, ReproducesAStoredCell) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::run_test

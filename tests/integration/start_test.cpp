@@ -13,7 +13,7 @@
 #include "integration/sandbox.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::test {
+namespace unmask::test::start_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,13 +21,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-std::string with_attack(const std::string& definition) {
-  std::string text = small_manifest();
-  const std::string place = "\"noise\": {";
-  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
-  return text;
-}
 
 std::string unborn(const std::string& how) {
   return with_attack(R"({ "plugin": "unborn", "params": { "how": ")" + how + "\" } }");
@@ -119,6 +112,64 @@ TEST(Constructor, ThatCrashesIsAnErrorOfCheck) {
 
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.err, HasSubstr("its plugin unborn crashes"));
+}
+
+std::string with_dataset(const std::string& how) {
+  std::string text = small_manifest();
+  const std::string place = "\"strokes\": { \"plugin\"";
+  text.replace(text.find(place),
+               place.size(),
+               R"("bad": { "plugin": "lethal", "params": { "how": ")" + how + "\" } }, " + place);
+  return text;
+}
+
+class DeadlyDataset : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(DeadlyDataset, FailsItsOwnCellsAndNoOthers) {
+  const Sandbox box;
+  const auto& [how, said] = GetParam();
+
+  const Outcome outcome =
+      box.run(box.write("bad.json", with_dataset(how)),
+              {"--plugin-dir", UNMASK_HARMFUL_PLUGINS, "--only", "attack=clean,model=plain"});
+
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(said));
+  EXPECT_EQ(box.ask("SELECT DISTINCT dataset, kind, failure_class FROM failures"),
+            "bad,train,crash\n");
+  EXPECT_EQ(box.ask("SELECT DISTINCT dataset, kind, state FROM cells "
+                    "WHERE model = 'plain' AND (kind = 'train' OR method = 'clean') "
+                    "ORDER BY dataset, kind DESC"),
+            "bad,train,failed\nbad,attack,missing\nstrokes,train,done\nstrokes,attack,done\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways,
+    DeadlyDataset,
+    ::testing::Values(
+        std::pair("crash",
+                  "warning: data set \"bad\": its plugin lethal crashes (killed by signal 11 "
+                  "(Segmentation fault)) when it is asked what it holds; its cells will fail"),
+        std::pair("exit", "its plugin lethal ends the process (exited with code 0)")),
+    [](const auto& test) { return std::string(test.param.first); });
+
+TEST(DeadlyDatasets, ThatEveryCellNeedsEndTheRunAtOnce) {
+  const Sandbox box;
+  std::string manifest = with_dataset("crash");
+  const std::string all = "\"dataset\": [\"*\"]";
+  manifest.replace(manifest.find(all), all.size(), "\"dataset\": [\"bad\"]");
+  const std::string unused =
+      R"("strokes": { "plugin": "strokes", "params": { "train_count": 100, "test_count": 40 } })";
+  manifest.replace(manifest.find(", " + unused), unused.size() + 2, "");
+
+  const Outcome outcome =
+      box.run(box.write("bad.json", manifest), {"--plugin-dir", UNMASK_HARMFUL_PLUGINS});
+
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("data set \"bad\": its plugin lethal crashes"),
+                    HasSubstr("every cell needs it, so nothing was run")));
+  EXPECT_FALSE(fs::exists(box.database()));
 }
 
 TEST(Discovery, APluginThatIsAlsoInstalledIsTakenOnce) {
@@ -223,4 +274,4 @@ TEST_F(Memory, IsNotNeeded) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::start_test

@@ -282,6 +282,31 @@ class CombineBackward final : public torch::autograd::Node {
   at::TensorOptions h_options_;
 };
 
+// Gives `out` a backward that leads to y, to h where it takes part, and to the terms.
+void record_combine(Tensor& out,
+                    const Tensor& y,
+                    const Scalar& h,
+                    const Step& step,
+                    const std::vector<Term>& used) {
+  const bool h_needs_gradient = h.tensor.defined() && h.tensor.requires_grad();
+  std::vector<double> used_weights;
+  torch::autograd::edge_list edges;
+  used_weights.reserve(used.size());
+  edges.reserve(2 + used.size());
+  edges.push_back(y.defined() ? torch::autograd::impl::gradient_edge(y) : torch::autograd::Edge());
+  edges.push_back(h_needs_gradient ? torch::autograd::impl::gradient_edge(h.tensor)
+                                   : torch::autograd::Edge());
+  for (const Term& term : used) {
+    used_weights.push_back(term.weight);
+    edges.push_back(torch::autograd::impl::gradient_edge(*term.tensor));
+  }
+  const std::shared_ptr<CombineBackward> node(new CombineBackward(step, std::move(used_weights)),
+                                              torch::autograd::deleteNode);
+  if (h_needs_gradient) node->save_for_step_gradient(h.tensor, used);
+  node->set_next_edges(std::move(edges));
+  torch::autograd::create_gradient_edge(out, node);
+}
+
 }  // namespace
 
 Tensor collect_gradients(const Tensor& tensor) {
@@ -340,22 +365,7 @@ Tensor combine(const Tensor& y,
                               });
   if (!needs_gradient) return out;
 
-  std::vector<double> used_weights;
-  torch::autograd::edge_list edges;
-  used_weights.reserve(used.size());
-  edges.reserve(2 + used.size());
-  edges.push_back(y.defined() ? torch::autograd::impl::gradient_edge(y) : torch::autograd::Edge());
-  edges.push_back(h_needs_gradient ? torch::autograd::impl::gradient_edge(h.tensor)
-                                   : torch::autograd::Edge());
-  for (const Term& term : used) {
-    used_weights.push_back(term.weight);
-    edges.push_back(torch::autograd::impl::gradient_edge(*term.tensor));
-  }
-  const std::shared_ptr<CombineBackward> node(new CombineBackward(step, std::move(used_weights)),
-                                              torch::autograd::deleteNode);
-  if (h_needs_gradient) node->save_for_step_gradient(h.tensor, used);
-  node->set_next_edges(std::move(edges));
-  torch::autograd::create_gradient_edge(out, node);
+  record_combine(out, y, h, step, used);
   return out;
 }
 

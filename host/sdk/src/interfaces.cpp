@@ -9,6 +9,7 @@
 #include "unmask/objective.hpp"
 #include "unmask/probe.hpp"
 #include "unmask/solver.hpp"
+#include "unmask/target.hpp"
 #include "unmask/vector_field.hpp"
 
 namespace unmask {
@@ -19,6 +20,7 @@ OdeContext::~OdeContext() = default;
 Model::~Model() = default;
 Dataset::~Dataset() = default;
 Target::~Target() = default;
+SolverSteps::~SolverSteps() = default;
 Attack::~Attack() = default;
 TrainingStep::~TrainingStep() = default;
 Objective::~Objective() = default;

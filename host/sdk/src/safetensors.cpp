@@ -317,17 +317,8 @@ void read_at(std::ifstream& stream,
   }
 }
 
-}  // namespace
-
-const Tensor* TensorFile::find(std::string_view name) const {
-  for (const NamedTensor& item : tensors) {
-    if (item.name == name) return &item.tensor;
-  }
-  return nullptr;
-}
-
-std::string safetensors_bytes(const std::vector<NamedTensor>& tensors,
-                              const std::map<std::string, std::string>& metadata) {
+// Checked for what the format cannot hold.
+std::vector<NamedTensor> contiguous_copies(const std::vector<NamedTensor>& tensors) {
   std::vector<NamedTensor> copies;
   std::set<std::string> names;
   for (const NamedTensor& item : tensors) {
@@ -342,7 +333,21 @@ std::string safetensors_bytes(const std::vector<NamedTensor>& tensors,
     }
     copies.push_back({item.name, item.tensor.detach().to(at::kCPU).contiguous()});
   }
+  return copies;
+}
 
+}  // namespace
+
+const Tensor* TensorFile::find(std::string_view name) const {
+  for (const NamedTensor& item : tensors) {
+    if (item.name == name) return &item.tensor;
+  }
+  return nullptr;
+}
+
+std::string safetensors_bytes(const std::vector<NamedTensor>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  const std::vector<NamedTensor> copies = contiguous_copies(tensors);
   std::vector<std::size_t> layout(copies.size());
   for (std::size_t i = 0; i < layout.size(); ++i) layout[i] = i;
   std::stable_sort(layout.begin(), layout.end(), [&](std::size_t a, std::size_t b) {

@@ -6,6 +6,7 @@
 
 #include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/classes.hpp"
+#include "unmask/kit/attack/trace.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -15,7 +16,7 @@ class Apgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.1",
+        .version = "1.2",
         .summary = "projected gradient steps whose size halves by itself, per sample",
         .source = "Croce, Hein 2020, arXiv 2003.01690; l1: Croce, Hein 2021, arXiv 2103.01208",
         .params =
@@ -48,7 +49,8 @@ class Apgd final : public kit::BallAttack {
                  "from_large_balls",
                  "spend 30 % of the steps in the ball of 3 epsilon and 30 % in that of 2 epsilon "
                  "first")
-                 .by_default(false)},
+                 .by_default(false),
+             kit::Trace::param()},
         .capabilities = {}};
   }
 
@@ -57,6 +59,7 @@ class Apgd final : public kit::BallAttack {
         loss_(loss(params.get_text("loss"))),
         restarts_(params.get_integer("restarts")),
         targets_(params.get_integer("targets")),
+        trace_(params.get_integer("trace")),
         search_({params.get_integer("steps"),
                  loss_,
                  params.get_real("rho"),
@@ -77,6 +80,7 @@ class Apgd final : public kit::BallAttack {
                 AttackContext& context) override {
     kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
+    kit::Trace trace(trace_, x, norm());
     Tensor classes;  // [B, targets]
     std::int64_t runs = 1;
     if (is_targeted(loss_)) {
@@ -91,15 +95,17 @@ class Apgd final : public kit::BallAttack {
                                   .stream("target", static_cast<std::uint64_t>(run));
         const Tensor wanted =
             classes.defined() ? classes.select(1, run).index_select(0, active.rows()) : classes;
-        search_.run(target, active, wanted, threat, random, best);
+        search_.run(target, active, wanted, threat, random, best, &trace);
       }
     }
+    trace.finish(context);
     return best.points();
   }
 
   Loss loss_;
   std::int64_t restarts_;
   std::int64_t targets_;
+  std::int64_t trace_;
   kit::ApgdSearch search_;
 };
 

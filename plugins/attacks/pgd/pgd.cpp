@@ -6,6 +6,7 @@
 
 #include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/classes.hpp"
+#include "unmask/kit/attack/trace.hpp"
 #include "unmask/kit/param_tables.hpp"
 #include "unmask/plugin.hpp"
 
@@ -16,7 +17,7 @@ class Pgd final : public kit::BallAttack {
  public:
   static PluginInfo info() {
     return {
-        .version = "1.2",
+        .version = "1.3",
         .summary = "projected gradient steps inside the ball, best or last iterate",
         .source = "Madry et al. 2018, arXiv 1706.06083",
         .params = kit::joined(
@@ -35,7 +36,8 @@ class Pgd final : public kit::BallAttack {
               choice("keep",
                      {"best", "last"},
                      "return the visited iterate with the largest margin, or the last one")
-                  .by_default("best")}}),
+                  .by_default("best"),
+              kit::Trace::param()}}),
         .capabilities = {}};
   }
 
@@ -44,6 +46,7 @@ class Pgd final : public kit::BallAttack {
         restarts_(params.get_integer("restarts")),
         target_(params.get_text("target")),
         keep_best_(params.get_text("keep") == "best"),
+        trace_(params.get_integer("trace")),
         search_(settings(params, target_ != "none")) {
     if (restarts_ > 1 && !params.get_boolean("random_start")) {
       throw ParamError("parameter \"restarts\" = " + std::to_string(restarts_) +
@@ -68,19 +71,24 @@ class Pgd final : public kit::BallAttack {
     const Tensor targets = target_classes(target, x, y, context);
     kit::BestPoints best(target, x);
     kit::ActiveRows active(target, x, y);
+    kit::Trace trace(trace_, x, norm());
     for (std::int64_t restart = 0; restart < restarts_; ++restart) {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       if (keep_best_) {
         const Tensor wanted = targets.defined() ? targets.index_select(0, active.rows()) : targets;
-        search_.run_keeping_best(target, active, wanted, threat, random, best);
+        search_.run_keeping_best(target, active, wanted, threat, random, best, &trace);
         if (active.empty()) break;
         continue;
       }
       // Every restart contributes its last iterate, the largest margin among them wins.
-      const Tensor last = search_.run_to_the_end(target, x, y, targets, threat, random);
-      if (restarts_ == 1) return last;
+      const Tensor last = search_.run_to_the_end(target, x, y, targets, threat, random, &trace);
+      if (restarts_ == 1) {
+        trace.finish(context);
+        return last;
+      }
       best.offer(active.rows(), last, search_.mean_logits(target, last, {}), y);
     }
+    trace.finish(context);
     return best.points();
   }
 
@@ -104,6 +112,7 @@ class Pgd final : public kit::BallAttack {
   std::int64_t restarts_;
   std::string target_;
   bool keep_best_;
+  std::int64_t trace_;
   kit::PgdSearch search_;
 };
 

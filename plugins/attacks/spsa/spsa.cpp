@@ -6,10 +6,10 @@
 
 #include <torch/types.h>
 
-#include "spsa_estimator.hpp"
 #include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/directions.hpp"
 #include "unmask/kit/attack/queries.hpp"
+#include "unmask/kit/attack/spsa_estimator.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {

@@ -15,6 +15,7 @@
 #include "decode.hpp"
 #include "unmask/images.hpp"
 #include "unmask/kit/data/files.hpp"
+#include "unmask/kit/data/parallel.hpp"
 #include "unmask/plugin.hpp"
 #include "unmask/sha256.hpp"
 
@@ -120,11 +121,11 @@ class ImageFolder final : public Dataset {
     Samples samples{
         at::empty({count, all.info.channels, all.info.height, all.info.width}, at::kByte),
         at::empty({count}, at::kLong)};
-    for (std::int64_t i = 0; i < count; ++i) {
-      const Entry& entry = entries[static_cast<std::size_t>(i)];
-      copy_image(entry, all.info, samples.images, i);
-      samples.labels.data_ptr<std::int64_t>()[i] = entry.label;
-    }
+    std::int64_t* const labels = samples.labels.data_ptr<std::int64_t>();
+    kit::for_each_index(entries.size(), kit::reading_threads(), [&](std::size_t i) {
+      copy_image(entries[i], all.info, samples.images, static_cast<std::int64_t>(i));
+      labels[i] = entries[i].label;
+    });
     return samples;
   }
 
@@ -230,17 +231,19 @@ class ImageFolder final : public Dataset {
                        "is not named .png, .jpg or .jpeg; the folder of a class holds its images "
                        "and nothing else");
         }
-        const std::string bytes = folder_.read(file);
-        Entry entry{file, static_cast<std::int64_t>(label), sha256_hex(bytes), {}};
-        try {
-          entry.picture = image_folder::examine(bytes);
-        } catch (const DecodeError& error) {
-          folder_.fail(file, error.what());
-        }
-        found.push_back(std::move(entry));
+        found.push_back({file, static_cast<std::int64_t>(label), {}, {}});
       }
       if (found.size() == before) folder_.fail(folder, "holds no image");
     }
+    kit::for_each_index(found.size(), kit::reading_threads(), [&](std::size_t i) {
+      const std::string bytes = folder_.read(found[i].file);
+      found[i].sha256 = sha256_hex(bytes);
+      try {
+        found[i].picture = image_folder::examine(bytes);
+      } catch (const DecodeError& error) {
+        folder_.fail(found[i].file, error.what());
+      }
+    });
     std::sort(found.begin(), found.end(), [](const Entry& a, const Entry& b) {
       return std::tie(a.sha256, a.label) < std::tie(b.sha256, b.label);
     });
@@ -276,18 +279,20 @@ class ImageFolder final : public Dataset {
     return std::to_string(picture.height) + " x " + std::to_string(picture.width);
   }
 
-  /// Puts a picture where row `i` of the images is, as the description says.
+  /// Puts a picture where row `i` of the images is, as the description says. Several threads do so
+  /// at a time, for different rows.
   void copy_image(const Entry& entry,
                   const DatasetInfo& info,
-                  Tensor& images,
+                  const Tensor& images,
                   std::int64_t i) const {
     Picture picture = decoded(entry);
     const PictureInfo& of = picture.info;
     const bool fits = of.height == info.height && of.width == info.width;
+    const std::int64_t row_size = info.channels * info.height * info.width;
+    std::uint8_t* const row = images.data_ptr<std::uint8_t>() + i * row_size;
     if (fits && of.channels == info.channels) {
       // Tens of thousands of small pictures: an operator of LibTorch takes longer than a copy.
       const std::int64_t pixels = of.height * of.width;
-      auto* row = images.data_ptr<std::uint8_t>() + i * of.channels * pixels;
       for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
         for (std::int64_t channel = 0; channel < of.channels; ++channel) {
           row[channel * pixels + pixel] =
@@ -304,8 +309,9 @@ class ImageFolder final : public Dataset {
       pixels =
           pixels.narrow(2, (of.height - side) / 2, side).narrow(3, (of.width - side) / 2, side);
     }
-    images[i].copy_(
-        with_channels(resize_images(pixels, info.height, info.width), info.channels)[0]);
+    const Tensor fitted =
+        with_channels(resize_images(pixels, info.height, info.width), info.channels).contiguous();
+    std::memcpy(row, fitted.data_ptr<std::uint8_t>(), static_cast<std::size_t>(row_size));
   }
 
   Picture decoded(const Entry& entry) const {

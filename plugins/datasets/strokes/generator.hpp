@@ -176,6 +176,7 @@ inline void draw_image(int size,
                        std::uint64_t seed,
                        std::uint64_t index,
                        std::span<std::uint8_t> pixels) {
+  // Long: an image is one list of numbered draws, read in one place so that none is used twice.
   constexpr double kPi = std::numbers::pi;
   const std::uint64_t base = image_base(seed, index);
   const auto unit = [base](std::uint64_t k) {

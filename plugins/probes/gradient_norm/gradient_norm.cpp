@@ -1,7 +1,14 @@
-// Size of the input gradient of every sample's loss. See gradient_norm.md for what it can show.
+// Size of the input gradient of every sample's loss, and what steps along it gain. See
+// gradient_norm.md for what it can show.
+
+#include <cstdint>
+#include <optional>
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/probe/compare.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -10,33 +17,77 @@ namespace {
 class GradientNorm final : public Probe {
  public:
   static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "norms, zeros and non-finite entries of the input gradient",
-            .source = "Athalye, Carlini, Wagner 2018, arXiv 1802.00420",
-            .params =
-                {choice("loss", {"ce", "margin"}, "loss that is differentiated").by_default("ce")},
-            .capabilities = {}};
+    return {
+        .version = "1.1",
+        .summary = "norms, zeros and non-finite entries of the input gradient, and what it gains",
+        .source = "Athalye, Carlini, Wagner 2018, arXiv 1802.00420",
+        .params = {choice("loss", {"ce", "margin"}, "loss that is differentiated").by_default("ce"),
+                   real("epsilon",
+                        "radius of the ball in which the gain is predicted and sought; left out: "
+                        "neither is measured; \"${epsilon}\": that of the cell")
+                       .above(0)
+                       .optional()
+                       .unit("pixel range"),
+                   choice("norm", {"linf", "l2"}, "norm of that ball").by_default("linf"),
+                   integer("steps", "gradient steps that seek the gain").by_default(5).at_least(1)},
+        .capabilities = {}};
   }
 
   explicit GradientNorm(const Params& params)
-      : loss_(params.get_text("loss") == "margin" ? Loss::kMargin : Loss::kCrossEntropy) {}
+      : loss_(params.get_text("loss") == "margin" ? Loss::kMargin : Loss::kCrossEntropy),
+        norm_(kit::norm_of(params.get_text("norm"))),
+        steps_(params.get_integer("steps")) {
+    if (params.has("epsilon")) epsilon_ = params.get_real("epsilon");
+  }
 
   std::vector<ProbeValue> measure(Target& target,
                                   const Tensor& x,
                                   const Tensor& y,
                                   ProbeContext&) override {
-    // In float64: the squares of a saturated float32 gradient would vanish.
-    const Tensor gradient =
-        target.loss_and_gradient(x, y, loss_).gradient.flatten(1).to(at::kDouble);
-    return {{"gradient_l1", gradient.norm(1, 1)},
-            {"gradient_l2", gradient.norm(2, 1)},
-            {"gradient_linf", gradient.abs().amax(1)},
-            {"zero_share", gradient.eq(0).to(at::kDouble).mean(1)},
-            {"non_finite", gradient.isfinite().logical_not().any(1).to(at::kDouble)}};
+    const LossGradient here = target.loss_and_gradient(x, y, loss_);
+    const Tensor gradient = kit::rows_of_numbers(here.gradient);
+    std::vector<ProbeValue> values = {
+        {"gradient_l1", gradient.norm(1, 1)},
+        {"gradient_l2", gradient.norm(2, 1)},
+        {"gradient_linf", gradient.abs().amax(1)},
+        {"zero_share", gradient.eq(0).to(at::kDouble).mean(1)},
+        {"non_finite", kit::as_numbers(gradient.isfinite().logical_not().any(1))}};
+    if (epsilon_) {
+      const Tensor dual = kit::dual_norm(here.gradient.to(at::kDouble), norm_);
+      values.push_back({"predicted_gain", *epsilon_ * dual});
+      values.push_back({"realised_gain", gain(target, x, y, here)});
+    }
+    return values;
   }
 
  private:
+  // The largest loss on the way of a few gradient steps, less that of the image: float64 [B].
+  Tensor gain(Target& target, const Tensor& x, const Tensor& y, LossGradient here) const {
+    const Threat threat{norm_, *epsilon_, 0, 1};
+    const double length = 2 * *epsilon_ / static_cast<double>(steps_);
+    const Tensor before = in_double(here.logits, y);
+    Tensor best = before;
+    Tensor point = x;
+    for (std::int64_t i = 1; i <= steps_; ++i) {
+      point = project(point + length * kit::ascent_direction(here.gradient, norm_), x, threat);
+      if (i < steps_) {
+        here = target.loss_and_gradient(point, y, loss_);
+      } else {
+        here.logits = target.logits(point);
+      }
+      best = at::maximum(best, in_double(here.logits, y));
+    }
+    return best - before;
+  }
+
+  Tensor in_double(const Tensor& logits, const Tensor& y) const {
+    return per_sample_loss(logits.to(at::kDouble), y, loss_);
+  }
+
   Loss loss_;
+  Norm norm_;
+  std::int64_t steps_;
+  std::optional<double> epsilon_;
 };
 
 }  // namespace

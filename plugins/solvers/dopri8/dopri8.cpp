@@ -23,7 +23,7 @@ constexpr double kEmbedded[] = {13451932.0 / 455176623.0,
                                 0.0};
 
 // Thirteen published stages and a fourteenth at the solution, which is the first of the next step.
-// The weights of the middle are torchdiffeq's.
+// The weights of the middle are torchdiffeq's. Long: one line for every coefficient, as published.
 Tableau tableau() {
   Tableau t{.order = 8,
             .controller_order = 8,

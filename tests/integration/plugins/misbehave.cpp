@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -19,10 +20,16 @@ class Misbehave final : public Attack {
     return {.version = "1.0",
             .summary = "breaks a rule",
             .source = "a test",
-            .params = {choice(
-                "how",
-                {"throw", "nan", "shape", "outside_ball", "outside_box", "fork", "huge_message"},
-                "which rule")},
+            .params = {choice("how",
+                              {"throw",
+                               "nan",
+                               "shape",
+                               "outside_ball",
+                               "outside_box",
+                               "fork",
+                               "stray",
+                               "huge_message"},
+                              "which rule")},
             .capabilities = {}};
   }
   explicit Misbehave(const Params& params) : how_(params.get_text("how")) {}
@@ -34,6 +41,17 @@ class Misbehave final : public Attack {
     if (how_ == "fork") {
       // Parent and child both return into the worker, one more of them with every batch.
       if (::fork() < 0) throw std::runtime_error("cannot fork");
+      return x;
+    }
+    if (how_ == "stray") {
+      // A process that leaves its session, so that no signal to the worker's group reaches it.
+      const pid_t child = ::fork();
+      if (child < 0) throw std::runtime_error("cannot fork");
+      if (child == 0) {
+        ::setsid();
+        for (;;) ::pause();
+      }
+      std::fprintf(stderr, "stray %d\n", static_cast<int>(child));
       return x;
     }
     if (how_ == "huge_message") throw std::runtime_error(std::string(std::size_t{100} << 20, 'm'));

@@ -15,7 +15,7 @@
 #include "base/file_stamp.hpp"
 #include "base/files.hpp"
 
-namespace unmask::base {
+namespace unmask::base::cache_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -159,4 +159,4 @@ TEST(TreeStamp, RefusesWhatHasNoEndOrCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::cache_test

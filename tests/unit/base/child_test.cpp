@@ -16,7 +16,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::base {
+namespace unmask::base::child_test {
 namespace {
 
 constexpr double kGenerous = 20;  // seconds; only a broken program gets there
@@ -144,4 +144,4 @@ TEST(Describe, NamesTheSignalInWords) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::child_test

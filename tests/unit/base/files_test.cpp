@@ -10,7 +10,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::base {
+namespace unmask::base::files_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -117,4 +117,4 @@ TEST(TempFolder, HasANameOfItsOwn) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::files_test

@@ -11,7 +11,7 @@
 
 #include "base/unique_fd.hpp"
 
-namespace unmask::base {
+namespace unmask::base::frames_test {
 namespace {
 
 using nlohmann::json;
@@ -184,4 +184,4 @@ TEST(WriteFrame, ThrowsInsteadOfRaisingASignalWhenTheOtherSideIsGone) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::frames_test

@@ -13,7 +13,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::base {
+namespace unmask::base::items_test {
 namespace {
 
 using nlohmann::json;
@@ -159,4 +159,4 @@ TEST(Request, MayBeWrittenByHand) {
 }
 
 }  // namespace
-}  // namespace unmask::base
+}  // namespace unmask::base::items_test

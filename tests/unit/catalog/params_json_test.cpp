@@ -6,7 +6,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::catalog {
+namespace unmask::catalog::params_json_test {
 namespace {
 
 using nlohmann::json;
@@ -91,4 +91,4 @@ TEST(ParamsFromJson, NamesARequiredParameterThatIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::catalog
+}  // namespace unmask::catalog::params_json_test

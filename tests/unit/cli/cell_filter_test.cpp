@@ -5,7 +5,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::cli {
+namespace unmask::cli::cell_filter_test {
 namespace {
 
 using wire::Cell;
@@ -20,13 +20,13 @@ std::vector<Cell> cells() {
   }
   for (const std::size_t i : {2u, 3u}) {
     result[i].kind = CellKind::kAttack;
-    result[i].needs = i - 2;
+    result[i].needs = result[i - 2].key;
     result[i].labels.method = "pgd_margin";
     result[i].labels.solver = "rk4";
     result[i].labels.epsilon_text = "8/255";
   }
   result[4].kind = CellKind::kProbe;
-  result[4].needs = 1;
+  result[4].needs = result[1].key;
   result[4].labels.method = "norms";
   return result;
 }
@@ -47,8 +47,12 @@ TEST(FilterCells, KeepsMatchesAndTheTrainingsTheyNeed) {
   EXPECT_THAT(keys(filter_cells(cells(), {"attack=pgd*,model=ode"})), ElementsAre("key1", "key3"));
 }
 
-TEST(FilterCells, RenumbersWhatIsNeeded) {
-  EXPECT_EQ(filter_cells(cells(), {"probe=norms"}).at(1).needs, 0u);
+TEST(FilterCells, KeepsBothTrainingsOfATransfer) {
+  std::vector<Cell> plan = cells();
+  plan[3].needs_source = plan[0].key;
+
+  EXPECT_THAT(keys(filter_cells(plan, {"attack=*,model=ode"})),
+              ElementsAre("key0", "key1", "key3"));
 }
 
 TEST(FilterCells, JoinsSeveralFilters) {
@@ -78,4 +82,4 @@ TEST(FilterCells, RefusesAFilterWithoutAPattern) {
 }
 
 }  // namespace
-}  // namespace unmask::cli
+}  // namespace unmask::cli::cell_filter_test

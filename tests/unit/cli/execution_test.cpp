@@ -6,7 +6,7 @@
 #include "cli/machine.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::cli {
+namespace unmask::cli::execution_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -51,4 +51,4 @@ TEST(Execution, SaysHowItRuns) {
 }
 
 }  // namespace
-}  // namespace unmask::cli
+}  // namespace unmask::cli::execution_test

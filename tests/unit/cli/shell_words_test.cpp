@@ -6,7 +6,7 @@
 
 #include "base/child.hpp"
 
-namespace unmask::cli {
+namespace unmask::cli::shell_words_test {
 namespace {
 
 TEST(ShellWord, LeavesAHarmlessWordAlone) {
@@ -42,4 +42,4 @@ TEST(ShellCommand, ComesBackFromAPlainShellWhenItIsText) {
 }
 
 }  // namespace
-}  // namespace unmask::cli
+}  // namespace unmask::cli::shell_words_test

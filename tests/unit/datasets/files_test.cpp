@@ -1,17 +1,26 @@
 // Data sets that read a user's files: what they read from good ones, and what they say of bad ones.
 
+#include <algorithm>
+#include <cstdlib>
 #include <functional>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <torch/types.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/picture_files.hpp"
 #include "support/plugins.hpp"
 #include "support/tiny_datasets.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
 
-namespace unmask::test {
+namespace unmask::test::files_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -345,5 +354,142 @@ TEST_F(MnistFiles, PackedWithAHeaderThatPromisesTooMuchAreRefused) {
   EXPECT_THAT(load_error(), HasSubstr("it is truncated"));
 }
 
+// ---- image_folder with many files, read by several threads
+
+class ManyPictures : public testing::Test {
+ protected:
+  ManyPictures() { write_image_folder(root()); }
+
+  fs::path root() const { return folder_.path(); }
+
+ private:
+  const TempFolder folder_;
+};
+
+TEST_F(ManyPictures, DecodesManyFilesInTheOrderOfTheirHashes) {
+  std::vector<std::tuple<std::string, int, std::int64_t>> wanted;  // hash, value, label
+  for (const auto& [name, label] : {std::pair{"cat", 0}, std::pair{"dog", 1}}) {
+    const fs::path place = root() / "train" / name;
+    for (int i = 3; i < 130; ++i) {
+      write_grey_png(place / (std::to_string(i) + ".png"), 4, 6, i + 120 * label);
+    }
+    for (const auto& entry : fs::directory_iterator(place)) {
+      const int i = std::stoi(entry.path().stem());
+      const int value = i < 3 ? (label == 0 ? 13 : 203) + 10 * i : i + 120 * label;
+      wanted.emplace_back(sha256_file(entry.path()), value, label);
+    }
+  }
+  std::sort(wanted.begin(), wanted.end());
+
+  const Samples train = open("image_folder", root())->load(Split::kTrain);
+
+  ASSERT_EQ(train.images.size(0), 260);
+  for (std::int64_t i = 0; i < 260; ++i) {
+    const auto& [hash, value, label] = wanted[static_cast<std::size_t>(i)];
+    EXPECT_TRUE(train.images[i].eq(value).all().item<bool>()) << i;
+    EXPECT_EQ(train.labels[i].item<std::int64_t>(), label) << i;
+  }
+}
+
+TEST_F(ManyPictures, FitsManyFilesOfDifferentSizes) {
+  for (int i = 3; i < 150; ++i) {
+    write_grey_png(root() / "train/cat" / (std::to_string(i) + ".png"),
+                   1 + static_cast<std::uint32_t>(i % 7),
+                   1 + static_cast<std::uint32_t>(i % 5),
+                   i % 100);
+  }
+
+  const Tensor images =
+      make_plugin<Dataset>(
+          "dataset", "image_folder", {{"folder", root().string()}, {"size", std::int64_t{3}}})
+          ->load(Split::kTrain)
+          .images;
+
+  // Images of equal pixels keep their value: none has a part of another one.
+  const Tensor flat = images.flatten(1);
+  EXPECT_TRUE(torch::equal(std::get<0>(flat.max(1)), std::get<0>(flat.min(1))));
+  const Tensor cats = flat.select(1, 0).index({flat.select(1, 0).lt(100)}).to(torch::kLong);
+  std::int64_t sum = 13 + 23 + 33;
+  for (int i = 3; i < 150; ++i) sum += i % 100;
+  EXPECT_EQ(cats.sum().item<std::int64_t>(), sum);
+}
+
+TEST_F(ManyPictures, NamesTheFirstOfSeveralDamagedFiles) {
+  for (int i = 100; i < 400; ++i) {
+    const bool is_damaged = i == 231 || i == 233 || i == 390;
+    const fs::path file = root() / "train/cat" / (std::to_string(i) + ".png");
+    write_grey_png(file, 4, 6, i % 100);
+    if (is_damaged) write_file(file, "damaged");
+  }
+
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    EXPECT_THAT(data_error([&] { open("image_folder", root())->describe(); }),
+                HasSubstr("/231.png"));
+  }
+}
+
+// ---- the real ones, where the environment variable UNMASK_DATA names a folder with them
+
+class RealData : public testing::Test {
+ protected:
+  // Skips the test where the folder is not there.
+  void require(const char* name) {
+    const char* const data = std::getenv("UNMASK_DATA");
+    if (data == nullptr || *data == '\0') {
+      GTEST_SKIP() << "UNMASK_DATA names no folder with data sets";
+    }
+    place_ = fs::path(data) / name;
+    if (!fs::is_directory(place_)) GTEST_SKIP() << place_ << " is not there";
+  }
+
+  static std::vector<std::int64_t> counts(const Tensor& labels) {
+    const Tensor found = labels.bincount();
+    return {found.data_ptr<std::int64_t>(), found.data_ptr<std::int64_t>() + found.size(0)};
+  }
+
+  // 5,000 training and 1,000 test images of each class, and the means of the channels that the
+  // literature subtracts from them: 0.4914, 0.4822, 0.4465. Their digits end at 5e-5; JPEG copies
+  // round each pixel to a level, which leaves half a level of a systematic error at most: 0.002.
+  void expect_cifar10(const std::string& id) const {
+    const auto set = open(id, place_);
+    const Samples train = set->load(Split::kTrain);
+    EXPECT_EQ(counts(train.labels), std::vector<std::int64_t>(10, 5000));
+    EXPECT_EQ(counts(set->load(Split::kTest).labels), std::vector<std::int64_t>(10, 1000));
+    EXPECT_EQ(train.images.sizes(), at::IntArrayRef({50000, 3, 32, 32}));
+    const Tensor sums = train.images.sum({0, 2, 3}, /*keepdim=*/false, at::kLong);
+    const Tensor means = sums.to(at::kDouble).div(255.0 * 50000 * 32 * 32);
+    for (const auto& [channel, mean] : {std::pair{0, 0.4914}, {1, 0.4822}, {2, 0.4465}}) {
+      EXPECT_NEAR(means[channel].item<double>(), mean, 0.002) << channel;
+    }
+  }
+
+  fs::path place_;
+};
+
+TEST_F(RealData, MnistIsWhatThePapersCount) {
+  require("mnist");
+  if (IsSkipped()) return;
+  const auto set = open("mnist", place_);
+
+  const Samples train = set->load(Split::kTrain);
+
+  EXPECT_EQ(
+      counts(train.labels),
+      (std::vector<std::int64_t>{5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949}));
+  EXPECT_EQ(counts(set->load(Split::kTest).labels),
+            (std::vector<std::int64_t>{980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009}));
+  EXPECT_TRUE(torch::equal(train.labels.narrow(0, 0, 5), at::tensor({5, 0, 4, 1, 9}, at::kLong)));
+}
+
+TEST_F(RealData, Cifar10AsPicturesIsWhatThePapersCount) {
+  require("cifar10-jpeg");
+  if (!IsSkipped()) expect_cifar10("image_folder");
+}
+
+TEST_F(RealData, Cifar10AsRecordsIsWhatThePapersCount) {
+  require("cifar-10-batches-bin");
+  if (!IsSkipped()) expect_cifar10("cifar10");
+}
+
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::files_test

@@ -10,7 +10,7 @@
 #include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::test {
+namespace unmask::test::image_folder_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -493,4 +493,4 @@ TEST_F(ImageFolder, SaysWhichFolderIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::image_folder_test

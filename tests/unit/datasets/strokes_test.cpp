@@ -12,7 +12,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::test {
+namespace unmask::test::strokes_test {
 namespace {
 
 TEST(StrokesGenerator, MixesAsSpecified) {
@@ -163,4 +163,4 @@ TEST(Strokes, RefusesOneSeedForBothSplits) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::strokes_test

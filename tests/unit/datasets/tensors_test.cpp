@@ -11,7 +11,7 @@
 #include "support/tensor_files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::test {
+namespace unmask::test::tensors_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -319,4 +319,4 @@ TEST_F(TensorFiles, NeedDifferentNames) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::tensors_test

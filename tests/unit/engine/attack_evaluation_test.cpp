@@ -7,10 +7,11 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/engine/evaluation_case.hpp"
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::attack_evaluation_test {
 namespace {
 
 // Samples 0, 2 and 3 are classified correctly, sample 1 is not. Margins 0.4, 0.6, 0.1: with radius
@@ -20,30 +21,13 @@ wire::CellResult attack_with(const FunctionAttack::Function& function,
                              bool is_coupled = false,
                              std::int64_t batch_size = 4) {
   LinearModel model(difference_weight(), is_coupled);
-  const SolverSetup solver = make_setup(is_coupled);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = batch_size,
-                              .method_batch = batch_size,
-                              .epsilon = epsilon,
-                              .seed = 1};
-  FunctionAttack attack(function);
-  wire::CellResult result;
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
-  return result;
-}
-
-double metric(const wire::CellResult& result, const std::string& name) {
-  for (const wire::Metric& m : result.metrics) {
-    if (m.name == name) return m.value;
-  }
-  ADD_FAILURE() << "no metric " << name;
-  return -1;
+  EvaluationCase set;
+  set.solver = make_setup(is_coupled);
+  EvaluationInput input = set.input(model);
+  input.batch_size = batch_size;
+  input.method_batch = batch_size;
+  input.epsilon = epsilon;
+  return run_attack(input, function);
 }
 
 Tensor sign_step(Target& target, const Tensor& x, const Tensor& y, const Threat& threat) {
@@ -122,24 +106,13 @@ TEST(EvaluateAttack, NamesTheNorm) {
 // Two solvers to differentiate through beside the one that answers: three passes for one answer.
 TEST(EvaluateAttack, CountsAnswersAndThePassesBehindThem) {
   LinearModel model(difference_weight(), /*has_ode=*/true);
-  const SolverSetup solver = make_setup(true);
   SolverSetup two_steps = make_setup(false);
   two_steps.options.step_size = 0.5;
-  const std::vector<SolverSetup> gradients = {make_setup(false), two_steps};
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = gradients,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 4,
-                              .method_batch = 4,
-                              .epsilon = 0.1,
-                              .seed = 1};
-  FunctionAttack attack(sign_step);
-  wire::CellResult result;
+  EvaluationCase set;
+  set.solver = make_setup(true);
+  set.gradients = {make_setup(false), two_steps};
 
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
+  const wire::CellResult result = run_attack(set.input(model), sign_step);
 
   EXPECT_EQ(result.outcomes[0].queries, 1);
   EXPECT_EQ(result.outcomes[0].passes, 3);
@@ -148,6 +121,7 @@ TEST(EvaluateAttack, CountsAnswersAndThePassesBehindThem) {
 TEST(EvaluateAttack, WithoutARadiusChangesNothing) {
   const auto result = attack_with(sign_step, 0);
 
+  ASSERT_EQ(result.outcomes.size(), 4u);
   for (const wire::SampleOutcome& o : result.outcomes) {
     EXPECT_EQ(o.distance, 0);
     EXPECT_EQ(o.prediction, o.clean_prediction);
@@ -174,24 +148,11 @@ wire::CellResult transfer_with(const FunctionAttack::Function& function,
                                bool is_source_coupled = false) {
   LinearModel model(difference_weight());
   LinearModel source_model(source_weight, is_source_coupled);
-  const SolverSetup solver = make_setup(false);
   const SolverSetup source_solver = make_setup(is_source_coupled);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 4,
-                              .method_batch = 4,
-                              .epsilon = 0.1,
-                              .seed = 1,
-                              .source = AttackSource{source_model, source_solver}};
-  FunctionAttack attack(function);
-  wire::CellResult result;
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
-  return result;
+  const EvaluationCase set;
+  EvaluationInput input = set.input(model);
+  input.source.emplace(source_model, source_solver);
+  return run_attack(input, function);
 }
 
 TEST(EvaluateTransfer, AttacksTheSourceAndJudgesByTheNetwork) {
@@ -262,22 +223,8 @@ class Fragile final : public Model {
 };
 
 wire::CellResult attack_model(Model& model, const FunctionAttack::Function& function) {
-  const SolverSetup solver = make_setup(false);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 4,
-                              .method_batch = 4,
-                              .epsilon = 0.1,
-                              .seed = 1};
-  FunctionAttack attack(function);
-  wire::CellResult result;
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
-  return result;
+  const EvaluationCase set;
+  return run_attack(set.input(model), function);
 }
 
 // First pixels 0.7, 0.4, 0.2, 0.45: sample 2 alone lies below 0.3. Samples 0 and 3 have the verdict
@@ -450,21 +397,15 @@ struct Seam {
   }
 
   EvaluationInput input() const {
-    return {.model = *model,
-            .solver = solver,
-            .gradients = none,
-            .data = data,
-            .num_classes = 2,
-            .batch_size = 3,
-            .method_batch = 1,
-            .epsilon = 0.1,
-            .seed = 7};
+    EvaluationInput result = set.input(*model);
+    result.batch_size = 3;
+    result.method_batch = 1;
+    result.seed = 7;
+    return result;
   }
 
   std::unique_ptr<Model> model;
-  SolverSetup solver = make_setup(false);
-  std::vector<SolverSetup> none;
-  LoadedSplit data = four_samples();
+  EvaluationCase set;
 };
 
 TEST(AttackEvaluation, StoppedAfterAnyStepAndRestoredItGivesTheSameBits) {
@@ -507,4 +448,4 @@ TEST(AttackEvaluation, IsNotJudgedBeforeItIsDone) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::attack_evaluation_test

@@ -6,7 +6,7 @@
 
 #include "unit/engine/training_case.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::averaging_test {
 namespace {
 
 TrainingOptions averaging(const std::string& kind, std::int64_t start, double decay = 0.5) {
@@ -84,4 +84,4 @@ TEST(Averaging, CopiesWholeNumbers) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::averaging_test

@@ -8,7 +8,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::batches_test {
 namespace {
 
 Tensor augmented(const Tensor& x,
@@ -158,4 +158,4 @@ TEST(BatchStream, EndsAfterTheLastEpoch) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::batches_test

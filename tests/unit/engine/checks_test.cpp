@@ -10,11 +10,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/attack_evaluation.hpp"
+#include "unit/engine/evaluation_case.hpp"
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::checks_test {
 namespace {
 
 using testing::ElementsAre;
@@ -56,22 +56,12 @@ wire::CellResult evaluate(Model& model,
                           Attack& attack,
                           bool has_checks = true,
                           bool is_adaptive = false) {
-  const SolverSetup solver = make_setup(is_adaptive);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 3,
-                              .method_batch = 4,
-                              .epsilon = 0.1,
-                              .seed = 1,
-                              .has_checks = has_checks};
-  wire::CellResult result;
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
-  return result;
+  EvaluationCase set;
+  set.solver = make_setup(is_adaptive);
+  EvaluationInput input = set.input(model);
+  input.batch_size = 3;
+  input.has_checks = has_checks;
+  return run_attack(input, attack);
 }
 
 wire::CellResult evaluate(const Troubled::Trouble& trouble,
@@ -79,20 +69,6 @@ wire::CellResult evaluate(const Troubled::Trouble& trouble,
   Troubled model(trouble);
   FunctionAttack function(attack);
   return evaluate(model, function);
-}
-
-const wire::Metric* find(const wire::CellResult& result, const std::string& name) {
-  for (const wire::Metric& m : result.metrics) {
-    if (m.name == name) return &m;
-  }
-  return nullptr;
-}
-
-double metric(const wire::CellResult& result, const std::string& name) {
-  const wire::Metric* found = find(result, name);
-  if (found != nullptr) return found->value;
-  ADD_FAILURE() << "no metric " << name;
-  return -1;
 }
 
 TEST(Checks, ASoundModelHasNoTrouble) {
@@ -190,7 +166,7 @@ TEST(Checks, ACheckThatFailsLeavesTheVerdict) {
   EXPECT_EQ(metric(result, "clean_accuracy"), 0.75);
   EXPECT_EQ(metric(result, "check.randomised"), 0);
   EXPECT_TRUE(std::isnan(metric(result, "check.batch_dependence")));
-  EXPECT_EQ(find(result, "check.batch_dependence")->reason, "too many attempts");
+  EXPECT_EQ(find_metric(result, "check.batch_dependence")->reason, "too many attempts");
 }
 
 // A network that compares has a derivative, which is zero; it is attacked, and the check says so.
@@ -210,7 +186,7 @@ TEST(Checks, ZeroGradientsAreCounted) {
   });
 
   EXPECT_NEAR(metric(result, "check.zero_gradient"), 1.0 / 3, 1e-15);
-  EXPECT_EQ(find(result, "check.zero_gradient")->n, 3);
+  EXPECT_EQ(find_metric(result, "check.zero_gradient")->n, 3);
 }
 
 TEST(Checks, OnlyTheFirstGradientOfASampleIsHeldAgainstZero) {
@@ -244,7 +220,7 @@ TEST(Checks, GradientsOfSeveralLossesAreOneGradient) {
       });
 
   EXPECT_EQ(metric(result, "check.zero_gradient"), 0);
-  EXPECT_EQ(find(result, "check.zero_gradient")->n, 3);
+  EXPECT_EQ(find_metric(result, "check.zero_gradient")->n, 3);
 }
 
 TEST(Checks, RowsThatAreLeftOutHaveNoGradient) {
@@ -255,7 +231,7 @@ TEST(Checks, RowsThatAreLeftOutHaveNoGradient) {
         return x;
       });
 
-  EXPECT_EQ(find(result, "check.zero_gradient")->n, 1);
+  EXPECT_EQ(find_metric(result, "check.zero_gradient")->n, 1);
 }
 
 TEST(Checks, WithoutGradientsTheirSharesAreNoNumbers) {
@@ -312,7 +288,7 @@ TEST(Checks, NotesHaveAMeanOverAttackedSamplesWithANumber) {
   const auto result = evaluate(model, attack);
 
   EXPECT_EQ(metric(result, "number.mean"), 2.5);
-  EXPECT_EQ(find(result, "number.mean")->n, 2);
+  EXPECT_EQ(find_metric(result, "number.mean")->n, 2);
 }
 
 TEST(Checks, MisclassifiedSamplesOfACoupledBatchAreNotInTheMean) {
@@ -327,4 +303,4 @@ TEST(Checks, MisclassifiedSamplesOfACoupledBatchAreNotInTheMean) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::checks_test

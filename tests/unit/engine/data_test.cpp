@@ -10,7 +10,7 @@
 #include "catalog/host_options.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::data_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -201,4 +201,4 @@ TEST(GatherImages, TurnsBytesIntoTheUnitInterval) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::data_test

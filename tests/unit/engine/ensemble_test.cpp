@@ -12,7 +12,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::ensemble_test {
 namespace {
 
 using testing::ElementsAre;
@@ -281,4 +281,4 @@ TEST(Ensemble, RefusesMembersOfDifferentNorms) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::ensemble_test

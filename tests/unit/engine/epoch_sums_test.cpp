@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::engine {
+namespace unmask::engine::epoch_sums_test {
 namespace {
 
 const Tensor& two_logits() {
@@ -38,4 +38,4 @@ TEST(EpochSums, RememberTheFirstStepWhoseLossIsNotFinite) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::epoch_sums_test

@@ -13,7 +13,7 @@
 #include "unmask/errors.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::executor_test {
 namespace {
 
 using nlohmann::json;
@@ -159,4 +159,4 @@ TEST_F(ExecutorPairs, CellsThatAreComparedShareTheirRandomDraws) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::executor_test

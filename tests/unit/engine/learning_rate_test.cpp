@@ -5,7 +5,7 @@
 #include "unit/engine/training_case.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::learning_rate_test {
 namespace {
 
 TEST(LearningRate, IsConstantByDefault) {
@@ -80,4 +80,4 @@ TEST(TrainingOptions, RefusesFactorsThatDoNotFitTheMilestones) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::learning_rate_test

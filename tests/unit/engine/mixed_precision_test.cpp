@@ -6,7 +6,7 @@
 
 #include "unit/engine/tiny_model.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::mixed_precision_test {
 namespace {
 
 // y' = y, computed in bfloat16.
@@ -50,4 +50,4 @@ TEST(MixedPrecision, CoversProductsOnCudaOnly) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::mixed_precision_test

@@ -11,7 +11,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/module_model.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::model_state_test {
 namespace {
 
 using testing::AllOf;
@@ -125,4 +125,4 @@ TEST(ModelState, LeavesTheModelUnchangedWhenRefused) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::model_state_test

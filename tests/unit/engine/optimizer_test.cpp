@@ -9,7 +9,7 @@
 #include "unit/engine/training_case.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::optimizer_test {
 namespace {
 
 using Values = std::map<std::string, ParamValue>;
@@ -191,4 +191,4 @@ TEST(Optimizer, RefusesAStateThatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::optimizer_test

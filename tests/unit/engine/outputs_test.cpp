@@ -7,7 +7,7 @@
 #include "tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::outputs_test {
 namespace {
 
 // Answers with a function of the flattened images.
@@ -90,4 +90,4 @@ TEST(Outputs, AreUnknownWhenTheSolverGivesUp) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::outputs_test

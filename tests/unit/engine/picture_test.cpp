@@ -10,7 +10,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::picture_test {
 namespace {
 
 // Two grey images of 32 x 32 pixels: tiles are enlarged twice, to 64.
@@ -139,4 +139,4 @@ TEST(Adversarials, DoNotHoldEverySample) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::picture_test

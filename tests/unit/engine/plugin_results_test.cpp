@@ -15,7 +15,7 @@
 #include "engine/worker.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::plugin_results_test {
 namespace {
 
 using testing::HasSubstr;
@@ -262,4 +262,4 @@ TEST(CheckedProbe, RefusesNamesAndShapes) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::plugin_results_test

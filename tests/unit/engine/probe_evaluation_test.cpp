@@ -9,35 +9,21 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/engine/evaluation_case.hpp"
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::probe_evaluation_test {
 namespace {
-
-double metric(const wire::CellResult& result, const std::string& name) {
-  for (const wire::Metric& m : result.metrics) {
-    if (m.name == name) return m.value;
-  }
-  ADD_FAILURE() << "no metric " << name;
-  return -1;
-}
 
 // The linear model behind one Euler step of dy/dt = y^2 / 2; batches of three.
 wire::CellResult evaluate(Probe& probe, std::vector<NamedSolver> gradients = {}) {
   LinearModel model(difference_weight(), /*has_ode=*/!gradients.empty());
-  const SolverSetup solver = make_setup(false);
-  const std::vector<SolverSetup> none;
-  const LoadedSplit data = four_samples();
-  const EvaluationInput input{.model = model,
-                              .solver = solver,
-                              .gradients = none,
-                              .data = data,
-                              .num_classes = 2,
-                              .batch_size = 4,
-                              .method_batch = 3,
-                              .seed = 1,
-                              .named_gradients = std::move(gradients)};
+  const EvaluationCase set;
+  EvaluationInput input = set.input(model);
+  input.method_batch = 3;
+  input.epsilon = 0;
+  input.named_gradients = std::move(gradients);
   wire::CellResult result;
   evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
   return result;
@@ -137,6 +123,40 @@ TEST(EvaluateProbe, StoresSeriesOfRowsUnderTheirSamples) {
   EXPECT_EQ(series.at("once").size(), 6u);
 }
 
+class Steps final : public Probe {
+ public:
+  std::vector<ProbeValue> measure(Target& target,
+                                  const Tensor& x,
+                                  const Tensor&,
+                                  ProbeContext& context) override {
+    const auto steps = [&x](Target& network) {
+      network.loss_and_gradient(x, [](const Tensor& logits) { return logits.select(1, 0); });
+      const auto* solver = dynamic_cast<const SolverSteps*>(&network);
+      return at::full({x.size(0)},
+                      solver == nullptr ? -1.0 : static_cast<double>(solver->accepted_steps()),
+                      at::kDouble);
+    };
+    std::vector<ProbeValue> values = {{"own", steps(target)}};
+    for (const NamedGradient& other : context.gradients()) {
+      values.push_back({other.name, steps(*other.target)});
+    }
+    return values;
+  }
+};
+
+// The last pass of a named gradient is the answer, under the solver of the cell.
+TEST(EvaluateProbe, TellsTheStepsOfTheLastPass) {
+  SolverSetup two_steps = make_setup(false);
+  two_steps.options.step_size = 0.5;
+  Steps probe;
+
+  EXPECT_EQ(metric(evaluate(probe), "own.max"), 0);
+  const auto result = evaluate(probe, {{"two", two_steps}});
+  EXPECT_EQ(metric(result, "own.min"), 1);
+  EXPECT_EQ(metric(result, "own.max"), 1);
+  EXPECT_EQ(metric(result, "two.max"), 1);
+}
+
 class Repeating final : public Probe {
  public:
   std::vector<ProbeValue> measure(Target&,
@@ -168,4 +188,4 @@ TEST(ProbeContext, SaysWhichGradientsThereAreWhenOneIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::probe_evaluation_test

@@ -21,7 +21,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::engine {
+namespace unmask::engine::process_state_test {
 namespace {
 
 struct Case {
@@ -193,4 +193,4 @@ TEST(ProcessState, EndsAForkedChildThatReturns) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::process_state_test

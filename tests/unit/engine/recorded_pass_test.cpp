@@ -13,7 +13,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::recorded_pass_test {
 namespace {
 
 struct Calls {
@@ -201,4 +201,4 @@ TEST(Gpu, RecordsPassesAsCudaGraphs) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::recorded_pass_test

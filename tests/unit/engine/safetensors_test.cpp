@@ -17,7 +17,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::safetensors_test {
 namespace {
 
 using testing::HasSubstr;
@@ -404,4 +404,4 @@ TEST(Safetensors, PythonReadsWhatWeWrite) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::safetensors_test

@@ -2,7 +2,7 @@
 
 #include "engine/network.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::solve_log_test {
 namespace {
 
 using nlohmann::json;
@@ -33,4 +33,4 @@ TEST(SolveLog, MedianOfAnEvenNumberIsTheMeanOfTheTwoMiddleOnes) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::solve_log_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::engine {
+namespace unmask::engine::stop_notice_test {
 namespace {
 
 TEST(StopNotice, IsRaisedBySigtermInsteadOfTheEnd) {
@@ -36,4 +36,4 @@ TEST(StopNoticeDeathTest, IsObeyedBySigterm) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::stop_notice_test

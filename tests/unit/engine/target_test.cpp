@@ -11,7 +11,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::target_test {
 namespace {
 
 // float64: comparisons with closed forms need room below float32's rounding.
@@ -273,4 +273,4 @@ TEST(NetworkTarget, CountsAPassThatFailsOnce) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::target_test

@@ -13,7 +13,7 @@
 #include "unit/engine/tiny_model.hpp"
 #include "unit/engine/training_case.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::training_resume_test {
 namespace {
 
 using Values = std::map<std::string, ParamValue>;
@@ -233,4 +233,4 @@ TEST_F(ResumeOnce, GoesOnWhenNoSnapshotCanBeWritten) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::training_resume_test

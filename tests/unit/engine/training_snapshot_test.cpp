@@ -9,7 +9,7 @@
 
 #include "base/files.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::training_snapshot_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -92,4 +92,4 @@ TEST_F(Snapshot, OfAnotherKindOfDeviceIsRefused) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::training_snapshot_test

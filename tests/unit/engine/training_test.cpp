@@ -14,7 +14,7 @@
 #include "unit/engine/training_case.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::training_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -496,8 +496,11 @@ class Twice final : public Objective {
     const Tensor before = x.clone();
     const Tensor first = step.logits(x);
     EXPECT_TRUE(at::equal(x, before));
+    ++calls;
     return per_sample_loss(step.logits(x) + 0 * first, y, Loss::kCrossEntropy).mean();
   }
+
+  int calls = 0;
 };
 
 class InPlace final : public Model {
@@ -520,7 +523,9 @@ TEST(Training, ANetworkCannotWriteIntoTheBatch) {
   Twice objective;
 
   train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
+
+  EXPECT_GT(objective.calls, 0);  // which looked at the batch
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::training_test

@@ -19,7 +19,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/module_model.hpp"
 
-namespace unmask::engine {
+namespace unmask::engine::weights_test {
 namespace {
 
 using testing::AllOf;
@@ -279,4 +279,4 @@ TEST_F(Weights, AWrongTableIsReportedWithLinesAndColumns) {
 }
 
 }  // namespace
-}  // namespace unmask::engine
+}  // namespace unmask::engine::weights_test

@@ -9,7 +9,7 @@
 
 #include "fingerprint/tokens.hpp"
 
-namespace unmask::fingerprint {
+namespace unmask::fingerprint::fingerprint_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -144,4 +144,4 @@ TEST_F(FingerprintTest, SourceThatIsMissingIsNamed) {
 }
 
 }  // namespace
-}  // namespace unmask::fingerprint
+}  // namespace unmask::fingerprint::fingerprint_test

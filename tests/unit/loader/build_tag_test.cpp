@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace unmask::loader {
+namespace unmask::loader::build_tag_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST(LibraryViolation, SurvivesHeadersThatPointAnywhere) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::build_tag_test

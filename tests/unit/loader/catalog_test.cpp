@@ -12,7 +12,7 @@
 #include "catalog/param_schema.hpp"
 #include "loader/discover.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::catalog_test {
 namespace {
 
 using nlohmann::json;
@@ -164,4 +164,4 @@ TEST(ParamsSchema, KnowsTheOptionsOfTheHost) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::catalog_test

@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::folders_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -87,4 +87,4 @@ TEST_F(Folders, ThatDoNotExistHoldNothing) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::folders_test

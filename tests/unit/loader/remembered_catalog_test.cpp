@@ -10,7 +10,7 @@
 #include "base/files.hpp"
 #include "loader/discover.hpp"
 
-namespace unmask::loader {
+namespace unmask::loader::remembered_catalog_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -169,4 +169,4 @@ TEST_F(RememberedCatalogTest, WorksWithoutAMemory) {
 }
 
 }  // namespace
-}  // namespace unmask::loader
+}  // namespace unmask::loader::remembered_catalog_test

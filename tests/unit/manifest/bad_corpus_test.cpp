@@ -15,7 +15,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/reader.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::bad_corpus_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -96,4 +96,4 @@ TEST(BadCorpus, ReachesEveryCode) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::bad_corpus_test

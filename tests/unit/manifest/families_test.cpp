@@ -11,7 +11,7 @@
 #include "manifest/reader.hpp"
 #include "manifest/sweep.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::families_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -178,4 +178,4 @@ TEST_F(Families, AnEnsembleWithoutGradientsHasNoGradientAxis) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::families_test

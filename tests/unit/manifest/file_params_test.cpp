@@ -9,7 +9,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/reader.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::file_params_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -110,4 +110,4 @@ TEST_F(FileParams, NamesOfWeightsNeedWeights) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::file_params_test

@@ -13,7 +13,7 @@
 #include "manifest/reader.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::good_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -526,4 +526,4 @@ TEST_F(GoodManifest, TenThousandCellsExpandInUnderASecond) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::good_test

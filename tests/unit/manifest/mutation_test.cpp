@@ -12,7 +12,7 @@
 #include "manifest/reader.hpp"
 #include "text/source.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::mutation_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -138,4 +138,4 @@ TEST_F(Mutation, UnknownWord) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::mutation_test

@@ -15,7 +15,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/keys.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::reader_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -233,4 +233,4 @@ TEST(ManifestDocument, ShowsTestedMessages) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::reader_test

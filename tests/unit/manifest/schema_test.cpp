@@ -15,7 +15,7 @@
 #include "manifest/keys.hpp"
 #include "support/schema_complaint.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::schema_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,7 +119,9 @@ class ManifestSchema : public ::testing::Test {
 };
 
 TEST_F(ManifestSchema, FitsEveryGoodManifest) {
-  for (const fs::path& file : files_of(kManifests / "good")) {
+  const std::vector<fs::path> files = files_of(kManifests / "good");
+  ASSERT_FALSE(files.empty());
+  for (const fs::path& file : files) {
     const auto document = test::read_json(file);
     ASSERT_TRUE(document) << file;
     EXPECT_EQ(schema_.complaint(*document), "") << file;
@@ -181,4 +183,4 @@ TEST_F(ManifestSchema, SaysWhichDialectItIsWrittenIn) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::schema_test

@@ -15,7 +15,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/reader.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::solver_options_test {
 namespace {
 
 using nlohmann::json;
@@ -161,4 +161,4 @@ TEST(SolverOptions, ThatFitEachOtherAreAccepted) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::solver_options_test

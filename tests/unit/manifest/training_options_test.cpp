@@ -15,7 +15,7 @@
 #include "fake_catalog.hpp"
 #include "manifest/reader.hpp"
 
-namespace unmask::manifest {
+namespace unmask::manifest::training_options_test {
 namespace {
 
 using nlohmann::json;
@@ -142,4 +142,4 @@ TEST(TrainingOptions, ThatFitEachOtherAreAccepted) {
 }
 
 }  // namespace
-}  // namespace unmask::manifest
+}  // namespace unmask::manifest::training_options_test

@@ -11,7 +11,7 @@
 #include "plugins/models/torchscript/archive.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask {
+namespace unmask::torchscript_archive_test {
 namespace {
 
 using testing::HasSubstr;
@@ -178,4 +178,4 @@ TEST_F(TorchScriptArchive, SaysWhatAFileIsInstead) {
 }
 
 }  // namespace
-}  // namespace unmask
+}  // namespace unmask::torchscript_archive_test

@@ -10,9 +10,8 @@
 #include "unmask/errors.hpp"
 #include "unmask/solver.hpp"
 
+namespace unmask::test::combine_test {
 namespace {
-
-using namespace unmask;
 
 // The same with operations of the library, each differentiable on its own.
 Tensor naive(const Tensor& y,
@@ -179,3 +178,4 @@ TEST(Combine, RefusesTermsOfAnotherShape) {
 }
 
 }  // namespace
+}  // namespace unmask::test::combine_test

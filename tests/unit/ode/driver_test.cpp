@@ -27,9 +27,9 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::driver_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -697,3 +697,4 @@ TEST(Session, ChecksItsOptionsAtOnce) {
 }
 
 }  // namespace
+}  // namespace unmask::test::driver_test

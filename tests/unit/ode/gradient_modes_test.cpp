@@ -17,9 +17,9 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::gradient_modes_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -272,3 +272,4 @@ TEST(GradientModes, OfFixedStepsAgree) {
 }
 
 }  // namespace
+}  // namespace unmask::test::gradient_modes_test

@@ -12,9 +12,9 @@
 #include "catalog/host_options.hpp"
 #include "unmask/errors.hpp"
 
+namespace unmask::test::options_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -125,3 +125,4 @@ TEST(DriverOptions, RefuseATableThatDoesNotFitTheMethod) {
 }
 
 }  // namespace
+}  // namespace unmask::test::options_test

@@ -19,9 +19,9 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::sample_control_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -233,3 +233,4 @@ TEST(StepEnds, AreHitExactly) {
 }
 
 }  // namespace
+}  // namespace unmask::test::sample_control_test

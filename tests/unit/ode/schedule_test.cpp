@@ -18,9 +18,9 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::schedule_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -199,3 +199,4 @@ TEST(Session, RecordsAndFollowsSchedules) {
 }
 
 }  // namespace
+}  // namespace unmask::test::schedule_test

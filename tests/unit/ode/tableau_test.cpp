@@ -14,9 +14,9 @@
 #include "unmask/solver.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::tableau_test {
 namespace {
 
-using namespace unmask;
 using testing::HasSubstr;
 
 Tableau heun() {
@@ -233,3 +233,4 @@ TEST(RungeKutta, MakesTimesDifferentiableOnlyForFieldsThatReadThem) {
 }
 
 }  // namespace
+}  // namespace unmask::test::tableau_test

@@ -6,9 +6,10 @@
 
 #include "base/files.hpp"
 #include "plan/planner.hpp"
+#include "unit/plan/small_plan.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::ensemble_test {
 namespace {
 
 using manifest::Definition;
@@ -16,17 +17,6 @@ using nlohmann::json;
 
 class EnsembleCells : public ::testing::Test {
  protected:
-  static catalog::PluginRecord plugin(const std::string& kind,
-                                      const std::string& id,
-                                      std::vector<ParamSpec> params = {}) {
-    catalog::PluginRecord record;
-    record.kind = kind;
-    record.id = id;
-    record.fingerprint = std::string(64, 'a');
-    record.params = std::move(params);
-    return record;
-  }
-
   EnsembleCells() {
     std::ofstream(patch_) << "an image";
     catalog_.plugins = {plugin("solver", "rk4"),
@@ -35,11 +25,7 @@ class EnsembleCells : public ::testing::Test {
                         plugin("attack", "patch", {file("file", "an image")}),
                         plugin("dataset", "strokes"),
                         plugin("objective", "loss")};
-    manifest::TrainRow train;
-    train.dataset = {"strokes", "strokes", json::object()};
-    train.model = {"net", "net", json::object()};
-    train.objective = {"loss", "loss", json::object()};
-    train.solver = {"rk4", "rk4", json::object()};
+    const manifest::TrainRow train = plain_training();
     study_.train = {train};
     manifest::EvaluateRow row;
     row.kind = wire::CellKind::kAttack;
@@ -52,13 +38,7 @@ class EnsembleCells : public ::testing::Test {
     study_.evaluate = {row};
   }
 
-  wire::Cell cell() const {
-    std::map<std::string, wire::DatasetFacts> facts;
-    for (const auto& [id, definition] : used_datasets(study_)) {
-      facts[id] = {std::string(64, 'c'), "", 10};
-    }
-    return make_plan(study_, catalog_, facts).cells.at(1);
-  }
+  wire::Cell cell() const { return make_plan(study_, catalog_, facts_of(study_)).cells.at(1); }
 
   std::vector<Definition>& members() { return study_.evaluate[0].method.members; }
 
@@ -108,4 +88,4 @@ TEST_F(EnsembleCells, FilesOfMembersAreInTheLocalsAndTheirContentInTheKey) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::ensemble_test

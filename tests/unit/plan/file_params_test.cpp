@@ -7,26 +7,16 @@
 
 #include "base/files.hpp"
 #include "plan/planner.hpp"
+#include "unit/plan/small_plan.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::file_params_test {
 namespace {
 
 namespace fs = std::filesystem;
 using manifest::Definition;
 using nlohmann::json;
-
-catalog::PluginRecord plugin(const std::string& kind,
-                             const std::string& id,
-                             std::vector<ParamSpec> params = {}) {
-  catalog::PluginRecord record;
-  record.kind = kind;
-  record.id = id;
-  record.fingerprint = std::string(64, 'a');
-  record.params = std::move(params);
-  return record;
-}
 
 class FileParams : public ::testing::Test {
  protected:
@@ -72,9 +62,7 @@ class FileParams : public ::testing::Test {
   }
 
   static std::vector<wire::Cell> cells(const manifest::Study& of) {
-    std::map<std::string, wire::DatasetFacts> facts;
-    for (const auto& [id, definition] : used_datasets(of)) facts[id] = {"content", "", 10};
-    return make_plan(of, catalog(), facts).cells;
+    return make_plan(of, catalog(), facts_of(of, "content")).cells;
   }
 
   std::string in_folder(const char* name) const { return (folder_.path() / name).string(); }
@@ -171,4 +159,4 @@ TEST_F(FileParams, ThatVanishedAreNamed) {
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::file_params_test

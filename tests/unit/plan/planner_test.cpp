@@ -7,36 +7,29 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/plan/small_plan.hpp"
 #include "unmask/errors.hpp"
 #include "wire/key.hpp"
 #include "wire/spec.hpp"
 
-namespace unmask::plan {
+namespace unmask::plan::planner_test {
 namespace {
 
 using manifest::Definition;
 using nlohmann::json;
 
-catalog::PluginRecord plugin(const std::string& kind, const std::string& id) {
-  catalog::PluginRecord record;
-  record.kind = kind;
-  record.id = id;
-  record.fingerprint = std::string(64, 'a');
-  if (kind == "dataset")
-    record.params = {path("folder", "where the files are"), integer("count", "images")};
-  return record;
-}
-
 catalog::Catalog catalog() {
   catalog::Catalog result;
-  result.plugins = {plugin("solver", "rk4"),
-                    plugin("solver", "bosh3"),
-                    plugin("model", "net"),
-                    plugin("attack", "pgd"),
-                    plugin("attack", "none"),
-                    plugin("dataset", "files"),
-                    plugin("objective", "loss"),
-                    plugin("probe", "gradient_norm")};
+  result.plugins = {
+      plugin("solver", "rk4"),
+      plugin("solver", "bosh3"),
+      plugin("model", "net"),
+      plugin("attack", "pgd"),
+      plugin("attack", "none"),
+      plugin(
+          "dataset", "files", {path("folder", "where the files are"), integer("count", "images")}),
+      plugin("objective", "loss"),
+      plugin("probe", "gradient_norm")};
   return result;
 }
 
@@ -64,16 +57,9 @@ manifest::Study study() {
   return result;
 }
 
-std::map<std::string, wire::DatasetFacts> facts(const manifest::Study& of,
-                                                const std::string& hash = std::string(64, 'c')) {
-  std::map<std::string, wire::DatasetFacts> result;
-  for (const auto& [id, definition] : used_datasets(of)) result[id] = {hash, "", 10};
-  return result;
-}
-
 std::vector<std::string> keys(const manifest::Study& of) {
   std::vector<std::string> result;
-  for (const wire::Cell& cell : make_plan(of, catalog(), facts(of)).cells)
+  for (const wire::Cell& cell : make_plan(of, catalog(), facts_of(of)).cells)
     result.push_back(cell.key);
   return result;
 }
@@ -157,7 +143,7 @@ TEST(Key, IsTheSameWhenAdversarialImagesAreKept) {
   manifest::Study other = study();
   other.keeps_adversarials = true;
 
-  const Plan plan = make_plan(other, catalog(), facts(other));
+  const Plan plan = make_plan(other, catalog(), facts_of(other));
 
   EXPECT_EQ(keys(other), keys(study()));
   EXPECT_TRUE(plan.cells[1].keeps_adversarials);
@@ -171,11 +157,11 @@ TEST(Plan, ATransferNeedsBothTrainings) {
   other.evaluate.resize(1);
   other.evaluate[0].source = {"small/images/natural/coarse/1", 1, other.train[1].solver};
 
-  const Plan plan = make_plan(other, catalog(), facts(other));
+  const Plan plan = make_plan(other, catalog(), facts_of(other));
 
   ASSERT_EQ(plan.cells.size(), 3U);
-  EXPECT_EQ(plan.cells[2].needs, 0U);
-  EXPECT_EQ(plan.cells[2].needs_source, 1U);
+  EXPECT_EQ(plan.cells[2].needs, plan.cells[0].key);
+  EXPECT_EQ(plan.cells[2].needs_source, plan.cells[1].key);
   EXPECT_EQ(plan.cells[2].spec.at("source").at("checkpoint"), plan.cells[1].key);
   EXPECT_EQ(plan.cells[2].labels.source, "small/images/natural/coarse/1");
 }
@@ -185,9 +171,9 @@ TEST(Plan, TheSameWeightsUnderAnotherSolverNeedOneTraining) {
   other.evaluate.resize(1);
   other.evaluate[0].source = {"@self:g", 0, {"g", "bosh3", json::object()}};
 
-  const Plan plan = make_plan(other, catalog(), facts(other));
+  const Plan plan = make_plan(other, catalog(), facts_of(other));
 
-  EXPECT_EQ(plan.cells[1].all_needs(), std::vector<std::size_t>{0});
+  EXPECT_EQ(plan.cells[1].all_needs(), std::vector<std::string>{plan.cells[0].key});
   EXPECT_EQ(plan.cells[1].spec.at("source").at("solver").at("plugin"), "bosh3");
 }
 
@@ -196,8 +182,8 @@ TEST(Key, ChangesWithThePluginsSourcesAndTheDataSetsContent) {
   catalog::Catalog edited = catalog();
   edited.plugins[3].fingerprint = std::string(64, 'b');  // the attack
 
-  const auto with_edit = make_plan(s, edited, facts(s)).cells;
-  const auto with_data = make_plan(s, catalog(), facts(s, std::string(64, 'd'))).cells;
+  const auto with_edit = make_plan(s, edited, facts_of(s)).cells;
+  const auto with_data = make_plan(s, catalog(), facts_of(s, std::string(64, 'd'))).cells;
 
   EXPECT_EQ(with_edit[0].key, keys(s)[0]) << "editing an attack must not train again";
   EXPECT_NE(with_edit[1].key, keys(s)[1]);
@@ -212,7 +198,7 @@ TEST(Plan, TrainsOnceWhatSeveralNamesMean) {
   twice.evaluate.push_back(twice.evaluate[0]);
   twice.evaluate[2].checkpoint = 1;
 
-  EXPECT_EQ(make_plan(twice, catalog(), facts(twice)).cells.size(), 3u);
+  EXPECT_EQ(make_plan(twice, catalog(), facts_of(twice)).cells.size(), 3u);
 }
 
 TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
@@ -224,7 +210,7 @@ TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
   attack.gradient = {"mean", {{"a", "rk4", json::object()}, {"b", "bosh3", json::object()}}};
   attack.method.members = {{"x", "pgd", {{"steps", 20}}}, {"y", "pgd", {{"steps", 30}}}};
 
-  for (const wire::Cell& cell : make_plan(rich, catalog(), facts(rich)).cells) {
+  for (const wire::Cell& cell : make_plan(rich, catalog(), facts_of(rich)).cells) {
     std::set<std::string> visited;
     wire::for_each_part(cell.spec,
                         [&](const std::string& name, const std::string&, const json& part) {
@@ -255,7 +241,7 @@ TEST(Plan, KeepsEveryNameOfACell) {
   again_on_twin.checkpoint = 1;
   other.evaluate = {other.evaluate[0], again, on_twin, again_on_twin};
 
-  const Plan plan = make_plan(other, catalog(), facts(other));
+  const Plan plan = make_plan(other, catalog(), facts_of(other));
 
   ASSERT_EQ(plan.cells.size(), 2u);
   std::set<std::string> names = {plan.cells[1].labels.model + " " + plan.cells[1].labels.method};
@@ -270,13 +256,13 @@ TEST(Plan, KeepsEveryNameOfACell) {
 }
 
 TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
-  const auto cells = make_plan(study(), catalog(), facts(study())).cells;
+  const auto cells = make_plan(study(), catalog(), facts_of(study())).cells;
 
   ASSERT_EQ(cells.size(), 3u);
   EXPECT_EQ(cells[0].kind, wire::CellKind::kTrain);
   EXPECT_EQ(cells[1].kind, wire::CellKind::kAttack);
   EXPECT_EQ(cells[2].kind, wire::CellKind::kProbe);
-  EXPECT_EQ(cells[1].needs, 0u);
+  EXPECT_EQ(cells[1].needs, cells[0].key);
   EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
   EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
 }
@@ -293,7 +279,7 @@ manifest::Study transfer_study() {
 
 TEST(PlanAsJson, ComesBackAsItWas) {
   const manifest::Study s = transfer_study();
-  Plan sent = make_plan(s, catalog(), facts(s));
+  Plan sent = make_plan(s, catalog(), facts_of(s));
   sent.dataset_problems["images"] = "a problem";
   sent.cells[0].aliases = {sent.cells[1].labels};
 
@@ -309,21 +295,21 @@ TEST(PlanAsJson, ComesBackAsItWas) {
 }
 
 TEST(PlanAsJson, RefusesASpecificationThatIsNotItsKeys) {
-  json plan = make_plan(study(), catalog(), facts(study()));
+  json plan = make_plan(study(), catalog(), facts_of(study()));
   plan["cells"][0]["spec"]["seed"] = 5;
 
   EXPECT_THROW(plan.get<Plan>(), DataError);
 }
 
 TEST(PlanAsJson, RefusesACellWithoutItsTraining) {
-  json plan = make_plan(study(), catalog(), facts(study()));
+  json plan = make_plan(study(), catalog(), facts_of(study()));
   plan["cells"].erase(0);
 
   EXPECT_THROW(plan.get<Plan>(), DataError);
 }
 
 TEST(PlanAsJson, RefusesAnUnknownKind) {
-  json plan = make_plan(study(), catalog(), facts(study()));
+  json plan = make_plan(study(), catalog(), facts_of(study()));
   plan["cells"][0]["kind"] = "bake";
 
   EXPECT_THROW(plan.get<Plan>(), DataError);
@@ -331,7 +317,7 @@ TEST(PlanAsJson, RefusesAnUnknownKind) {
 
 TEST(Plan, NamesDataThatCannotBeRead) {
   const manifest::Study s = study();
-  auto known = facts(s);
+  auto known = facts_of(s);
   known.begin()->second = {"", "the folder is missing", 0};
 
   const auto plan = make_plan(s, catalog(), known);
@@ -340,12 +326,37 @@ TEST(Plan, NamesDataThatCannotBeRead) {
   EXPECT_EQ(plan.cells.size(), 3u);
 }
 
+TEST(Plan, KnowsTheCellsThatWouldNeverEnd) {
+  const manifest::Study s = study();
+  const std::vector<EndlessDefinition> endless = {
+      {"attack", s.evaluate[0].method, "the attack never begins"}};
+  auto known = facts_of(s);
+
+  const auto plan = make_plan(s, catalog(), known, endless);
+
+  EXPECT_EQ(plan.hopeless,
+            (std::map<std::string, std::string>{{plan.cells[1].key, "the attack never begins"}}));
+  EXPECT_TRUE(plan.dataset_problems.empty());
+
+  // Solvers stand in several places: the training's, the attack's and the probe's are one here.
+  const auto all = make_plan(s, catalog(), known, {{"solver", s.train[0].solver, "no step ends"}});
+  EXPECT_EQ(all.hopeless.size(), 3u);
+
+  known.begin()->second = {"", "", 0};
+  known.begin()->second.deed = "the data never come";
+  known.begin()->second.is_endless = true;
+  const auto without_data = make_plan(s, catalog(), known);
+  EXPECT_EQ(
+      without_data.hopeless,
+      (std::map<std::string, std::string>{{without_data.cells[0].key, "the data never come"}}));
+}
+
 TEST(Title, SaysWhatACellIs) {
-  const auto cells = make_plan(study(), catalog(), facts(study())).cells;
+  const auto cells = make_plan(study(), catalog(), facts_of(study())).cells;
 
   EXPECT_EQ(wire::title(cells[0]), "train small/images/natural/coarse seed 0");
   EXPECT_EQ(wire::title(cells[1]), "attack strong eps 8/255 on small/images/natural/coarse seed 0");
 }
 
 }  // namespace
-}  // namespace unmask::plan
+}  // namespace unmask::plan::planner_test

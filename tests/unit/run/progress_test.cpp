@@ -11,7 +11,7 @@
 #include "run_fixture.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::run {
+namespace unmask::run::progress_test {
 namespace {
 
 using nlohmann::json;
@@ -362,4 +362,4 @@ TEST_F(ProgressTest, TellsOfWhatHappensBeforeTheRun) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::progress_test

@@ -19,7 +19,7 @@ namespace unmask::run {
 inline wire::Cell fake_cell(const std::string& key,
                             nlohmann::json spec = nlohmann::json::object(),
                             wire::CellKind kind = wire::CellKind::kAttack,
-                            std::optional<std::size_t> needs = std::nullopt) {
+                            std::optional<std::string> needs = std::nullopt) {
   wire::Cell cell;
   cell.kind = kind;
   cell.key = key;

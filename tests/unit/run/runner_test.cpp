@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 #include "run_fixture.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::run {
+namespace unmask::run::runner_test {
 namespace {
 
 using nlohmann::json;
@@ -57,7 +58,7 @@ TEST_F(RunTest, RunsExactlyWhatIsMissing) {
 }
 
 TEST_F(RunTest, GivesAnEvaluationTheCheckpointOfItsTraining) {
-  run({fake_cell("a", {}, wire::CellKind::kAttack, 1), fake_training("t")});
+  run({fake_cell("a", {}, wire::CellKind::kAttack, "t"), fake_training("t")});
 
   EXPECT_EQ(recorder.events, (Events{"start t", "done t", "start a", "done a"}));
   EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "t.safetensors");
@@ -66,7 +67,7 @@ TEST_F(RunTest, GivesAnEvaluationTheCheckpointOfItsTraining) {
 TEST_F(RunTest, GivesAnEvaluationAStoredCheckpoint) {
   done["t"] = wire::CheckpointFile{std::string(64, 'b'), 5, "stored"};
 
-  run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, 0)});
+  run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, "t")});
 
   EXPECT_EQ(recorder.results.at("a").seeds.at("checkpoint"), "stored");
 }
@@ -74,7 +75,9 @@ TEST_F(RunTest, GivesAnEvaluationAStoredCheckpoint) {
 TEST_F(RunTest, TrainsBeforeItEvaluates) {
   done["t0"] = wire::CheckpointFile{std::string(64, 'b'), 5, "stored"};
 
-  run({fake_training("t0"), fake_cell("a", {}, wire::CellKind::kAttack, 0), fake_training("t1")});
+  run({fake_training("t0"),
+       fake_cell("a", {}, wire::CellKind::kAttack, "t0"),
+       fake_training("t1")});
 
   EXPECT_EQ(recorder.events, (Events{"start t1", "done t1", "start a", "done a"}));
 }
@@ -85,10 +88,10 @@ TEST_F(RunTest, StaysWithTheCheckpointThatAWorkerHolds) {
 
   run({fake_training("t0"),
        fake_training("t1"),
-       fake_cell("a0", {}, attack, 0),
-       fake_cell("a1", {}, attack, 1),
-       fake_cell("b0", {}, attack, 0),
-       fake_cell("b1", {}, attack, 1)});
+       fake_cell("a0", {}, attack, "t0"),
+       fake_cell("a1", {}, attack, "t1"),
+       fake_cell("b0", {}, attack, "t0"),
+       fake_cell("b1", {}, attack, "t1")});
 
   EXPECT_EQ(recorder.events,
             (Events{"start t0",
@@ -149,7 +152,8 @@ TEST_F(RunTest, RunsManyCellsWithManyWorkers) {
   options.workers = 4;
   std::vector<wire::Cell> plan = {fake_training("t0"), fake_training("t1")};
   for (std::size_t i = 0; i < 500; ++i) {
-    plan.push_back(fake_cell(std::to_string(i), {}, wire::CellKind::kProbe, i % 2));
+    plan.push_back(
+        fake_cell(std::to_string(i), {}, wire::CellKind::kProbe, "t" + std::to_string(i % 2)));
   }
 
   EXPECT_EQ(run(plan).ran, 502U);
@@ -230,6 +234,25 @@ TEST_F(RunTest, CallsAClosedConnectionACrash) {
 
 TEST_F(RunTest, SeesACrashThoughAProcessLeftBehindHoldsTheConnection) {
   EXPECT_EQ(failure_of({{"do", "leave a child"}, {"marker", marker("m")}}).exit_code, 7);
+}
+
+TEST_F(RunTest, TellsWhenAWorkerIsGoneAndWhichOnesLive) {
+  std::vector<std::size_t> living;
+  options.workers = 2;
+  options.worker_ended = [&](const std::vector<pid_t>& others) {
+    living.push_back(others.size());
+    for (const pid_t pid : others) EXPECT_EQ(::kill(pid, 0), 0);
+  };
+
+  const RunSummary summary = run({fake_cell("a", {{"do", "die once"}, {"marker", marker("m")}}),
+                                  fake_cell("b"),
+                                  fake_cell("c"),
+                                  fake_cell("d")});
+
+  // One dies, and two end with the run, the last of them alone.
+  EXPECT_EQ(summary.ran, 4U);
+  ASSERT_GE(living.size(), 2U);
+  EXPECT_EQ(living.back(), 0U);
 }
 
 TEST_F(RunTest, TriesACrashTwice) {
@@ -429,8 +452,8 @@ TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
   const auto attack = wire::CellKind::kAttack;
 
   const RunSummary summary = run({fake_training("t", doing("throw")),
-                                  fake_cell("a", {}, attack, 0),
-                                  fake_cell("b", {}, attack, 0),
+                                  fake_cell("a", {}, attack, "t"),
+                                  fake_cell("b", {}, attack, "t"),
                                   fake_cell("c")});
 
   EXPECT_EQ(recorder.skips.at("a"), "its training failed (plugin_error): the plugin threw: no");
@@ -438,9 +461,40 @@ TEST_F(RunTest, SkipsTheEvaluationsOfATrainingThatFailed) {
   EXPECT_EQ(summary.ran, 1U);
 }
 
+TEST_F(RunTest, FailsWhatIsHopelessWithoutAWorker) {
+  options.hopeless = {{"t1", "its data never come"}, {"b", "it never begins"}};
+
+  const RunSummary summary = run({fake_training("t0"),
+                                  fake_training("t1"),
+                                  fake_cell("a", {}, wire::CellKind::kAttack, "t0"),
+                                  fake_cell("b", {}, wire::CellKind::kAttack, "t0"),
+                                  fake_cell("c", {}, wire::CellKind::kAttack, "t1")});
+
+  EXPECT_EQ(summary.ran, 2U);
+  EXPECT_EQ(summary.failed, 2U);
+  EXPECT_EQ(summary.skipped, 1U);
+  EXPECT_EQ(summary.not_run, 0U);
+  ASSERT_EQ(recorder.failures.size(), 2U);
+  EXPECT_EQ(recorder.failures[0].key, "t1");
+  EXPECT_EQ(recorder.failures[1].key, "b");
+  for (const MemoryRecorder::Failed& failed : recorder.failures) {
+    EXPECT_EQ(failed.failure.failure_class, wire::FailureClass::kTimeout);
+    EXPECT_EQ(failed.failure.message, options.hopeless.at(failed.key));
+    EXPECT_FALSE(failed.will_retry);
+  }
+  EXPECT_EQ(recorder.skips.at("c"), "its training failed (timeout): its data never come");
+}
+
+TEST_F(RunTest, StartsNoWorkerWhenAllIsHopeless) {
+  options.hopeless = {{"a", "it never begins"}};
+  options.worker_command = [](int) -> WorkerCommand { throw std::logic_error("a worker starts"); };
+
+  EXPECT_EQ(run({fake_cell("a")}).failed, 1U);
+}
+
 TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
-  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 0);
-  transfer.needs_source = 2;
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, "t");
+  transfer.needs_source = "s";
 
   const RunSummary summary = run({fake_training("t"), transfer, fake_training("s")});
 
@@ -452,8 +506,8 @@ TEST_F(RunTest, WaitsForBothTrainingsOfATransfer) {
 }
 
 TEST_F(RunTest, SkipsATransferOnceWhenBothTrainingsFail) {
-  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 0);
-  transfer.needs_source = 1;
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, "t");
+  transfer.needs_source = "s";
 
   const RunSummary summary =
       run({fake_training("t", doing("throw")), fake_training("s", doing("throw")), transfer});
@@ -464,8 +518,8 @@ TEST_F(RunTest, SkipsATransferOnceWhenBothTrainingsFail) {
 }
 
 TEST_F(RunTest, SkipsATransferWhoseSourceFailed) {
-  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, 1);
-  transfer.needs_source = 0;
+  wire::Cell transfer = fake_cell("a", {}, wire::CellKind::kAttack, "t");
+  transfer.needs_source = "s";
 
   run({fake_training("s", doing("throw")), fake_training("t"), transfer});
 
@@ -474,7 +528,7 @@ TEST_F(RunTest, SkipsATransferWhoseSourceFailed) {
 
 TEST_F(RunTest, SkipsNothingWhileATrainingWillBeTriedAgain) {
   const RunSummary summary = run({fake_training("t", {{"do", "die once"}, {"marker", marker("m")}}),
-                                  fake_cell("a", {}, wire::CellKind::kAttack, 0)});
+                                  fake_cell("a", {}, wire::CellKind::kAttack, "t")});
 
   EXPECT_TRUE(summary.is_complete());
 }
@@ -539,8 +593,8 @@ class RetrainingTest : public RunTest {
     recorder.discards["t"] = {"a", "b"};
   }
   std::vector<wire::Cell> plan_ = {fake_training("t"),
-                                   fake_cell("a", {}, wire::CellKind::kAttack, 0),
-                                   fake_cell("b", {}, wire::CellKind::kAttack, 0)};
+                                   fake_cell("a", {}, wire::CellKind::kAttack, "t"),
+                                   fake_cell("b", {}, wire::CellKind::kAttack, "t")};
 };
 
 TEST_F(RetrainingTest, RunsEveryDependentCellAgain) {
@@ -595,7 +649,7 @@ TEST_F(RetrainingTest, NamesResultsThatNobodyAsksForHere) {
 
 TEST_F(RetrainingTest, WaitsForTheOtherTrainingOfATransfer) {
   recorder.discards["t"] = {"a"};
-  plan_[1].needs_source = 3;
+  plan_[1].needs_source = "s";
   plan_.push_back(fake_training("s"));
 
   run(plan_);
@@ -608,8 +662,8 @@ TEST_F(RetrainingTest, SkipsATransferWhoseOtherTrainingFailedBefore) {
   recorder.discards["t"] = {"a"};
   plan_ = {fake_training("s", doing("throw")),
            fake_training("t"),
-           fake_cell("a", {}, wire::CellKind::kAttack, 1)};
-  plan_[2].needs_source = 0;
+           fake_cell("a", {}, wire::CellKind::kAttack, "t")};
+  plan_[2].needs_source = "s";
 
   const RunSummary summary = run(plan_);
 
@@ -721,10 +775,17 @@ TEST_F(RunTest, RefusesAPlanWithTwoCellsOfOneKey) {
   EXPECT_THROW(run({fake_cell("a"), fake_cell("a")}), InternalError);
 }
 
+TEST_F(RunTest, RefusesACellThatNeedsNoTrainingOfThePlan) {
+  const auto attack = wire::CellKind::kAttack;
+
+  EXPECT_THROW(run({fake_training("t"), fake_cell("a", {}, attack, "elsewhere")}), InternalError);
+  EXPECT_THROW(run({fake_cell("a"), fake_cell("b", {}, attack, "a")}), InternalError);
+}
+
 TEST_F(RunTest, RefusesADoneTrainingWithoutACheckpoint) {
   done["t"] = std::nullopt;
 
-  EXPECT_THROW(run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, 0)}),
+  EXPECT_THROW(run({fake_training("t"), fake_cell("a", {}, wire::CellKind::kAttack, "t")}),
                InternalError);
 }
 
@@ -811,4 +872,4 @@ TEST(Complaint, LeavesOtherMetricsFree) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::runner_test

@@ -20,7 +20,7 @@
 #include "base/unique_fd.hpp"
 #include "run_fixture.hpp"
 
-namespace unmask::run {
+namespace unmask::run::signals_test {
 namespace {
 
 constexpr int kGenerousMs = 20000;  // only a broken program gets there
@@ -228,4 +228,4 @@ TEST(StopRequest, EscalatesFromNothingToDrainToStop) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::signals_test

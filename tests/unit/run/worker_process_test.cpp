@@ -7,7 +7,7 @@
 #include "base/files.hpp"
 #include "unmask/errors.hpp"
 
-namespace unmask::run {
+namespace unmask::run::worker_process_test {
 namespace {
 
 TEST(WorkerLog, WritesWhatItGets) {
@@ -107,4 +107,4 @@ TEST(WorkerLogTail, ReplacesControlCharacters) {
 }
 
 }  // namespace
-}  // namespace unmask::run
+}  // namespace unmask::run::worker_process_test

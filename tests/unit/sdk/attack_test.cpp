@@ -13,7 +13,7 @@
 #include "unmask/random.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::attack_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -302,4 +302,4 @@ TEST(Target, RefusesLabelsThatDoNotFitTheBatch) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::attack_test

@@ -9,7 +9,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/vector_field.hpp"
 
-namespace unmask {
+namespace unmask::bpda_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -105,4 +105,4 @@ TEST_F(Apply, MakesNoGraphWhereNoneIsAskedFor) {
 }
 
 }  // namespace
-}  // namespace unmask
+}  // namespace unmask::bpda_test

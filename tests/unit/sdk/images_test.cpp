@@ -8,7 +8,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::test {
+namespace unmask::test::images_test {
 namespace {
 
 Tensor row(const std::vector<double>& values) {
@@ -139,4 +139,4 @@ TEST(WithChannels, RefusesOtherCounts) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::images_test

@@ -12,7 +12,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::test {
+namespace unmask::test::random_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -170,4 +170,4 @@ TEST(SampleRandom, AcceptsABatchOfNothing) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::random_test

@@ -8,7 +8,7 @@
 
 #include "base/files.hpp"
 
-namespace unmask::store {
+namespace unmask::store::database_test {
 namespace {
 
 class DatabaseTest : public ::testing::Test {
@@ -158,4 +158,4 @@ TEST(DatabaseOpen, ReaderCannotWrite) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::database_test

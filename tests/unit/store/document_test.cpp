@@ -13,7 +13,7 @@
 #include "store/queries.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::document_test {
 namespace {
 
 const std::string& document() {
@@ -145,4 +145,4 @@ TEST_F(DocumentTest, EveryNamedQueryIsListed) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::document_test

@@ -19,7 +19,7 @@
 #include "store/store.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::kill_test {
 namespace {
 
 using testing::attack_cell;
@@ -117,4 +117,4 @@ TEST(KillSafety, AcknowledgedCommitsSurviveAndNothingIsHalf) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::kill_test

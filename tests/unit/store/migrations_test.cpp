@@ -10,7 +10,7 @@
 #include "store/store.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::migrations_test {
 namespace {
 
 using testing::run_small_study;
@@ -159,4 +159,4 @@ TEST(Schema, EveryTableIsStrict) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::migrations_test

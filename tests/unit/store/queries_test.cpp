@@ -13,8 +13,9 @@
 #include "store/database.hpp"
 #include "unit/store/small_study.hpp"
 #include "unmask/sha256.hpp"
+#include "wire/labels.hpp"
 
-namespace unmask::store {
+namespace unmask::store::queries_test {
 namespace {
 
 using ::testing::Contains;
@@ -138,6 +139,17 @@ TEST_F(QueriesTest, RowsOfNamedQueriesTellNetworksApart) {
 using Row = std::vector<table::Value>;
 
 // The cells with two restarts differ in steps from none, those at the other radius from none.
+// A new axis is a row of wire::kLabelAxes; the view and the list of labels are written by hand.
+TEST_F(QueriesTest, EveryAxisIsALabelOfCells) {
+  const std::vector<std::string> cells = query_columns(store_, "SELECT * FROM cells");
+  const auto labels = label_columns();
+
+  for (const wire::LabelAxis& axis : wire::kLabelAxes) {
+    EXPECT_THAT(cells, Contains(axis.column));
+    EXPECT_NE(std::find(labels.begin(), labels.end(), axis.column), labels.end()) << axis.column;
+  }
+}
+
 TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
   const table::Table table =
       ask("elasticity", "parameter, value, robust_accuracy, drop_to_smallest");
@@ -289,4 +301,4 @@ TEST_F(QueriesTest, ErrorWhileRunningShowsTheTextOfSqlite) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::queries_test

@@ -22,7 +22,7 @@
 #include "store/store.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::refusal_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -284,4 +284,4 @@ TEST_F(RefusalTest, KilledWriterLeavesNothingToUnlock) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::refusal_test

@@ -13,7 +13,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
-namespace unmask::store {
+namespace unmask::store::store_test {
 namespace {
 
 using testing::attack_cell;
@@ -545,6 +545,9 @@ TEST_F(StoreTest, AWriterWaitsForTheLockOfAnotherProgram) {
   ASSERT_EQ(waiting.told.size(), 1U);
   EXPECT_NE(waiting.told[0].find("is locked by another program"), std::string::npos);
   EXPECT_NE(waiting.told[0].find("600 s"), std::string::npos) << waiting.told[0];
+  // Trainings stand in a file until they are recorded.
+  EXPECT_NE(waiting.told[0].find("a finished training are kept"), std::string::npos)
+      << waiting.told[0];
 }
 
 TEST_F(StoreTest, AWriterWaitsForRoomOnAFullDisk) {
@@ -632,6 +635,12 @@ TEST_F(StoreTest, TransfersFromOtherWeightsAreDiscarded) {
   store_.discard_result(other.key, "the file has vanished");
   const std::string attempt = store_.begin_attempt(run_, other.key, 1, "cpu");
 
+  // Known beforehand, to those who may not write, too.
+  const std::string weights = train_result("c").checkpoint->sha256;
+  EXPECT_EQ(Store::open_reader(file_).results_of_other_weights(other.key, weights),
+            std::vector{transfer.key});
+  EXPECT_TRUE(store_.results_of_other_weights("unknown", weights).empty());
+
   EXPECT_EQ(store_.commit_result(attempt, train_result("c")), std::vector{transfer.key});
 
   EXPECT_EQ(store_.stored().count(transfer.key), 0U);
@@ -707,4 +716,4 @@ TEST(Store, RegistersTenThousandCellsQuickly) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::store_test

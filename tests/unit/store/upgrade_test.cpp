@@ -15,7 +15,7 @@
 #include "store/views.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::upgrade_test {
 namespace {
 
 std::string csv(Database& database, const std::string& sql) {
@@ -327,4 +327,4 @@ TEST_F(DefinitionsTest, TwoRunsAreComparedByTheirNames) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::upgrade_test

@@ -11,7 +11,7 @@
 #include "store/store.hpp"
 #include "unit/store/small_study.hpp"
 
-namespace unmask::store {
+namespace unmask::store::views_test {
 namespace {
 
 using testing::attack_cell;
@@ -458,4 +458,4 @@ TEST(Wilson, ViewsAgreeWithSqrtToRounding) {
 }
 
 }  // namespace
-}  // namespace unmask::store
+}  // namespace unmask::store::views_test

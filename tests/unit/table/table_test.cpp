@@ -1,15 +1,19 @@
 #include "table/table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <sstream>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "unmask/errors.hpp"
 
-namespace unmask::table {
+namespace unmask::table::table_test {
 namespace {
 
 Table sample() {
@@ -157,5 +161,75 @@ TEST(CommonColumns, StayWhereThereIsOnlyOneRow) {
   EXPECT_EQ(table.columns.size(), 2U);
 }
 
+// Two networks, three rows. "plain", "solver", "n" and the gaps take 18 columns, the attack the rest.
+Table networks(std::size_t width) {
+  const std::string attack(width - 18, 'a');
+  return {{"model", "solver", "attack", "n"},
+          {{std::string("ode"), std::string("rk4"), attack, std::int64_t{9}},
+           {std::string("ode"), std::string("rk4"), std::string("pgd"), std::int64_t{9}},
+           {std::string("plain"), std::string("rk4"), attack, std::int64_t{9}}}};
+}
+
+constexpr std::array<std::string_view, 2> kNetwork = {"model", "solver"};
+
+std::string fitting(const Table& table, std::size_t width) {
+  std::ostringstream out;
+  print_fitting(out, table, kNetwork, width);
+  return out.str();
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::istringstream in(text);
+  std::size_t widest = 0;
+  for (std::string line; std::getline(in, line);) widest = std::max(widest, display_width(line));
+  return widest;
+}
+
+TEST(Fitting, LeavesATableThatFits) {
+  const Table table = networks(40);
+  ASSERT_EQ(widest_line(to_text(table, Format::kTable)), 40U);
+
+  EXPECT_EQ(fitting(table, 40), to_text(table, Format::kTable));
+}
+
+TEST(Fitting, MakesHeadingsOfAsFewColumnsAsWillDo) {
+  const std::string text = fitting(networks(40), 39);
+
+  EXPECT_LE(widest_line(text), 39U);
+  EXPECT_EQ(text,
+            "solver  attack                  n\n"
+            "------  ----------------------  -\n"
+            "model = ode\n"
+            "rk4     aaaaaaaaaaaaaaaaaaaaaa  9\n"
+            "rk4     pgd                     9\n"
+            "\n"
+            "model = plain\n"
+            "rk4     aaaaaaaaaaaaaaaaaaaaaa  9\n");
+  EXPECT_EQ(fitting(networks(40), 25),
+            "attack                  n\n"
+            "----------------------  -\n"
+            "model = ode, solver = rk4\n"
+            "aaaaaaaaaaaaaaaaaaaaaa  9\n"
+            "pgd                     9\n"
+            "\n"
+            "model = plain, solver =\n"
+            "  rk4\n"
+            "aaaaaaaaaaaaaaaaaaaaaa  9\n");
+}
+
+TEST(Fitting, MakesNoHeadingTwice) {
+  Table table = networks(40);
+  std::swap(table.rows[1], table.rows[2]);
+
+  EXPECT_EQ(fitting(table, 30), to_text(table, Format::kTable));
+}
+
+TEST(Wrapped, BreaksAtBlanks) {
+  EXPECT_EQ(wrapped("one two three", 13), "one two three");
+  EXPECT_EQ(wrapped("one two three", 12), "one two\n  three");
+  EXPECT_EQ(wrapped("one two three", 3), "one\n  two\n  three");
+  EXPECT_EQ(wrapped("", 3), "");
+}
+
 }  // namespace
-}  // namespace unmask::table
+}  // namespace unmask::table::table_test

@@ -7,7 +7,7 @@
 
 #include "text/diagnostics.hpp"
 
-namespace unmask::words {
+namespace unmask::words::source_test {
 namespace {
 
 std::string slice(const Source& source, Range range) {
@@ -253,4 +253,4 @@ TEST(DiagnosticJson, IsWritableForTextThatIsNotUtf8) {
 }
 
 }  // namespace
-}  // namespace unmask::words
+}  // namespace unmask::words::source_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace unmask::words {
+namespace unmask::words::suggest_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -60,4 +60,4 @@ TEST(Listing, CutsLongLists) {
 }
 
 }  // namespace
-}  // namespace unmask::words
+}  // namespace unmask::words::suggest_test

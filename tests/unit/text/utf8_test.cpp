@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::words {
+namespace unmask::words::utf8_test {
 namespace {
 
 TEST(Utf8, ReadsCodePointsOfEveryLength) {
@@ -51,4 +51,4 @@ TEST(Utf8, LeavesNothingThatMovesACursor) {
 }
 
 }  // namespace
-}  // namespace unmask::words
+}  // namespace unmask::words::utf8_test

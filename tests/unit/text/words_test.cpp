@@ -4,7 +4,7 @@
 #include "text/names.hpp"
 #include "text/numbers.hpp"
 
-namespace unmask::words {
+namespace unmask::words::words_test {
 namespace {
 
 TEST(Glob, StarStandsForAnyRunOfCharacters) {
@@ -63,4 +63,4 @@ TEST(Name, RefusesWhatPatternsAndTokensNeed) {
 }
 
 }  // namespace
-}  // namespace unmask::words
+}  // namespace unmask::words::words_test

@@ -18,7 +18,7 @@
 #include "verdict/report.hpp"
 #include "verdict/rules/rules.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::judge_test {
 namespace {
 
 using testing::AttackRow;
@@ -467,4 +467,4 @@ TEST(Document, ListsEveryRuleAndThresholdWithItsValue) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::judge_test

@@ -19,7 +19,7 @@
 #include "catalog/verdict_thresholds.hpp"
 #include "unit/verdict/case.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::rules_test {
 namespace {
 
 using nlohmann::json;
@@ -411,4 +411,4 @@ TEST(Checklist, NamesWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::rules_test

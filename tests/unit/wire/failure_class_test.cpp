@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::wire {
+namespace unmask::wire::failure_class_test {
 namespace {
 
 using nlohmann::json;
@@ -48,4 +48,4 @@ TEST(FailureClasses, OnlyMemoryThatWasShortIsTriedAgainAlone) {
 }
 
 }  // namespace
-}  // namespace unmask::wire
+}  // namespace unmask::wire::failure_class_test

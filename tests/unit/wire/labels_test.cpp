@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace unmask::wire {
+namespace unmask::wire::labels_test {
 namespace {
 
 using ::testing::UnorderedElementsAre;
@@ -98,4 +98,4 @@ TEST(Labels, NameEveryAxisOfAFilterOnce) {
 }
 
 }  // namespace
-}  // namespace unmask::wire
+}  // namespace unmask::wire::labels_test

@@ -7,7 +7,7 @@
 
 #include "base/frames.hpp"
 
-namespace unmask::wire {
+namespace unmask::wire::messages_test {
 namespace {
 
 using nlohmann::json;
@@ -133,4 +133,4 @@ TEST(Messages, CarryWhatACellHasSpoilt) {
 }
 
 }  // namespace
-}  // namespace unmask::wire
+}  // namespace unmask::wire::messages_test

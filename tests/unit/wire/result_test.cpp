@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace unmask::wire {
+namespace unmask::wire::result_test {
 namespace {
 
 CellResult full_result() {
@@ -67,4 +67,4 @@ TEST(CellResult, RefusesAMissingPart) {
 }
 
 }  // namespace
-}  // namespace unmask::wire
+}  // namespace unmask::wire::result_test

@@ -10,7 +10,7 @@
 #include "unmask/errors.hpp"
 #include "wire/key.hpp"
 
-namespace unmask::wire {
+namespace unmask::wire::spec_test {
 namespace {
 
 using nlohmann::json;
@@ -135,4 +135,4 @@ TEST(Spec, RefusesAFileThatHasChanged) {
 }
 
 }  // namespace
-}  // namespace unmask::wire
+}  // namespace unmask::wire::spec_test

@@ -10,7 +10,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::apgd_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -253,4 +253,4 @@ TEST(Apgd, FromLargeBallsEndsInTheBallThatWasAskedFor) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::apgd_test

@@ -11,7 +11,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::autoattack_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -130,4 +130,4 @@ TEST(AutoAttack, AsksForMarginsWhereThereAreTooFewClasses) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::autoattack_test

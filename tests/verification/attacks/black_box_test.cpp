@@ -16,7 +16,7 @@
 #include "unmask/kit/attack/square.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::black_box_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -163,6 +163,7 @@ TEST(Square, ChangesEveryPixelByEpsilon) {
 
   attack("square", {{"queries", std::int64_t{70}}}, target, problem.x, problem.y, 0.05);
 
+  ASSERT_FALSE(target.calls().empty());
   // The projection leaves one part in 10^7.
   for (const Call& call : target.calls()) {
     EXPECT_NEAR((call.x - problem.x).abs().min().item<double>(), 0.05, 0.05 * 1.1e-7);
@@ -177,6 +178,7 @@ TEST(Square, FillsTheBallInL2) {
 
   attack("square", values, target, problem.x, problem.y, 0.5);
 
+  ASSERT_FALSE(target.calls().empty());
   for (const Call& call : target.calls()) {
     const double moved = distance(call.x, problem.x, Norm::kL2).item<double>();
     EXPECT_LE(moved, 0.5);
@@ -193,6 +195,7 @@ TEST(Square, FillsTheBallInL1WithFewPixels) {
 
   attack("square", values, target, problem.x, problem.y, 4.0);
 
+  ASSERT_FALSE(target.calls().empty());
   for (const Call& call : target.calls()) {
     const Tensor d = call.x - problem.x;
     EXPECT_LE(d.abs().sum().item<double>(), 4.0);
@@ -467,4 +470,4 @@ TEST(GaussianNoise, EndsNearTheSurfaceOfTheBall) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::black_box_test

@@ -7,7 +7,7 @@
 #include "support/attack_run.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::coupled_attack_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -92,4 +92,4 @@ TEST(CoupledMinimumNorm, StaysSmallWhereThatIsAskedFor) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::coupled_attack_test

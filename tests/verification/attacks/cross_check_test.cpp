@@ -12,7 +12,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::cross_check_test {
 namespace {
 
 // Two layers with 40 ReLUs on 3 x 8 x 8 pixels, ten classes, float32. The images are classified
@@ -146,4 +146,4 @@ TEST(Strength, OfTargetsInTurnIsThatOfTheUntargetedSearchAtLeast) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::cross_check_test

@@ -14,7 +14,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::linear_attack_test {
 namespace {
 
 constexpr std::int64_t kSize = 16;
@@ -204,6 +204,22 @@ TEST(Fgsm, InL2GoesTheWholeRadiusAgainstTheWeights) {
 
   const Tensor optimum = problem.x - 0.5 / problem.l2 * problem.u.view_as(problem.x);
   EXPECT_LE(max_difference(point, optimum), 0.5 * 1.1e-7 + 1e-14);
+}
+
+// z = 0, 30 a - 10 b - 10.6, 30 b - 10 a - 10.6 at a = b = 0.5: class 0 leads by 0.6. One radius of 0.02
+// along both axes gains the others 0.4, along one and against the other it gains one of them 0.8.
+TEST(Fgsm, IsNotTheStrongestWhereTwoClassesPull) {
+  LinearTarget target(at::tensor({0.0, 0.0, 30.0, -10.0, -10.0, 30.0}, kDouble).view({3, 2}),
+                      at::tensor({0.0, -10.6, -10.6}, kDouble));
+  const Tensor x = at::full({1, 1, 1, 2}, 0.5, kDouble);
+  const Tensor y = at::zeros({1}, at::kLong);
+
+  const Tensor towards_both = attack("fgsm", {}, target, x, y, 0.02);
+  const Tensor towards_one = attack(
+      "multi_targeted", {{"steps", std::int64_t{20}}, {"step_size", 0.002}}, target, x, y, 0.02);
+
+  EXPECT_EQ(target.answer(towards_both).argmax(1).item<std::int64_t>(), 0);
+  EXPECT_NE(target.answer(towards_one).argmax(1).item<std::int64_t>(), 0);
 }
 
 struct BoundaryCase {
@@ -445,4 +461,4 @@ TEST(BrokenGradient, MovesNothing) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::linear_attack_test

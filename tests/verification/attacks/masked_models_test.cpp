@@ -11,15 +11,15 @@
 
 #include <gtest/gtest.h>
 
-#include "plugins/attacks/spsa/spsa_estimator.hpp"
 #include "support/attack_run.hpp"
 #include "support/bpda_context.hpp"
 #include "support/linear_problem.hpp"
+#include "unmask/kit/attack/spsa_estimator.hpp"
 #include "unmask/kit/model/input_levels.hpp"
 #include "unmask/testing/linear_target.hpp"
 #include "unmask/vector_field.hpp"
 
-namespace unmask::test {
+namespace unmask::test::masked_models_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -403,4 +403,4 @@ TEST(ReversedGradient, MakesNoiseTheBetterAttack) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::masked_models_test

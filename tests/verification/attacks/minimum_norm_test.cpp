@@ -13,7 +13,7 @@
 #include "unmask/kit/attack/fab.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::minimum_norm_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -465,4 +465,4 @@ TEST(MinimumNorm, StaysInTheBallWhenTheBoundaryIsOutside) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::minimum_norm_test

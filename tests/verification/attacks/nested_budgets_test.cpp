@@ -9,7 +9,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::nested_budgets_test {
 namespace {
 
 struct Budget {
@@ -87,4 +87,4 @@ TEST_P(NestedPairs, BeginWithTheFewerOnes) {
 INSTANTIATE_TEST_SUITE_P(Attacks, NestedPairs, testing::Values("spsa", "nes"));
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::nested_budgets_test

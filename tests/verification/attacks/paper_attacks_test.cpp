@@ -14,7 +14,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::paper_attacks_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -295,4 +295,4 @@ TEST(PaperDefinitions, NameTheirWeakness) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::paper_attacks_test

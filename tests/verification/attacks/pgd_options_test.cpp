@@ -11,7 +11,7 @@
 #include "unmask/kit/attack/draws.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::pgd_options_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -236,4 +236,4 @@ TEST(MultiTargeted, SpendsOneRunForEveryClass) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::pgd_options_test

@@ -11,7 +11,7 @@
 #include "support/linear_problem.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::random_network_test {
 namespace {
 
 constexpr std::int64_t kRows = 64;
@@ -99,4 +99,4 @@ TEST(PgdOnARandomNetwork, CostsMoreAnswersThereAlone) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::random_network_test

@@ -1,7 +1,7 @@
 // The gradient estimate of SPSA against its closed form on linear and quadratic functions. All
 // random numbers have fixed seeds; bounds are five standard errors.
 
-#include "plugins/attacks/spsa/spsa_estimator.hpp"
+#include "unmask/kit/attack/spsa_estimator.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 #include "unmask/random.hpp"
 
-namespace unmask::test {
+namespace unmask::test::spsa_estimator_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -140,4 +140,4 @@ TEST(SpsaEstimator, IsUnbiasedOnAQuadraticFunction) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::spsa_estimator_test

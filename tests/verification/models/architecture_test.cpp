@@ -22,7 +22,7 @@
 #include "unmask/model.hpp"
 #include "verification/models/recording_context.hpp"
 
-namespace unmask::test {
+namespace unmask::test::architecture_test {
 namespace {
 
 using Given = std::map<std::string, ParamValue>;
@@ -539,4 +539,4 @@ TEST(OdeBlock, NeedsNothingButAFunction) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::architecture_test

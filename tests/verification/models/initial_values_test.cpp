@@ -18,7 +18,7 @@
 #include "support/plugins.hpp"
 #include "unmask/model.hpp"
 
-namespace unmask::test {
+namespace unmask::test::initial_values_test {
 namespace {
 
 using Given = std::map<std::string, ParamValue>;
@@ -159,4 +159,4 @@ TEST_P(InitialValues, OfRunningStatisticsAreZeroAndOne) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::initial_values_test

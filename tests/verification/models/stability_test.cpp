@@ -20,18 +20,21 @@
 #include <string>
 #include <vector>
 
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <gtest/gtest.h>
 
+#include "engine/mixed_precision.hpp"
 #include "ode/driver.hpp"
 #include "ode/session.hpp"
 #include "plugins/models/sonet/skew_classifier.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/model/skew_block.hpp"
 
-namespace unmask::test {
+namespace unmask::test::stability_test {
 namespace {
 
 using Complex = std::complex<double>;
@@ -113,6 +116,40 @@ INSTANTIATE_TEST_SUITE_P(Stability,
                          LinearCore,
                          testing::ValuesIn(cores()),
                          [](const auto& test_info) { return std::string(test_info.param.name); });
+
+// Gradients of both maps, trained in mixed precision. Two maps forward and two back round argument,
+// kernel and result to 8 bits each, 2^-9 of the number: 12 times that, and twice as much where sums
+// cancel. A gradient that is wrong is off by its own size.
+TEST(Gpu, DifferentiatesTheCoreInMixedPrecision) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "LibTorch sees no CUDA device";
+  for (const Core& core : cores()) {
+    torch::manual_seed(4);
+    const std::int64_t size = core.stride == 1 ? 3 : 4;
+    const auto on_device = at::TensorOptions().device(at::kCUDA).dtype(at::kFloat);
+    const Tensor kernel = torch::randn({core.out, core.in, size, size}, on_device);
+    const kit::SkewShape shape{core.stride, {2, core.in, core.height, core.width}};
+    const Tensor z = torch::randn({2, core.in, core.height, core.width}, on_device);
+    const auto gradients = [&](bool is_mixed) {
+      const Tensor weight = kernel.detach().clone().requires_grad_();
+      const Tensor start = z.detach().clone().requires_grad_();
+      Tensor end;
+      {
+        const engine::Autocast autocast(is_mixed);
+        const kit::SkewConvolution map(weight, shape);
+        end = map.adjoint(map.forward(start));
+      }
+      return torch::autograd::grad({end.to(at::kFloat).square().sum()}, {start, weight});
+    };
+    const auto full = gradients(false);
+    const auto mixed = gradients(true);
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      EXPECT_EQ(mixed[i].scalar_type(), at::kFloat) << core.name;
+      const double distance = ((mixed[i] - full[i]).norm() / full[i].norm()).item<double>();
+      EXPECT_LE(distance, 2 * 12 * std::pow(2.0, -9)) << core.name << " " << i;
+      EXPECT_GT(distance, 0) << core.name << ": nothing was computed in bfloat16";
+    }
+  }
+}
 
 TEST_P(LinearCore, IsSkewSymmetric) {
   const Tensor a = matrix();
@@ -352,4 +389,4 @@ TEST_P(LinearClassifier, GrowsUnderEverySolverByItsKnownGain) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::stability_test

@@ -10,7 +10,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/testing/linear_step.hpp"
 
-namespace unmask::test {
+namespace unmask::test::cross_entropy_test {
 namespace {
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
@@ -81,4 +81,4 @@ TEST(CrossEntropy, MakesOneForwardPass) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::cross_entropy_test

@@ -7,7 +7,7 @@
 #include "support/plugins.hpp"
 #include "verification/objectives/closed_form.hpp"
 
-namespace unmask::test {
+namespace unmask::test::gaussian_noise_test {
 namespace {
 
 std::unique_ptr<Objective> gaussian_noise(double sigma) {
@@ -101,4 +101,4 @@ TEST(GaussianNoiseObjective, AttacksNothing) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::gaussian_noise_test

@@ -8,7 +8,7 @@
 #include "unmask/errors.hpp"
 #include "verification/objectives/closed_form.hpp"
 
-namespace unmask::test {
+namespace unmask::test::madry_test {
 namespace {
 
 using Given = std::map<std::string, ParamValue>;
@@ -133,4 +133,4 @@ TEST(Madry, RefusesANormThatItHasNoStepsFor) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::madry_test

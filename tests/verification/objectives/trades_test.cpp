@@ -8,7 +8,7 @@
 #include "unmask/errors.hpp"
 #include "verification/objectives/closed_form.hpp"
 
-namespace unmask::test {
+namespace unmask::test::trades_test {
 namespace {
 
 using Given = std::map<std::string, ParamValue>;
@@ -206,4 +206,4 @@ TEST(Trades, HasAFiniteGradientForSureAnswers) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::trades_test

@@ -13,7 +13,7 @@
 
 #include "support/model_step.hpp"
 
-namespace unmask::test {
+namespace unmask::test::training_step_test {
 namespace {
 
 using Given = std::map<std::string, ParamValue>;
@@ -173,4 +173,4 @@ TEST(TrainingStep, WorksUnderABatchCoupledSolver) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::training_step_test

@@ -10,7 +10,7 @@
 #include "unmask/probe.hpp"
 #include "unmask/testing/linear_target.hpp"
 
-namespace unmask::test {
+namespace unmask::test::gradient_norm_test {
 namespace {
 
 std::map<std::string, Tensor> measure(LinearTarget& target, const Tensor& x, const char* loss) {
@@ -87,4 +87,4 @@ TEST(GradientNorm, FlagsWhatIsNotFinite) {
 }
 
 }  // namespace
-}  // namespace unmask::test
+}  // namespace unmask::test::gradient_norm_test

@@ -1,5 +1,7 @@
 // Agreement with recorded runs of torchdiffeq 0.2.x: tests/data/golden/solvers.json, and the file
-// that UNMASK_GOLDEN_SOLVERS names, if any. Which allowance holds where is written at each claim.
+// that UNMASK_GOLDEN_SOLVERS names, if any, computed on the device that UNMASK_TEST_DEVICE names
+// (the CPU). Which allowance holds where is written at each claim; it is the same on every device,
+// since it speaks of rounding to the nearest number and not of an order of sums.
 
 #include <algorithm>
 #include <cmath>
@@ -21,13 +23,14 @@
 
 #include "catalog/host_options.hpp"
 #include "ode/driver.hpp"
+#include "support/device.hpp"
 #include "support/plugins.hpp"
 #include "unmask/kit/ode/adams.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::golden_test {
 namespace {
 
-using namespace unmask;
 using nlohmann::json;
 
 struct Case {
@@ -115,11 +118,11 @@ Tensor matrix(const json& rows, at::ScalarType dtype) {
     shape = {static_cast<std::int64_t>(rows.size())};
     for (const json& value : rows) values.push_back(value.get<double>());
   }
-  return torch::tensor(values, torch::kDouble).reshape(shape).to(dtype);
+  return torch::tensor(values, torch::kDouble).reshape(shape).to(test::device(), dtype);
 }
 
 std::vector<double> flat(const Tensor& tensor) {
-  const Tensor t = tensor.detach().to(torch::kDouble).contiguous();
+  const Tensor t = tensor.detach().to(torch::kCPU, torch::kDouble).contiguous();
   return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
 }
 
@@ -609,3 +612,4 @@ TEST(SolverGolden, AdjointGradientsAgree) {
 }
 
 }  // namespace
+}  // namespace unmask::test::golden_test

@@ -16,9 +16,9 @@
 #include "support/plugins.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::mathematics_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 
 std::unique_ptr<Method> method(const std::string& id) {
@@ -453,3 +453,4 @@ TEST(FixedSteps, HaveTheDerivativeOfTheirMap) {
 }
 
 }  // namespace
+}  // namespace unmask::test::mathematics_test

@@ -21,9 +21,9 @@
 #include "unmask/kit/ode/gmres.hpp"
 #include "unmask/testing/ode_fields.hpp"
 
+namespace unmask::test::methods_test {
 namespace {
 
-using namespace unmask;
 using namespace unmask::ode;
 using testing::HasSubstr;
 
@@ -959,3 +959,4 @@ TEST(Gmres, ReportsTheTrueResidual) {
 }
 
 }  // namespace
+}  // namespace unmask::test::methods_test

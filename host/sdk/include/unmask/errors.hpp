@@ -21,6 +21,9 @@ enum class ExitCode : int {
   kInternal = 70     ///< a broken invariant: a bug in unmask
 };
 
+// Destructors stand in the library, so that each type is known once; copies are the compiler's.
+// NOLINTBEGIN(cppcoreguidelines-special-member-functions)
+
 /// Base of every error of unmask: a sentence for the user, the exit code that it leads to, and
 /// context that is added while the error travels upwards ("cell 3f2a: attack pgd: ...").
 class UNMASK_API Error : public std::runtime_error {
@@ -94,6 +97,8 @@ class UNMASK_API InternalError : public Error {
   explicit InternalError(const std::string& message) : Error(ExitCode::kInternal, message) {}
   ~InternalError() override;
 };
+
+// NOLINTEND(cppcoreguidelines-special-member-functions)
 
 namespace detail {
 [[noreturn]] UNMASK_API void fail_check(const char* condition,

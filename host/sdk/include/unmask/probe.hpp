@@ -65,7 +65,9 @@ class UNMASK_API Probe {
   virtual ~Probe();
 
   /// @param target  differentiates through the gradient solver of the cell
-  /// @param x       [B, C, H, W] clean images, one whole batch in order
+  /// @param x       [B, C, H, W] clean images, one whole batch in order. A probe passes all of its
+  ///                rows, or, to see an image alone, that one with its row; other parts of a batch
+  ///                only to a target that is batch-independent.
   /// @param y       int64 [B]
   virtual std::vector<ProbeValue> measure(Target& target,
                                           const Tensor& x,

@@ -78,5 +78,19 @@ class UNMASK_API Target {
                                             const Tensor& rows) = 0;
 };
 
+/// What a target whose network solves differential equations may tell besides its answers. It derives
+/// from this, too: `dynamic_cast<const SolverSteps*>(&target)`, null where nothing is told.
+class UNMASK_API SolverSteps {
+ public:
+  SolverSteps() = default;
+  SolverSteps(const SolverSteps&) = delete;
+  SolverSteps& operator=(const SolverSteps&) = delete;
+  virtual ~SolverSteps();
+
+  /// Accepted steps of the last forward pass, all of its solves together; summed over the samples
+  /// where each has steps of its own. 0: the pass solved nothing.
+  virtual std::int64_t accepted_steps() const = 0;
+};
+
 }  // namespace v1
 }  // namespace unmask

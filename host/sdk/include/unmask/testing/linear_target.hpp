@@ -12,6 +12,7 @@
 #include <torch/types.h>
 
 #include "unmask/attack.hpp"
+#include "unmask/random.hpp"
 
 namespace unmask::test {
 
@@ -136,6 +137,27 @@ class LinearTarget : public Target {
   std::int64_t backwards_ = 0;
   std::int64_t forward_passes_ = 0;
   std::vector<Call> calls_;
+};
+
+/// Three classes on six 4 x 4 images with pixels at both ends of the box. All images are classified
+/// correctly; the margins range from a small part to several times of what an attack of radius 0.04
+/// can do.
+struct SixImages {
+  explicit SixImages(at::ScalarType type = at::kDouble) {
+    const auto options = at::TensorOptions().dtype(at::kDouble);
+    std::vector<std::int64_t> ids = {0, 1, 2, 3, 4, 5};
+    SampleRandom random(5, ids);
+    x = random.uniform(at::empty({6, 1, 4, 4}, options), -0.2, 1.2).clamp(0, 1);
+    weight = random.stream("weights").normal(at::empty({6, 16}, options)).narrow(0, 0, 3);
+    x = x.to(type);
+    weight = weight.contiguous().to(type);
+    bias = at::zeros({3}, options.dtype(type));
+    y = target().answer(x).argmax(1);
+  }
+
+  LinearTarget target() const { return {weight, bias}; }
+
+  Tensor x, y, weight, bias;  ///< [6, 1, 4, 4], [6] int64, [3, 16], [3]
 };
 
 }  // namespace unmask::test

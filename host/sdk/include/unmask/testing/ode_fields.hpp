@@ -71,6 +71,55 @@ inline double forced_exact(double y0, double k, double m, double t) {
   return (y0 + m / n) * std::exp(-k * t) + (k * std::sin(m * t) - m * std::cos(m * t)) / n;
 }
 
+/// dx/dt = w v, dv/dt = -w x with w = 2.5 (x^2 + v^2); the last axis is (x, v). A rotation whose speed
+/// depends on the radius: nonlinear, so that no method gains an order that it only has on linear
+/// equations.
+inline FunctionField rotor() {
+  return {true, [](const Scalar&, const State& y) {
+            const Tensor x = y[0].select(-1, 0);
+            const Tensor v = y[0].select(-1, 1);
+            const Tensor speed = 2.5 * (x * x + v * v);
+            return State{torch::stack({speed * v, -speed * x}, -1)};
+          }};
+}
+
+/// Two samples, [2, 2] float64.
+inline Tensor rotor_start() {
+  return torch::tensor({1.0, 0.5, -0.3, 0.9}, torch::kDouble).reshape({2, 2});
+}
+
+/// (x, v) at time t from y0 at time 0.
+inline Tensor rotor_exact(const Tensor& y0, double t) {
+  const Tensor x = y0.select(-1, 0);
+  const Tensor v = y0.select(-1, 1);
+  const Tensor angle = 2.5 * (x * x + v * v) * t;
+  return torch::stack({x * torch::cos(angle) + v * torch::sin(angle),
+                       v * torch::cos(angle) - x * torch::sin(angle)},
+                      -1);
+}
+
+/// The forced equation with a fast term that dominates every derivative: orders show at few steps.
+constexpr double kDrivenDamping = 2;
+constexpr double kDrivenFrequency = 7;
+
+inline FunctionField driven() {
+  return forced(kDrivenDamping, kDrivenFrequency);
+}
+
+/// y(t) from driven_start() at time 0, [2, 2] float64.
+inline Tensor driven_exact(double t) {
+  std::vector<double> out;
+  for (const double y0 : {1.0, 0.0, -0.4, 0.7}) {
+    out.push_back(forced_exact(y0, kDrivenDamping, kDrivenFrequency, t));
+  }
+  return torch::tensor(out, torch::kDouble).reshape({2, 2});
+}
+
+/// Two samples of two components, [2, 2] float64.
+inline Tensor driven_start() {
+  return torch::tensor({1.0, 0.0, -0.4, 0.7}, torch::kDouble).reshape({2, 2});
+}
+
 /// dy/dt = tanh(y W1 + b1) W2 + b2
 inline FunctionField mlp(const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2) {
   return {true, [=](const Scalar&, const State& y) {

@@ -11,6 +11,7 @@
 #include "unmask/kit/attack/best_points.hpp"
 #include "unmask/kit/attack/directions.hpp"
 #include "unmask/kit/attack/draws.hpp"
+#include "unmask/kit/attack/trace.hpp"
 
 namespace unmask::kit {
 
@@ -50,12 +51,14 @@ class ApgdSearch {
   /// One run from a random point of the ball's surface. Every visited point inside the ball is
   /// offered to `best`; fooled samples leave the batch where they may.
   /// @param targets  int64 [active rows], or undefined for a loss without target
+  /// @param trace    told of every point; may be null
   void run(Target& target,
            ActiveRows& active,
            Tensor targets,
            const Threat& threat,
            SampleRandom& random,
-           BestPoints& best) const {
+           BestPoints& best,
+           Trace* trace = nullptr) const {
     if (active.empty()) return;
     const std::int64_t early = settings_.from_large_balls ? apgd_early_steps(settings_.steps) : 0;
     Threat ball = threat;
@@ -65,10 +68,10 @@ class ApgdSearch {
       if (early == 0) break;
       ball.epsilon = factor * threat.epsilon;
       point = project(point, active.x(), ball);
-      point = climb(target, active, targets, ball, point, early, nullptr);
+      point = climb(target, active, targets, ball, point, early, nullptr, trace);
     }
     point = project(point, active.x(), threat);
-    climb(target, active, targets, threat, point, settings_.steps - 2 * early, &best);
+    climb(target, active, targets, threat, point, settings_.steps - 2 * early, &best, trace);
   }
 
  private:
@@ -99,6 +102,7 @@ class ApgdSearch {
     Tensor sparsity;        // l1: pixels that one step moves
     Tensor checked_pixels;  // l1: pixels that differed from x at the last checkpoint
     Tensor targets;
+    Trace* trace = nullptr;  // of the whole run
   };
 
   static void drop(const Tensor& fooled, ActiveRows& active, State& s) {
@@ -126,8 +130,10 @@ class ApgdSearch {
                const Threat& ball,
                const Tensor& start,
                std::int64_t steps,
-               BestPoints* best) const {
+               BestPoints* best,
+               Trace* trace) const {
     State s;
+    s.trace = trace;
     s.targets = targets;
     s.point = start;
     s.previous = start;
@@ -190,6 +196,9 @@ class ApgdSearch {
     s.gradient = here.gradient;
     s.loss = here.loss.to(at::kDouble);
     s.logits = here.logits;
+    if (s.trace != nullptr) {
+      s.trace->add(active.rows(), s.point, s.loss, s.logits, active.y());
+    }
   }
 
   // True when nobody is left.

@@ -10,6 +10,7 @@
 #include "unmask/kit/attack/best_points.hpp"
 #include "unmask/kit/attack/directions.hpp"
 #include "unmask/kit/attack/draws.hpp"
+#include "unmask/kit/attack/trace.hpp"
 
 namespace unmask::kit {
 
@@ -67,18 +68,24 @@ class PgdSearch {
 
   /// The classic attack: every step is made, nothing is looked at. Returns the last point.
   /// @param targets  int64 [B], or undefined for a loss without target
+  /// @param trace    told of every point but the last one, which nobody looks at; may be null
   Tensor run_to_the_end(Target& target,
                         const Tensor& x,
                         const Tensor& y,
                         const Tensor& targets,
                         const Threat& threat,
-                        SampleRandom& random) const {
+                        SampleRandom& random,
+                        Trace* trace = nullptr) const {
     Tensor point = start(x, {}, threat, random);
     Tensor velocity;
     for (std::int64_t i = 0; i < settings_.steps; ++i) {
       const LossGradient here = averaged(settings_.draws, [&] {
         return target.loss_and_gradient(point, y, targets, settings_.loss);
       });
+      if (trace != nullptr) {
+        const Tensor rows = at::arange(x.size(0), y.options().dtype(at::kLong));
+        trace->add(rows, point, here.loss, here.logits, y);
+      }
       point = step(point, here.gradient, velocity, x, threat);
     }
     return point;
@@ -88,26 +95,35 @@ class PgdSearch {
   /// batch-mates cannot notice; otherwise the whole batch goes on moving, because the points of
   /// fooled samples are part of the function that the others climb.
   /// @param targets  int64 [active rows], or undefined
+  /// @param trace    told of every point; may be null
   void run_keeping_best(Target& target,
                         ActiveRows& active,
                         Tensor targets,
                         const Threat& threat,
                         SampleRandom& random,
-                        BestPoints& best) const {
+                        BestPoints& best,
+                        Trace* trace = nullptr) const {
     Tensor point = start(active.x(), active.rows(), threat, random);
     Tensor velocity;
     for (std::int64_t i = 0; i < settings_.steps && !active.empty(); ++i) {
       LossGradient here = averaged(settings_.draws, [&] {
         return target.loss_and_gradient(point, active.y(), targets, settings_.loss, active.rows());
       });
+      if (trace != nullptr) {
+        trace->add(active.rows(), point, here.loss, here.logits, active.y());
+      }
       const Tensor fooled = best.offer(active.rows(), point, here.logits, active.y());
       active.drop(fooled, {&point, &here.gradient, &velocity, &targets});
       if (active.empty()) return;
       point = step(point, here.gradient, velocity, active.x(), threat);
     }
     if (active.empty()) return;
-    const Tensor fooled =
-        best.offer(active.rows(), point, mean_logits(target, point, active.rows()), active.y());
+    const Tensor logits = mean_logits(target, point, active.rows());
+    if (trace != nullptr) {
+      const Tensor loss = per_sample_loss(logits, active.y(), targets, settings_.loss);
+      trace->add(active.rows(), point, loss, logits, active.y());
+    }
+    const Tensor fooled = best.offer(active.rows(), point, logits, active.y());
     active.drop(fooled, {});
   }
 

@@ -60,7 +60,9 @@ inline Tensor adjoint_convolution(const Tensor& y,
   // Of x only the shape matters.
   const Tensor x = at::empty({1}, y.options().requires_grad(false))
                        .expand({y.size(0), shape.input[1], shape.input[2], shape.input[3]});
-  return convolution_gradient(y, x, kernel, shape.stride, /*at_kernel=*/false);
+  // Autocast does not know this one: it takes operands of one type.
+  const Tensor like_y = kernel.to(y.scalar_type());
+  return convolution_gradient(y, x, like_y, shape.stride, /*at_kernel=*/false);
 }
 
 /// sign * conv(x) or sign * adjoint(x), differentiable any number of times.
@@ -83,14 +85,18 @@ class SkewMap final : public torch::autograd::Function<SkewMap> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    const Tensor& g = gradients[0];
+    // Under autocast the result, and so its gradient, has another type than what was saved.
     const auto saved = context->get_saved_variables();
-    const Tensor& x = saved[0];
-    const Tensor& kernel = saved[1];
-    const Tensor& flipped = saved[2];
+    const auto like_gradient = [&](const Tensor& tensor) {
+      return tensor.defined() ? tensor.to(g.scalar_type()) : tensor;
+    };
+    const Tensor x = like_gradient(saved[0]);
+    const Tensor kernel = like_gradient(saved[1]);
+    const Tensor flipped = like_gradient(saved[2]);
     const SkewShape shape{context->saved_data["stride"].toInt(),
                           context->saved_data["input"].toIntVector()};
     const bool is_adjoint = context->saved_data["is_adjoint"].toBool();
-    const Tensor& g = gradients[0];
     Tensor at_x;
     Tensor at_kernel;
     if (context->needs_input_grad(0)) at_x = apply(g, kernel, flipped, shape, !is_adjoint);

@@ -74,6 +74,7 @@ class StageSolver {
     return out;
   }
 
+  // Long: every step of the iteration works on the same rows: who is open, how far, to what bound.
   StageSolution iterate(
       VectorField& field, const Scalar& t, double c, const State& base, const State& guess) const {
     const at::NoGradGuard no_grad;

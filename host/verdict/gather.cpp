@@ -120,7 +120,8 @@ Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const
   probe.plugin = text_or(part, "plugin", "");
   probe.norm = text_or(params, "norm", "");
   probe.loss = text_or(params, "loss", "");
-  probe.epsilon = cell.labels.epsilon;
+  // A probe without a radius is planned with 0.
+  if (cell.labels.epsilon.value_or(0) > 0) probe.epsilon = cell.labels.epsilon;
   const auto epsilon = params.find("epsilon");
   if (epsilon != params.end() && epsilon->is_number()) probe.epsilon = epsilon->get<double>();
   probe.values = store::sample_metrics_of(store, cell.id);

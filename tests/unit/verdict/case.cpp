@@ -124,6 +124,7 @@ Case& Case::probe(const ProbeRow& row) {
   cell.labels = cells_.front().labels;
   cell.labels.solver = "bosh3";
   cell.labels.method = row.plugin;
+  cell.labels.epsilon = 0;  // as plans have it for a probe without a radius
   wire::CellResult result;
   for (const auto& [name, value] : row.values) {
     for (std::int64_t i = 0; i < row.n; ++i) result.sample_metrics.push_back({i, name, value(i)});

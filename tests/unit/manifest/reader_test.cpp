@@ -170,7 +170,7 @@ TEST_F(Reader, RefusedLibrariesAreMentioned) {
   const ReadResult result = read_study(file, catalog);
 
   ASSERT_FALSE(result.errors.empty());
-  EXPECT_NE(result.errors[0].help.find("1 plugin libraries were refused"), std::string::npos);
+  EXPECT_NE(result.errors[0].help.find("1 plugin library was refused"), std::string::npos);
 }
 
 // --- documentation ---

@@ -8,7 +8,7 @@
 
 #include "unit/verdict/case.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::evidence_test {
 namespace {
 
 using nlohmann::json;
@@ -142,4 +142,4 @@ TEST(Evidence, AProbeOfAnotherRadiusOrNormDoesNotCount) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::evidence_test

@@ -47,11 +47,19 @@ void print_summary(const run::RunSummary& summary,
 // stored before count too: whoever reads the results must hear of it.
 void warn_of_probabilities(const store::Store& store, const std::vector<wire::Cell>& cells) {
   const std::map<std::string, double> found = store.metric_above("output_is_probability", 0.5);
-  std::set<std::string> models;
+  const std::map<std::string, double> one_hot = store.metric_above("output_is_one_hot", 0.5);
+  std::set<std::string> models, without_logits;
   for (const wire::Cell& cell : cells) {
     if (cell.kind == wire::CellKind::kTrain && found.contains(cell.key)) {
-      models.insert(cell.labels.model);
+      (one_hot.contains(cell.key) ? without_logits : models).insert(cell.labels.model);
     }
+  }
+  for (const std::string& model : without_logits) {
+    std::cerr
+        << "warning: the model \"" << model
+        << "\" answers with zeros and ones alone. No loss of them has a gradient, and nothing "
+           "is left of\n  the logits: the model looks more robust than it is. Bring one that "
+           "gives its logits, or believe only\n  attacks without gradients, such as square.\n";
   }
   for (const std::string& model : models) {
     std::cerr << "warning: the model \"" << model

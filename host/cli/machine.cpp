@@ -60,7 +60,10 @@ GitState git_state(const std::filesystem::path& folder) {
   try {
     const auto head = base::run_child({"git", "-C", where, "rev-parse", "HEAD"}, 10);
     if (!head.status.is_success()) return {};
-    const auto changes = base::run_child({"git", "-C", where, "status", "--porcelain"}, 30);
+    // Without the monitor of files that git may start and leave running: it would look like a
+    // plugin's doing, and be ended with the run.
+    const auto changes = base::run_child(
+        {"git", "-c", "core.fsmonitor=false", "-C", where, "status", "--porcelain"}, 30);
     return {trimmed(head.out),
             changes.status.is_success() ? std::optional(!changes.out.empty()) : std::nullopt};
   } catch (const InternalError&) {

@@ -1,6 +1,7 @@
 // The `unmask` executable: finds the command, turns errors into one message and an exit code.
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -100,6 +101,9 @@ void expect_working_folder() {
 
 int main(int argc, char** argv) {
   guard_standard_descriptors();
+  // A file that reaches a limit of its size (`ulimit -f`) is to fail like one on a full disk, in
+  // words, and not to end the process.
+  ::signal(SIGXFSZ, SIG_IGN);
   try {
     if (argc > 1 && std::strcmp(argv[1], unmask::cli::kEngineCommand) == 0) {
       return unmask::cli::run_engine(

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <system_error>
 #include <utility>
@@ -28,7 +29,9 @@ std::string advice(const std::string& file, int extended_code) {
     case SQLITE_LOCKED:
       return file + " is locked by another program; close it and run the same command again";
     case SQLITE_FULL:
-      return file + " cannot grow: the disk is full; make room and run the same command again";
+      return file +
+             " cannot grow: the disk is full, or a quota or limit of file sizes is reached; make "
+             "room and run the same command again";
     case SQLITE_CANTOPEN:
       return file + " cannot be opened; check that its folder exists and that you may write there";
     case SQLITE_READONLY:
@@ -38,6 +41,29 @@ std::string advice(const std::string& file, int extended_code) {
     case SQLITE_CONSTRAINT: return file + " refuses a value that cannot be";
     default: return file + ": the database refuses a statement";
   }
+}
+
+// Why the last write to the database or to its log failed.
+int errno_of_write(sqlite3* handle) {
+  int error = 0;
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+      log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  if (error == 0) sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
+// For SQLite a disk is full when it says so; a quota that is used up, and a limit of file sizes, are
+// faults of the disk to it. To us they are the same: room can be made.
+int kind_of(int extended_code, sqlite3* handle) {
+  if (extended_code != SQLITE_IOERR_WRITE && extended_code != SQLITE_IOERR_FSYNC) {
+    return extended_code;
+  }
+  const int error = errno_of_write(handle);
+  const bool needs_room = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  return needs_room ? SQLITE_FULL : extended_code;
 }
 
 [[noreturn]] void throw_error(const std::string& file,
@@ -176,7 +202,7 @@ bool Statement::step() {
     return false;
   }
   sqlite3* handle = sqlite3_db_handle(statement_);
-  const int extended = sqlite3_extended_errcode(handle);
+  const int extended = kind_of(sqlite3_extended_errcode(handle), handle);
   const std::string text = sqlite3_errmsg(handle);
   reset();
   throw_error(sqlite3_db_filename(handle, "main"), name_, extended, text);
@@ -244,7 +270,7 @@ Database::~Database() {
 }
 
 void Database::fail(const std::string& statement, int code) const {
-  throw_error(file_.string(), statement, code, sqlite3_errmsg(handle_));
+  throw_error(file_.string(), statement, kind_of(code, handle_), sqlite3_errmsg(handle_));
 }
 
 Database Database::connect(const fs::path& file, const std::string& name, int flags) {

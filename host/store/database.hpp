@@ -22,6 +22,7 @@ namespace unmask::store {
 
 /// SQLite refused something. The message holds the name of the statement, SQLite's text and both
 /// result codes.
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): copies are the compiler's
 class SqliteError : public StoreError {
  public:
   SqliteError(const std::string& message,
@@ -45,6 +46,8 @@ class SqliteError : public StoreError {
 /// make it ready for the next set.
 class Statement {
  public:
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&& other) noexcept;
   ~Statement();
@@ -101,6 +104,8 @@ class Database {
   /// @throws StoreError that says what is wrong with the file and what to do
   static Database open(const std::filesystem::path& file, Mode mode);
 
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   ~Database();

@@ -248,6 +248,20 @@ GROUP BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed,
 ORDER BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver,
   NOT w.is_of_network, m.epsilon, m.cell_id, m.name)sql"},
 
+    {"verdicts",
+     "what the last run of each study judged: masked, suspect, not detected, insufficient evidence",
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon_text,
+  judgement, n, clean_correct, plain_correct, robust_correct, strongest, n_attacks, n_missing, sentence AS note
+FROM verdict
+ORDER BY study, id)sql"},
+
+    {"verdict-rules",
+     "what each rule found, behind each of these verdicts",
+     R"sql(SELECT v.study, v.dataset, v.model, v.objective, v.train_solver, v.train_seed, v.solver, v.norm,
+  v.epsilon_text, v.judgement, r.rule, r.state, r.value, r.lower, r.upper, r.n, r.p_adjusted, r.threshold, r.sentence
+FROM verdict v JOIN verdict_rule r ON r.verdict_id = v.id
+ORDER BY v.study, v.id, r.place)sql"},
+
     {"remarks",
      "what workers had to say about a cell",
      R"sql(SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver,

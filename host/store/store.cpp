@@ -47,7 +47,9 @@ std::string waiting_for(const SqliteError& error) {
   switch (error.primary_code()) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return "is locked by another program; close it";
-    case SQLITE_FULL: return "cannot grow, the disk is full; make room";
+    case SQLITE_FULL:
+      return "cannot grow: the disk is full, or a quota or limit of file sizes is reached; make "
+             "room";
     default: return "";
   }
 }

@@ -50,6 +50,7 @@ using DoneCells = std::map<std::string, std::optional<wire::CheckpointFile>>;
 /// The values of a result cannot be: a name is there twice, an accuracy is 1.5, a distance is not a
 /// number. The fault is that of the cell, not of the database: nothing was written, and the attempt
 /// is still running.
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): copies are the compiler's
 class RefusedResult : public StoreError {
  public:
   using StoreError::StoreError;
@@ -82,6 +83,8 @@ const char* sqlite_version();
 /// Movable; to be used by one thread at a time.
 class Store {
  public:
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();

@@ -334,7 +334,7 @@ std::string Store::begin_attempt(std::int64_t run,
                                  const std::string& key,
                                  std::int64_t worker_pid,
                                  const std::string& device) {
-  const std::string id = make_uuid();
+  std::string id = make_uuid();
   impl_->write([&](Database& database) {
     const std::int64_t cell = impl_->cell_id(key);
     Statement done = database.prepare("is the cell done",

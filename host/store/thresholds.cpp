@@ -8,6 +8,7 @@ namespace {
 constexpr Threshold kThresholds[] = {
     {"check.randomised", 1e-4, true, "the same images get other answers when asked again"},
     {"check.softmax_output", 0, true, "the network ends with a softmax"},
+    {"check.one_hot_output", 0, true, "only zeros and ones come out: no loss has a gradient"},
     {"check.batch_dependence", 1e-4, true, "answers depend on the other images of the batch"},
     {"check.zero_gradient", 0, false, "share of samples whose gradient was zero"},
     {"check.gradient_not_finite", 0, false, "share of samples whose gradient was not finite"},

@@ -45,17 +45,27 @@ void Evidence::find_eligible() {
 }
 
 void Evidence::find_plain() {
-  const auto of_group = [&](Group group, bool is_alone) {
-    return filtered(attacks_, [&](const Attack& a) {
-      return a.view == View::kOwn && a.group == group && a.is_capable && a.is_alone == is_alone;
-    });
-  };
+  const auto effort = [](const Attack* a) { return a->steps * a->restarts; };
+  const auto is_less = [&](const Attack* a, const Attack* b) { return effort(a) < effort(b); };
   for (const Group group : {Group::kPlain, Group::kAveraged, Group::kOtherLoss}) {
     for (const bool is_alone : {false, true}) {
-      plain_ = of_group(group, is_alone);
-      if (!plain_.empty()) return;
+      const Attacks all = filtered(attacks_, [&](const Attack& a) {
+        return a.view == View::kOwn && a.group == group && a.is_capable && a.is_alone == is_alone;
+      });
+      if (all.empty()) continue;
+      Attacks enough =
+          filtered(all, [&](const Attack& a) { return a.steps >= threshold("plain_steps"); });
+      if (enough.empty()) enough = all;
+      const double least = effort(*std::min_element(enough.begin(), enough.end(), is_less));
+      plain_ = filtered(enough, [&](const Attack& a) { return effort(&a) == least; });
+      return;
     }
   }
+}
+
+bool Evidence::is_random() const {
+  const auto found = largest("check.randomised", attacks_);
+  return found && found->value >= threshold("randomised");
 }
 
 Attacks Evidence::own(Group group) const {

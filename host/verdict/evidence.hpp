@@ -53,6 +53,8 @@ struct Attack {
   bool is_same_method = false;  ///< kSolver: the method that answers, with another gradient rule
   bool is_alone = false;        ///< attacks images one by one
   bool is_capable = true;       ///< its steps can reach the surface of the ball
+  double steps = 1;
+  double restarts = 1;
   std::string norm;
   double epsilon = 0;
   std::string epsilon_text;
@@ -65,8 +67,9 @@ struct Attack {
 struct Probe {
   std::int64_t cell = 0;
   std::string plugin;
-  std::string norm;  ///< its parameter of that name; empty without one
-  std::optional<double> epsilon;
+  std::string norm;               ///< its parameter of that name; empty without one
+  std::string loss;               ///< likewise
+  std::optional<double> epsilon;  ///< likewise, or that of its cell
   store::SampleValues values = {};
 };
 
@@ -106,9 +109,10 @@ class Evidence {
   Attacks own(Group group) const;
   Attacks with_view(View view) const;
 
-  /// The plain gradient attack, which a mask would have to hold off: all own attacks of kPlain that
-  /// can reach the surface, in batches; if there are none, those one by one, then those of other
-  /// losses. Several count together.
+  /// The plain gradient attack, which a mask would have to hold off: of the own attacks of kPlain that
+  /// can reach the surface, in batches, that with the least effort (steps times restarts) that has at
+  /// least plain_steps steps; more effort is what rules ask about. If there is none, one with fewer
+  /// steps, then one by one, then along other losses. Several of the same effort count together.
   const Attacks& plain() const { return plain_; }
 
   /// Answers, not gradients, of the network itself. When its samples influence each other, those that
@@ -123,6 +127,9 @@ class Evidence {
   /// Of the eligible ones, those that no attack of the list fooled.
   std::int64_t left_by(const Attacks& attacks) const;
   bool is_fooled(std::size_t place, const Attacks& attacks) const;
+
+  /// Whether the network gives other answers when it is asked again.
+  bool is_random() const;
 
   /// Probes with these values that hold for this threat.
   std::vector<const Probe*> probes(const std::string& plugin, const std::string& value) const;

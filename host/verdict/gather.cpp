@@ -77,6 +77,8 @@ Attack attack_of(const store::EvidenceCell& cell, const json& spec) {
   attack.norm = cell.norm;
   attack.seed = cell.labels.seed;
   attack.group = group_of(attack, cell.is_gradient_free);
+  attack.steps = number_or(attack.params, "steps", 1);
+  attack.restarts = number_or(attack.params, "restarts", 1);
   attack.is_capable = can_reach(attack);
   const double canonical = number_or(spec, "batch_size", 100);
   const double size = number_or(attack.params, "batch_size", 0);
@@ -111,12 +113,16 @@ void set_fates(Network& network, const Outcomes& outcomes) {
 
 Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const json& spec) {
   const json part = spec.value("probe", json::object());
-  const auto params = part.find("params");
+  const auto found = part.find("params");
+  const json params = found != part.end() && found->is_object() ? *found : json::object();
   Probe probe;
   probe.cell = cell.id;
   probe.plugin = text_or(part, "plugin", "");
-  if (params != part.end() && params->is_object()) probe.norm = text_or(*params, "norm", "");
+  probe.norm = text_or(params, "norm", "");
+  probe.loss = text_or(params, "loss", "");
   probe.epsilon = cell.labels.epsilon;
+  const auto epsilon = params.find("epsilon");
+  if (epsilon != params.end() && epsilon->is_number()) probe.epsilon = epsilon->get<double>();
   probe.values = store::sample_metrics_of(store, cell.id);
   return probe;
 }

@@ -132,7 +132,7 @@ std::string first_with(const Verdict& verdict, RuleState state) {
 
 std::string not_detected_sentence(const Verdict& verdict, const Evidence& evidence) {
   std::string text = "no rule decides, by " + names_of(evidence.attacks()) + " at " +
-                     evidence.norm() + " " + evidence.epsilon_text() + "; the strongest is " +
+                     evidence.norm() + " " + evidence.epsilon_text() + "; the strongest alone is " +
                      verdict.strongest + ", all together leave " +
                      count_text(verdict.robust_correct, verdict.clean_correct) +
                      ", the plain gradient attack " + share_left(*verdict.plain_correct, verdict);

@@ -30,7 +30,8 @@ Measurement share_of_traces(const Evidence& evidence,
                             const std::string& what) {
   const auto& samples = evidence.network().samples;
   Measurement best;
-  for (const Attack* attack : evidence.plain()) {
+  for (const Attack* attack : evidence.attacks()) {
+    if (attack->view != View::kOwn) continue;
     Marks marks;
     for (const auto& [series, values] : attack->series) {
       const auto sample = sample_of(series, name);

@@ -18,14 +18,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// The small study with one attack more.
-std::string with_attack(const std::string& definition) {
-  std::string text = small_manifest();
-  const std::string place = "\"noise\": {";
-  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
-  return text;
-}
-
 Outcome run_with(const Sandbox& box, const std::string& definition) {
   return box.run(box.write("bad.json", with_attack(definition)),
                  {"--plugin-dir",

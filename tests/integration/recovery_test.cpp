@@ -2,12 +2,16 @@
 // record a result, not when two runs want the same database.
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -170,6 +174,91 @@ TEST(Unrecorded, ATrainingThatEndedIsNotTrainedAgain) {
   EXPECT_THAT(again.err, Not(HasSubstr("start  worker 1  train plain")));
   EXPECT_EQ(box.results(), calm.results());
   EXPECT_TRUE(files_in(box.path("checkpoints") / "unfinished").empty());
+}
+
+// The files of this process may not grow beyond this size; RLIM_INFINITY: as they like.
+void limit_files(pid_t process, rlim_t bytes) {
+  rlimit limit{};
+  ASSERT_EQ(::prlimit(process, RLIMIT_FSIZE, nullptr, &limit), 0);
+  limit.rlim_cur = std::min(bytes, limit.rlim_max);
+  ASSERT_EQ(::prlimit(process, RLIMIT_FSIZE, &limit, nullptr), 0);
+}
+
+// A disk on which there is no room for another page of the database's log.
+class FullDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    manifest_ = box_.write("small.json", small_manifest());
+    run_.emplace(box_, manifest_, std::vector<std::string>{"--workers", "1"});
+    run_->wait_for("cell_started");
+    fs::path log = box_.database();
+    log += "-wal";
+    limit_files(run_->pid(), fs::file_size(log) + 100);
+    const auto notice = run_->wait_for("notice").at("text").get<std::string>();
+    EXPECT_THAT(notice, HasSubstr("cannot grow: the disk is full"));
+    EXPECT_THAT(notice, HasSubstr("waiting up to 600 s"));
+    EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+  }
+
+  // What an undisturbed run stores.
+  static std::string undisturbed() {
+    const Sandbox calm;
+    EXPECT_EQ(calm.run(calm.write("small.json", small_manifest())).code, 0);
+    return calm.results();
+  }
+
+  Sandbox box_;
+  fs::path manifest_;
+  std::optional<WatchedRun> run_;
+};
+
+TEST_F(FullDisk, ARunGoesOnWhenThereIsRoomAgain) {
+  limit_files(run_->pid(), RLIM_INFINITY);
+
+  EXPECT_EQ(run_->wait().exit_code, 0);
+  EXPECT_EQ(box_.ask("SELECT count(*) FROM attempt WHERE state <> 'done'"), "0\n");
+  EXPECT_EQ(box_.results(), undisturbed());
+}
+
+TEST_F(FullDisk, ARunThatIsStoppedLeavesAllToTheNextOne) {
+  ::kill(run_->pid(), SIGTERM);
+  const base::ExitStatus stopped = run_->wait();
+  EXPECT_EQ(stopped.exit_code, 5);
+  EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+
+  const Outcome again = box_.run(manifest_);
+
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(box_.ask("PRAGMA integrity_check"), "ok\n");
+  EXPECT_EQ(box_.results(), undisturbed());
+}
+
+TEST(FullDiskAtTheStart, IsSaidAtOnceAndLeavesNoDamage) {
+  const Sandbox box;
+  const fs::path manifest = box.write("small.json", small_manifest());
+  const std::string program = std::string(UNMASK_BINARY_DIR) + "/bin/unmask";
+
+  // 40 KiB are too few for the tables alone.
+  const base::ChildOutput full = base::run_child({"bash",
+                                                  "-c",
+                                                  "ulimit -S -f 40; exec \"$@\"",
+                                                  "bash",
+                                                  program,
+                                                  "run",
+                                                  manifest.string(),
+                                                  "--db",
+                                                  box.database().string(),
+                                                  "--progress",
+                                                  "none"},
+                                                 250,
+                                                 std::size_t{1} << 20,
+                                                 box.environment());
+  const Outcome again = box.run(manifest, {"--only", "kind=train,model=plain"});
+
+  EXPECT_EQ(full.status.exit_code, 5) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("cannot grow: the disk is full"));
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(box.ask("PRAGMA integrity_check"), "ok\n");
 }
 
 TEST(Wait, TheSecondRunBeginsWhenTheFirstHasEnded) {

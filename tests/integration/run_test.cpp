@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "integration/sandbox.hpp"
 #include "table/table.hpp"
@@ -51,6 +52,36 @@ TEST(Run, KeepsSamplesRobustOnlyWhenTheyAreCorrectAndUnfooled) {
                     "= o.label)"),
             "0\n");
   EXPECT_EQ(box.ask("SELECT min(n) || ' ' || max(n) FROM accuracy"), "20 20\n");
+}
+
+// Twenty samples are fewer than a verdict needs: it must say so, and not that nothing was detected.
+TEST(Run, EndsWithAVerdictForEachNetworkAndSolver) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+
+  const Outcome run = box.run(manifest);
+
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.err, ::testing::HasSubstr("verdict: "));
+  EXPECT_THAT(run.err, ::testing::HasSubstr("insufficient evidence"));
+  EXPECT_EQ(box.ask("SELECT count(*) FROM verdict"),
+            box.ask("SELECT count(*) FROM (SELECT DISTINCT checkpoint_cell_id, solver, norm, "
+                    "epsilon FROM worst_case_cell)"));
+  const std::string before = box.ask("SELECT id, made_at FROM verdict");
+  const Outcome text = box.unmask({"verdict", "--db", box.database().string()});
+  const Outcome json =
+      box.unmask({"verdict", "solver=rk4", "--format", "json", "--db", box.database().string()});
+  const Outcome wrong = box.unmask({"verdict", "slover=rk4", "--db", box.database().string()});
+  ASSERT_EQ(box.run(manifest).code, 0);
+
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, ::testing::HasSubstr("a verdict needs more samples"));
+  const auto verdicts = nlohmann::json::parse(json.out);
+  ASSERT_FALSE(verdicts.empty());
+  for (const auto& verdict : verdicts) EXPECT_EQ(verdict.at("solver"), "rk4");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, ::testing::HasSubstr("did you mean \"solver\"?"));
+  EXPECT_EQ(box.ask("SELECT id, made_at FROM verdict"), before) << "nothing had changed";
 }
 
 TEST(Run, RecordsDistancesInsideTheBall) {

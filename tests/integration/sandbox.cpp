@@ -157,4 +157,11 @@ base::ExitStatus WatchedRun::wait() {
   return base::exit_status(status);
 }
 
+std::string with_attack(const std::string& definition) {
+  std::string text = small_manifest();
+  const std::string place = "\"noise\": {";
+  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
+  return text;
+}
+
 }  // namespace unmask::test

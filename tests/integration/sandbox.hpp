@@ -25,6 +25,9 @@ struct Outcome {
 /// epoch on 100 images, attacks on 20 images.
 std::string small_manifest();
 
+/// The same with one attack more, called "bad".
+std::string with_attack(const std::string& definition);
+
 class Sandbox {
  public:
   Sandbox();

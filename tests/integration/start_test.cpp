@@ -22,13 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-std::string with_attack(const std::string& definition) {
-  std::string text = small_manifest();
-  const std::string place = "\"noise\": {";
-  text.replace(text.find(place), place.size(), "\"bad\": " + definition + ",\n      " + place);
-  return text;
-}
-
 std::string unborn(const std::string& how) {
   return with_attack(R"({ "plugin": "unborn", "params": { "how": ")" + how + "\" } }");
 }

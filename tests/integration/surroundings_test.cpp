@@ -121,6 +121,8 @@ TEST_P(OddName, IsANameLikeAnyOther) {
   const Outcome first = run({"--only", "attack=clean,model=plain,solver=rk4"});
   const Outcome again = run({"--only", "attack=clean,model=plain,solver=rk4"});
   const Outcome json = box.unmask({"query", "runs", "--db", database, "--format", "json"});
+  const Outcome plan = box.unmask({"plan", manifest, "--db", database, "--format", "json"});
+  const Outcome status = box.unmask({"status", manifest, "--db", database});
 
   EXPECT_EQ(check.code, 0) << check.err;
   EXPECT_EQ(first.code, 0) << first.err;
@@ -129,6 +131,10 @@ TEST_P(OddName, IsANameLikeAnyOther) {
   EXPECT_TRUE(fs::exists(folder / "checkpoints"));
   EXPECT_EQ(json.code, 0) << json.err;
   EXPECT_NO_THROW(std::ignore = nlohmann::json::parse(json.out));
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  ASSERT_NO_THROW(std::ignore = nlohmann::json::parse(plan.out)) << plan.out;
+  EXPECT_EQ(nlohmann::json::parse(plan.out).at("stored"), 2);
+  EXPECT_EQ(status.code, 1) << status.err;
 }
 
 // Printed commands are pasted: what failed, and how to go on.

@@ -17,7 +17,8 @@ const Rule kAveragedGap = {
     .supply =
         R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}, "pgd_eot": {"extends": "pgd", "params": {"eot": 20}}}}, "evaluate": {"matrix": {"attack": ["pgd", "pgd_eot"]}}})",
     .measure = [](const Evidence& e) {
-      return paired_gap(e, e.own(Group::kPlain), e.own(Group::kAveraged));
+      if (e.plain().empty() || e.plain().front()->group != Group::kPlain) return Measurement{};
+      return paired_gap(e, e.plain(), e.own(Group::kAveraged));
     }};
 
 }  // namespace unmask::verdict::rules

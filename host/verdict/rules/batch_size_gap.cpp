@@ -18,12 +18,13 @@ const Rule kBatchSizeGap = {
     .supply =
         R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}, "pgd_alone": {"extends": "pgd", "params": {"batch_size": 1}}}}, "evaluate": {"matrix": {"attack": ["pgd", "pgd_alone"]}}})",
     .measure = [](const Evidence& e) {
-      Attacks batched;
       Attacks alone;
       for (const Attack* attack : e.own(Group::kPlain)) {
-        if (attack->is_capable) (attack->is_alone ? alone : batched).push_back(attack);
+        if (attack->is_capable && attack->is_alone) alone.push_back(attack);
       }
-      return paired_gap(e, batched, alone);
+      const bool is_batched = !e.plain().empty() && !e.plain().front()->is_alone &&
+                              e.plain().front()->group == Group::kPlain;
+      return is_batched ? paired_gap(e, e.plain(), alone) : Measurement{};
     }};
 
 }  // namespace unmask::verdict::rules

@@ -7,7 +7,7 @@ namespace unmask::verdict::rules {
 const Rule kBatchVariance = {
     .id = "batch_variance",
     .question = "Do answers depend on the other images of the batch?",
-    .source = "Carlini in TRADES issue 3; docs/attacks.md, checks",
+    .source = "Carlini on the code of TRADES; docs/attacks.md, checks",
     .about = "batch",
     .needs = "probe batch_invariance",
     .statistic = "share of samples whose logits or label change with their batch",

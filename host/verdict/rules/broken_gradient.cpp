@@ -12,8 +12,8 @@ const Rule kBrokenGradient = {
     .needs = "the plain gradient attack",
     .statistic = "share of samples of which a gradient was not finite",
     .says = "gradients are not finite",
-    .decides_at = "share_masked",
-    .symptom_at = "share_suspect",
+    .decides_at = "zero_masked",
+    .symptom_at = "zero_suspect",
     .is_about_gradient = true,
     .supply =
         R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <utility>
+
 #include "verdict/measures.hpp"
 #include "verdict/rules/rules.hpp"
 
@@ -10,7 +13,7 @@ const Rule kFiniteDifferences = {
     .question = "Does the gradient say how the loss changes over the steps of an attack?",
     .source = "Athalye, Carlini, Wagner 2018 (shattered gradients); docs/probes.md",
     .about = "direction",
-    .needs = "probe finite_differences",
+    .needs = "probe finite_differences with loss margin, of a network that is not random",
     .statistic =
         "share of samples whose gradient has little to do with differences of the margin over a "
         "tenth of the radius",
@@ -21,14 +24,26 @@ const Rule kFiniteDifferences = {
     .supply =
         R"({"define": {"probe": {"finite_differences": {"plugin": "finite_differences", "params": {"epsilon": "${epsilon}"}}}}, "evaluate": {"matrix": {"probes": ["finite_differences"]}}})",
     .measure = [](const Evidence& e) {
+      Measurement best;
+      // Differences of a random network are differences between its draws.
+      if (e.is_random()) return best;
       const double limit = e.threshold("cosine");
-      return share_of_samples(
-          e,
-          "finite_differences",
-          "fd_cosine_large",
-          [&](double cosine) { return cosine < limit; },
-          "have a gradient that agrees with finite differences by less than " +
-              short_number(limit));
+      for (const Probe* probe : e.probes("finite_differences", "fd_cosine_large")) {
+        // A saturated cross-entropy changes by less than it is rounded.
+        if (probe->loss == "ce") continue;
+        Marks marks;
+        for (const auto& [sample, cosine] : probe->values.at("fd_cosine_large")) {
+          if (!std::isnan(cosine)) marks.emplace_back(sample, cosine < limit);
+        }
+        Measurement found =
+            share_of_marks(e,
+                           marks,
+                           "have a gradient that agrees with finite differences by less than " +
+                               short_number(limit));
+        found.cells = {probe->cell};
+        keep_larger(best, std::move(found));
+      }
+      return best;
     }};
 
 }  // namespace unmask::verdict::rules

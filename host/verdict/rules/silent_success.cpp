@@ -24,8 +24,8 @@ const Rule kSilentSuccess = {
           e,
           "trace_margin",
           [](const Trace& trace) {
-            const double best = *std::min_element(trace.values.begin(), trace.values.end());
-            return trace.fate == Fate::kRobust && best < 0;
+            const double best = *std::max_element(trace.values.begin(), trace.values.end());
+            return trace.fate == Fate::kRobust && best > 0;
           },
           "were fooled on the way and not in the end");
     }};

@@ -29,7 +29,7 @@ const Rule kSpsaAgreement = {
     .question = "Does the gradient point where an average of queries points?",
     .source = "Uesato et al. 2018; docs/probes.md",
     .about = "direction",
-    .needs = "probe spsa_agreement",
+    .needs = "probe spsa_agreement, of a network that is not random",
     .statistic =
         "share of samples whose gradient agrees with an average of queries by less than a right "
         "one would",
@@ -43,6 +43,7 @@ const Rule kSpsaAgreement = {
       const double limit = e.threshold("cosine");
       const auto expected = values_by_sample(e, "spsa_expected");
       Measurement best;
+      if (e.is_random()) return best;
       for (const Probe* probe : e.probes("spsa_agreement", "spsa_cosine")) {
         Marks marks;
         for (const auto& [sample, cosine] : probe->values.at("spsa_cosine")) {

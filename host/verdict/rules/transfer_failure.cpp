@@ -21,7 +21,7 @@ const Rule kTransferFailure = {
       return share_of_traces(
           e,
           "trace_margin",
-          [](const Trace& trace) { return trace.fate == Fate::kRobust && trace.values.back() < 0; },
+          [](const Trace& trace) { return trace.fate == Fate::kRobust && trace.values.back() > 0; },
           "were fooled in the eyes of the attack alone");
     }};
 

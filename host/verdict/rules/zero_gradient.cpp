@@ -13,8 +13,8 @@ const Rule kZeroGradient = {
     .needs = "the plain gradient attack",
     .statistic = "share of samples whose first gradient is exactly zero",
     .says = "there is no gradient to follow",
-    .decides_at = "share_masked",
-    .symptom_at = "share_suspect",
+    .decides_at = "zero_masked",
+    .symptom_at = "zero_suspect",
     .is_about_gradient = true,
     .supply =
         R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",

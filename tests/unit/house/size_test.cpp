@@ -54,10 +54,10 @@ std::size_t head_of(const Lines& lines, std::size_t opening) {
 }
 
 bool opens_a_function(const Lines& lines, std::size_t first, std::size_t opening) {
-  static const std::regex other(
+  static const std::regex kOther(
       R"(\s*(namespace|struct|class|enum|union|extern|if|for|while|switch|do|else|try|catch)\b.*)");
   if (lines[opening].empty() || lines[opening].back() != '{') return false;
-  if (std::regex_match(lines[first], other)) return false;
+  if (std::regex_match(lines[first], kOther)) return false;
   for (std::size_t i = first; i <= opening; ++i) {
     if (lines[i].find('(') != std::string::npos) return true;
   }

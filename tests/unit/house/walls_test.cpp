@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // Every room with the rooms that it may include, besides itself. The SDK ("unmask/...") is open to
@@ -221,7 +220,8 @@ TEST(Walls, AreDrawnInTheArchitecture) {
 
   for (const auto& [room, below] : kRooms) {
     if (!fs::exists(fs::path(UNMASK_SOURCE_DIR) / "host" / room)) continue;
-    EXPECT_THAT(text.str(), HasSubstr("\nhost/" + room + "/ ")) << "the drawing lacks this room";
+    EXPECT_NE(text.str().find("\nhost/" + room + "/ "), std::string::npos)
+        << "the drawing lacks the room " << room;
   }
 }
 

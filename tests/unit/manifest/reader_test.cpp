@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <regex>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -80,6 +82,30 @@ TEST_F(Reader, FilesOfAManifestAreLimited) {
                           result.errors.end(),
                           [](const Diagnostic& d) { return d.code == code::kLimit; }),
             1);
+}
+
+TEST_F(Reader, ThresholdsOfVerdictsAreMergedAndEnterNothingElse) {
+  const std::string rest = R"("version": 1, "define": {
+      "dataset": { "d": { "plugin": "digits" } },
+      "model": { "m": { "plugin": "resnet", "params": { "depth": 8 } } },
+      "objective": { "o": { "plugin": "erm", "params": { "epochs": 1 } } },
+      "solver": { "s": { "plugin": "rk4" } } },
+    "train": { "matrix": { "dataset": ["d"], "model": ["m"], "objective": ["o"], "solver": ["s"] } })";
+  write("base.json", R"({ "verdict": { "alpha": 0.01, "gap_masked": 0.2, "x-why": "strict" } })");
+  const fs::path file = write("study.json",
+                              R"({ "extends": ["base.json"], "verdict": { "gap_masked": 0.3 }, )" +
+                                  rest + "}");
+
+  const ReadResult result = read_study(file, testing::fake_catalog());
+
+  ASSERT_TRUE(result.study) << to_text(result.errors);
+  const std::map<std::string, double> expected = {{"alpha", 0.01}, {"gap_masked", 0.3}};
+  EXPECT_EQ(result.study->thresholds, expected);
+  const ReadResult without =
+      read_study(write("without.json", "{" + rest + "}"), testing::fake_catalog());
+  ASSERT_TRUE(without.study) << to_text(without.errors);
+  EXPECT_TRUE(without.study->thresholds.empty());
+  EXPECT_EQ(result.study->train[0].model.params, without.study->train[0].model.params);
 }
 
 TEST_F(Reader, FileThatIsExtendedTwiceIsReadOnce) {

@@ -174,6 +174,7 @@ TEST_F(ManifestSchema, KnowsEveryKeyOfADefinitionAndOfTheTop) {
   expect_all(Scope::kTrain, schema["properties"]["train"]);
   expect_all(Scope::kEvaluate, schema["properties"]["evaluate"]);
   expect_all(Scope::kRun, schema["properties"]["run"]);
+  expect_all(Scope::kVerdict, schema["properties"]["verdict"]);
 }
 
 TEST_F(ManifestSchema, SaysWhichDialectItIsWrittenIn) {

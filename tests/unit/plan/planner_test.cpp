@@ -330,7 +330,7 @@ TEST(Plan, KnowsTheCellsThatWouldNeverEnd) {
   const manifest::Study s = study();
   const std::vector<EndlessDefinition> endless = {
       {"attack", s.evaluate[0].method, "the attack never begins"}};
-  auto known = facts(s);
+  auto known = facts_of(s);
 
   const auto plan = make_plan(s, catalog(), known, endless);
 

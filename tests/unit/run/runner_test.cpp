@@ -466,9 +466,9 @@ TEST_F(RunTest, FailsWhatIsHopelessWithoutAWorker) {
 
   const RunSummary summary = run({fake_training("t0"),
                                   fake_training("t1"),
-                                  fake_cell("a", {}, wire::CellKind::kAttack, 0),
-                                  fake_cell("b", {}, wire::CellKind::kAttack, 0),
-                                  fake_cell("c", {}, wire::CellKind::kAttack, 1)});
+                                  fake_cell("a", {}, wire::CellKind::kAttack, "t0"),
+                                  fake_cell("b", {}, wire::CellKind::kAttack, "t0"),
+                                  fake_cell("c", {}, wire::CellKind::kAttack, "t1")});
 
   EXPECT_EQ(summary.ran, 2U);
   EXPECT_EQ(summary.failed, 2U);

@@ -151,7 +151,7 @@ TEST_F(RefusalTest, NewerVersionNamesBothVersions) {
   EXPECT_THAT(
       reading(),
       AllOf(
-          HasSubstr("schema version 99"), HasSubstr("up to 2"), HasSubstr("use the newer unmask")));
+          HasSubstr("schema version 99"), HasSubstr("up to 3"), HasSubstr("use the newer unmask")));
   EXPECT_THAT(writing(), HasSubstr("schema version 99"));
 }
 

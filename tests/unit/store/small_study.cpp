@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "store/database.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::store::testing {
@@ -230,6 +231,53 @@ std::vector<wire::Cell> SmallStudy::cells() const {
           blocked};
 }
 
+VerdictRecord small_verdict(const Store& store, const SmallStudy& study) {
+  const auto id = [&](const wire::Cell& cell) {
+    return store.database().integer("find cell",
+                                    "SELECT id FROM cell WHERE key = '" + cell.key + "'");
+  };
+  VerdictRecord verdict;
+  verdict.dataset = "strokes";
+  verdict.model = "so_resnet";
+  verdict.objective = "ce";
+  verdict.train_solver = "bosh3";
+  verdict.solver = "bosh3";
+  verdict.norm = "linf";
+  verdict.epsilon = 8.0 / 255;
+  verdict.epsilon_text = "8/255";
+  verdict.checkpoint_cell = id(study.train0);
+  verdict.judgement = "masked";
+  verdict.sentence = "attacks without gradients find what the gradient does not";
+  verdict.n = 4;
+  verdict.clean_correct = 3;
+  verdict.plain_correct = 2;
+  verdict.robust_correct = 1;
+  verdict.strongest = "spsa";
+  verdict.n_attacks = 2;
+  verdict.thresholds = {{"gap_masked", 0.1}};
+  verdict.evidence_sha256 = std::string(64, 'e');
+  RuleRecord fired;
+  fired.rule = "black_box_gap";
+  fired.state = "decides";
+  fired.statistic = "share of samples that only attacks without gradients fool";
+  fired.value = 0.25;
+  fired.lower = 0.125;
+  fired.upper = 0.5;
+  fired.n = 3;
+  fired.p = 0.5;
+  fired.p_adjusted = 0.5;
+  fired.threshold = 0.1;
+  fired.sentence = "spsa: 1 of 3 fooled that pgd left";
+  fired.cells = {id(study.pgd), id(study.spsa)};
+  RuleRecord lacking;
+  lacking.rule = "batch_cosine";
+  lacking.state = "lacks evidence";
+  lacking.statistic = "share of samples whose gradient in the batch points elsewhere than alone";
+  lacking.sentence = "probe batch_gradient";
+  verdict.rules = {fired, lacking};
+  return verdict;
+}
+
 std::int64_t run_small_study(Store& store, const SmallStudy& study) {
   const std::int64_t run = store.begin_run(make_study(), make_info());
   store.register_cells(run, make_catalog(), study.cells());
@@ -260,6 +308,7 @@ std::int64_t run_small_study(Store& store, const SmallStudy& study) {
        {wire::FailureClass::kCrash, "it crashed again", "second\n", 6, {}});
   finish(store, run, study.probe, probe_result());
   finish(store, run, study.pgd1, attack_result("rfww"));
+  store.record_verdicts(run, make_study().name, std::vector{small_verdict(store, study)});
   store.end_run(run, 1);
   return run;
 }

@@ -1,5 +1,5 @@
-// A database of schema version 1 (tests/data/store/schema_v1.sql) opens after an upgrade, and
-// nothing of it is lost. Views, thresholds and named queries are this program's in any file.
+// Databases of schema versions 1 and 2 (tests/data/store/schema_v*.sql) open after an upgrade, and
+// nothing of them is lost. Views, thresholds and named queries are this program's in any file.
 
 #include <sstream>
 #include <string>
@@ -132,6 +132,70 @@ TEST_F(UpgradeTest, AViewThatSomebodyAddedStays) {
   const Store store = Store::open_writer(file_);
 
   EXPECT_NE(csv(store.database(), "SELECT n FROM mine"), "n\n0\n");
+}
+
+// --- from version 2 (tests/data/store/schema_v2.sql) ---
+
+class UpgradeFromTwoTest : public ::testing::Test {
+ protected:
+  UpgradeFromTwoTest() {
+    Database database = open(file_);
+    database.execute(
+        "make version 2",
+        base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/schema_v2.sql"));
+  }
+
+  base::TempFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "x.sqlite";
+};
+
+TEST_F(UpgradeFromTwoTest, EveryRowOfEveryTableAndViewIsKept) {
+  Database before = open(file_);
+  // What the program fills in or writes about the upgrade itself is another by right.
+  const table::Table objects =
+      run_query(before,
+                "SELECT o.name, group_concat('\"' || c.name || '\"', ', ') FROM sqlite_schema o, "
+                "pragma_table_xinfo(o.name) c WHERE o.type IN ('table', 'view') AND o.name NOT IN "
+                "('meta', 'migration', 'threshold', 'named_query') AND o.name NOT LIKE 'sqlite%' "
+                "GROUP BY o.name");
+  std::vector<std::string> same;
+  std::vector<std::string> former;
+  for (const auto& row : objects.rows) {
+    const std::string columns = std::get<std::string>(row[1]);
+    same.push_back("SELECT " + columns + " FROM " + std::get<std::string>(row[0]) + " ORDER BY " +
+                   columns);
+    former.push_back(csv(before, same.back()));
+  }
+  ASSERT_GT(same.size(), 30U);
+
+  const Store store = Store::open_writer(file_);
+
+  for (std::size_t i = 0; i < same.size(); ++i) {
+    EXPECT_EQ(csv(store.database(), same[i]), former[i]) << same[i];
+  }
+  EXPECT_EQ(store.database().integer("read", "PRAGMA user_version"), schema_version());
+  EXPECT_EQ(csv(store.database(), "SELECT DISTINCT thresholds FROM run"), "thresholds\n{}\n");
+}
+
+TEST_F(UpgradeFromTwoTest, TheFormerFileIsKeptBesideAndTheSchemaIsAFreshOne) {
+  constexpr const char* kSchema = "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2";
+  const Store upgraded = Store::open_writer(file_);
+  const Store fresh = Store::open_writer(folder_.path() / "fresh.sqlite");
+  Database backup = open(file_.string() + ".v2.bak");
+
+  EXPECT_EQ(csv(upgraded.database(), kSchema), csv(fresh.database(), kSchema));
+  EXPECT_EQ(backup.integer("read", "PRAGMA user_version"), 2);
+}
+
+// The file names definitions of this program already, if they did not change between two versions.
+TEST_F(UpgradeFromTwoTest, ViewsAreMadeAgainEvenWhenTheyDidNotChange) {
+  open(file_).execute(
+      "name definitions",
+      "UPDATE meta SET value = '" + definitions_sha256() + "' WHERE key = 'definitions'");
+
+  const Store store = Store::open_writer(file_);
+
+  EXPECT_EQ(csv(store.database(), "SELECT count(*) AS n FROM current_run"), "n\n1\n");
 }
 
 // --- the tool's own definitions ---

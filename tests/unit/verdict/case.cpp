@@ -119,7 +119,7 @@ Case& Case::probe(const ProbeRow& row) {
   cell.spec = {{"kind", "probe"},
                {"checkpoint", cells_.front().key},
                {"solver", part("solver", "bosh3", json::object())},
-               {"probe", part("probe", row.plugin, json::object())},
+               {"probe", part("probe", row.plugin, row.params)},
                {"batch_size", 100}};
   cell.labels = cells_.front().labels;
   cell.labels.solver = "bosh3";

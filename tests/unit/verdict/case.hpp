@@ -47,6 +47,7 @@ struct ProbeRow {
   std::string plugin;
   std::map<std::string, Values> values;
   std::int64_t n = 20;  ///< the first samples
+  nlohmann::json params = nlohmann::json::object();
 };
 
 class Case {

@@ -18,7 +18,7 @@
 #include "verdict/report.hpp"
 #include "verdict/rules/rules.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::judge_test {
 namespace {
 
 using testing::AttackRow;
@@ -162,6 +162,26 @@ TEST(KnownTruth, ABatchLeakIsMasked) {
 }
 
 // One coarse step of rk4 is another function than many: an honest network whose rules disagree.
+// A head that saturates on a third of the images: nothing finds anything there.
+TEST(KnownTruth, AGradientThatIsGoneForAThirdIsMasked) {
+  Case c(200, 2);
+  c.plain(first(120), {{"check.zero_gradient", 0.35}});
+  c.attack(margin(), first(120)).square(first(120));
+
+  EXPECT_EQ(judgement_of(c), "masked");
+}
+
+// Noise in front: single gradients are draws, and differences of answers are, too. What decides is
+// what other attacks find.
+TEST(KnownTruth, ARandomNetworkIsNotMaskedForBeingRandom) {
+  Case c(200, 2);
+  c.plain(first(150), {{"check.zero_gradient", 0}, {"check.randomised", 0.02}});
+  c.square(first(130));
+  probe_all(c, 0.2, 1);
+
+  EXPECT_EQ(judgement_of(c), "not detected");
+}
+
 TEST(KnownTruth, ACoarseSolverIsNotDetected) {
   Case c(200, 2);
   c.plain(first(195), {{"check.zero_gradient", 0}});
@@ -226,7 +246,7 @@ TEST(Judge, NotDetectedSaysByWhatAndWhatIsLeft) {
 
   const std::string sentence = c.verdict().sentence;
 
-  EXPECT_THAT(sentence, HasSubstr("by pgd and square at linf 0.1; the strongest is square"));
+  EXPECT_THAT(sentence, HasSubstr("by pgd and square at linf 0.1; the strongest alone is square"));
   EXPECT_THAT(sentence, HasSubstr("68 of 100"));
   EXPECT_THAT(sentence, HasSubstr("no proof of robustness"));
 }
@@ -447,4 +467,4 @@ TEST(Document, ListsEveryRuleAndThresholdWithItsValue) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::judge_test

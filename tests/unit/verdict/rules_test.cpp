@@ -19,7 +19,7 @@
 #include "catalog/verdict_thresholds.hpp"
 #include "unit/verdict/case.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::rules_test {
 namespace {
 
 using nlohmann::json;
@@ -309,8 +309,8 @@ std::vector<RuleCase> cases() {
       {"silent_success",
        kNote,
        weak,
-       traced("trace_margin", {1, -0.5, 0.5}),
-       traced("trace_margin", {1, 0.5, 0.5}),
+       traced("trace_margin", {-1, 0.5, -0.5}),
+       traced("trace_margin", {-1, -0.5, -0.5}),
        1},
       {"incomplete_optimisation",
        kNote,
@@ -321,8 +321,8 @@ std::vector<RuleCase> cases() {
       {"transfer_failure",
        kNote,
        weak,
-       traced("trace_margin", {1, 0.5, -0.5}),
-       traced("trace_margin", {1, -0.5, 0.5}),
+       traced("trace_margin", {-1, -0.5, 0.5}),
+       traced("trace_margin", {-1, 0.5, -0.5}),
        1},
       {"gradient_rules",
        kNote,
@@ -410,69 +410,5 @@ TEST(Checklist, NamesWhatIsMissing) {
             "limit");
 }
 
-// --- what counts as evidence ---
-
-TEST(Evidence, StepsThatCannotReachTheSurfaceAreNoPlainAttack) {
-  Case c;
-  c.attack(pgd("short", {{"steps", 5}}), first(5)).square(first(90));
-
-  const Verdict verdict = c.verdict();
-
-  EXPECT_EQ(verdict.judgement, Judgement::kInsufficient);
-  EXPECT_FALSE(verdict.plain_correct);
-}
-
-TEST(Evidence, NumbersThatAreNoneDoNotCount) {
-  Case c;
-  weak(c);
-  c.probe({.plugin = "batch_gradient", .values = {{"batch_cosine", [](std::int64_t i) {
-                                                     return i < 10 ? std::nan("") : 1.0;
-                                                   }}}});
-
-  const Reading reading = reading_of(c.verdict(), "batch_cosine");
-
-  EXPECT_EQ(reading.found.n, 10);
-  EXPECT_EQ(reading.found.value, 0);
-}
-
-TEST(Evidence, SamplesThatWereWrongWithoutAnAttackDoNotCount) {
-  Case c(100, 15);
-  weak(c);
-  c.probe({.plugin = "batch_gradient",
-           .values = {{"batch_cosine", [](std::int64_t i) { return i < 15 ? 0.0 : 1.0; }}},
-           .n = 30});
-
-  const Verdict verdict = c.verdict();
-
-  EXPECT_EQ(verdict.clean_correct, 85);
-  EXPECT_EQ(verdict.plain_correct, 70);
-  EXPECT_EQ(reading_of(verdict, "batch_cosine").found.n, 15);
-  EXPECT_EQ(reading_of(verdict, "batch_cosine").found.value, 0);
-}
-
-TEST(Evidence, AFewSamplesOfAProbeAreNone) {
-  Case c;
-  weak(c);
-  c.probe({.plugin = "batch_gradient",
-           .values = {{"batch_cosine", [](std::int64_t) { return 0.0; }}},
-           .n = 7});
-
-  EXPECT_EQ(to_string(reading_of(c.verdict(), "batch_cosine").state),
-            std::string("lacks evidence"));
-}
-
-TEST(Evidence, WhereSamplesInfluenceEachOtherBlackBoxesAskOneByOne) {
-  Case c;
-  weak(c);
-  AttackRow batched = free_of("square");
-  batched.metrics = {{"batch_coupled", 1}};
-  AttackRow alone = batched;
-  alone.name = "square_alone";
-  alone.params = {{"batch_size", 1}};
-  c.attack(batched, first(90)).attack(alone, first(35));
-
-  EXPECT_EQ(reading_of(c.verdict(), "black_box_gap").found.value, 0.05);
-}
-
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::rules_test

@@ -7,7 +7,7 @@
 
 #include "unmask/errors.hpp"
 
-namespace unmask::verdict {
+namespace unmask::verdict::statistics_test {
 namespace {
 
 using ::testing::DoubleNear;
@@ -104,4 +104,4 @@ TEST(Statistics, RefuseCountsThatCannotBe) {
 }
 
 }  // namespace
-}  // namespace unmask::verdict
+}  // namespace unmask::verdict::statistics_test

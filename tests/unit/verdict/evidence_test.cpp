@@ -1,0 +1,145 @@
+// What counts as evidence: which attack is the plain one, which samples and numbers count.
+
+#include <cmath>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "unit/verdict/case.hpp"
+
+namespace unmask::verdict {
+namespace {
+
+using nlohmann::json;
+using testing::AttackRow;
+using testing::Case;
+using testing::first;
+using testing::reading_of;
+
+// The plain attack fools 30 of 100.
+void weak(Case& c) {
+  c.plain(first(30));
+}
+
+AttackRow pgd(const std::string& name, const json& params) {
+  AttackRow row;
+  row.name = name;
+  row.params = params;
+  return row;
+}
+
+TEST(Evidence, StepsThatCannotReachTheSurfaceAreNoPlainAttack) {
+  Case c;
+  c.attack(pgd("short", {{"steps", 5}}), first(5)).square(first(90));
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.judgement, Judgement::kInsufficient);
+  EXPECT_FALSE(verdict.plain_correct);
+}
+
+TEST(Evidence, NumbersThatAreNoneDoNotCount) {
+  Case c;
+  weak(c);
+  c.probe({.plugin = "batch_gradient", .values = {{"batch_cosine", [](std::int64_t i) {
+                                                     return i < 10 ? std::nan("") : 1.0;
+                                                   }}}});
+
+  const Reading reading = reading_of(c.verdict(), "batch_cosine");
+
+  EXPECT_EQ(reading.found.n, 10);
+  EXPECT_EQ(reading.found.value, 0);
+}
+
+TEST(Evidence, SamplesThatWereWrongWithoutAnAttackDoNotCount) {
+  Case c(100, 15);
+  weak(c);
+  c.probe({.plugin = "batch_gradient",
+           .values = {{"batch_cosine", [](std::int64_t i) { return i < 15 ? 0.0 : 1.0; }}},
+           .n = 30});
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.clean_correct, 85);
+  EXPECT_EQ(verdict.plain_correct, 70);
+  EXPECT_EQ(reading_of(verdict, "batch_cosine").found.n, 15);
+  EXPECT_EQ(reading_of(verdict, "batch_cosine").found.value, 0);
+}
+
+TEST(Evidence, AFewSamplesOfAProbeAreNone) {
+  Case c;
+  weak(c);
+  c.probe({.plugin = "batch_gradient",
+           .values = {{"batch_cosine", [](std::int64_t) { return 0.0; }}},
+           .n = 7});
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "batch_cosine").state),
+            std::string("lacks evidence"));
+}
+
+TEST(Evidence, WhereSamplesInfluenceEachOtherBlackBoxesAskOneByOne) {
+  Case c;
+  weak(c);
+  AttackRow batched;
+  batched.name = "square";
+  batched.plugin = "square";
+  batched.metrics = {{"batch_coupled", 1}};
+  AttackRow alone = batched;
+  alone.name = "square_alone";
+  alone.params = {{"batch_size", 1}};
+  c.attack(batched, first(90)).attack(alone, first(35));
+
+  EXPECT_EQ(reading_of(c.verdict(), "black_box_gap").found.value, 0.05);
+}
+
+// A network that leaks falls to more steps: what they find must not hide that few steps find nothing.
+TEST(Evidence, ThePlainAttackIsTheOneWithTheLeastEffort) {
+  Case c;
+  c.attack(pgd("more", {{"steps", 100}}), first(80));
+  c.attack(pgd("short", {{"steps", 5}, {"step_size", 0.05}}), first(10));
+  weak(c);
+  c.square(first(60));
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.plain_correct, 70);
+  EXPECT_EQ(reading_of(verdict, "black_box_gap").found.value, 0.3);
+  EXPECT_EQ(reading_of(verdict, "step_elasticity").found.value, 0.7);
+}
+
+TEST(Evidence, DifferencesOfARandomNetworkSayNothing) {
+  Case c;
+  c.plain(first(30), {{"check.randomised", 0.01}});
+  c.probe({.plugin = "finite_differences",
+           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}}});
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "finite_differences").state),
+            std::string("lacks evidence"));
+}
+
+TEST(Evidence, DifferencesOfCrossEntropyAreLostInItsRounding) {
+  Case c;
+  weak(c);
+  c.probe({.plugin = "finite_differences",
+           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}},
+           .params = {{"loss", "ce"}}});
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "finite_differences").state),
+            std::string("lacks evidence"));
+}
+
+TEST(Evidence, AProbeOfAnotherRadiusOrNormDoesNotCount) {
+  Case c;
+  weak(c);
+  for (const json& params : {json{{"epsilon", 0.03}}, json{{"epsilon", 0.1}, {"norm", "l2"}}}) {
+    c.probe({.plugin = "path_discontinuity",
+             .values = {{"path_jumps", [](std::int64_t) { return 3.0; }}},
+             .params = params});
+  }
+
+  EXPECT_EQ(to_string(reading_of(c.verdict(), "path_jumps").state), std::string("lacks evidence"));
+}
+
+}  // namespace
+}  // namespace unmask::verdict

@@ -199,6 +199,19 @@ Json list_of_names(const std::vector<Method>& methods) {
   return names;
 }
 
+// Ratios as they are typed, decimals as numbers.
+Json radii(const JudgeRequest& request) {
+  Json list = Json::array();
+  for (const std::string& text : request.epsilons) {
+    if (words::parse_ratio(text)) {
+      list.push_back(text);
+    } else {
+      list.push_back(parse_radius(text, request.norm));
+    }
+  }
+  return list;
+}
+
 Json evaluation(const JudgeRequest& request,
                 const std::string& prefix,
                 const std::vector<Method>& attacks,
@@ -206,7 +219,7 @@ Json evaluation(const JudgeRequest& request,
   Json matrix = {{"checkpoint", {"*"}},
                  {"solver", {"@train"}},
                  {"attack", list_of_names(attacks)},
-                 {"epsilon", request.epsilons},
+                 {"epsilon", radii(request)},
                  {"seed", {0}},
                  {"clean", true},
                  {"probes", list_of_names(probes)}};

@@ -17,6 +17,7 @@ int command_exec(const Arguments& arguments);
 int command_import(const Arguments& arguments);
 int command_query(const Arguments& arguments);
 int command_verdict(const Arguments& arguments);
+int command_judge(const Arguments& arguments);
 int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_schema(const Arguments& arguments);

@@ -692,7 +692,7 @@ TEST(BringYourOwn, ThePageDoesWhatItSays) {
   const std::vector<std::string> shell = blocks("sh");
   ASSERT_EQ(python.size(), 3u);
   ASSERT_EQ(manifests.size(), 2u);
-  ASSERT_EQ(shell.size(), 2u);
+  ASSERT_EQ(shell.size(), 3u);
   run_python(box,
              "import torch\ntorch.manual_seed(1)\nmodel = " + blocks("").front() + R"(
 images = torch.rand(30, 3, 32, 32)
@@ -722,7 +722,27 @@ labels = model(images).argmax(1)
   const std::string accuracies =
       box.ask("SELECT DISTINCT robust_correct FROM accuracy WHERE attack = 'pgd'");
   EXPECT_EQ(std::count(accuracies.begin(), accuracies.end(), '\n'), 1) << accuracies;
-  EXPECT_EQ(shell[1], "unmask run study.json\nunmask query accuracy\n");
+  EXPECT_EQ(shell[2], "unmask run study.json\nunmask query accuracy\n");
+
+  std::vector<std::string> judge = words(shell[1]);
+  ASSERT_THAT(judge,
+              ::testing::ElementsAre("unmask",
+                                     "judge",
+                                     "net.pt",
+                                     "--data",
+                                     "images.safetensors",
+                                     "--classes",
+                                     "10",
+                                     "--epsilon",
+                                     "8/255"));
+  judge.erase(judge.begin());
+  judge[1] = box.path("net.pt").string();
+  judge[3] = box.path("images.safetensors").string();
+  judge.insert(judge.end(), {"--db", box.database().string(), "--progress", "none"});
+  const Outcome judged = box.unmask(judge);
+  EXPECT_EQ(judged.code, 0) << judged.err;
+  // An untrained network is honest.
+  EXPECT_THAT(judged.out, ::testing::StartsWith("net: not detected\n"));
 }
 
 }  // namespace

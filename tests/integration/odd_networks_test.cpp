@@ -1,7 +1,5 @@
 // Networks as people bring them: no gradient, probabilities for logits, writing into their input.
 
-#include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -9,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/sandbox.hpp"
+#include "support/pixel_images.hpp"
 
 namespace unmask::test::odd_networks_test {
 namespace {
@@ -16,28 +15,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// 40 grey images of 20 x 20 pixels for the networks of tests/data/torchscript: pixel 190 + k of an
-// image of class k is 200, of the other classes 55, so that 0.35 in linf turns one into the other.
-std::string images_of_pixels() {
-  const std::string header =
-      R"({"labels":{"dtype":"I64","shape":[40],"data_offsets":[0,320]},)"
-      R"("images":{"dtype":"U8","shape":[40,1,20,20],"data_offsets":[320,16320]}})";
-  const std::uint64_t length = header.size();
-  std::string bytes(8, '\0');
-  std::memcpy(bytes.data(), &length, 8);
-  bytes += header;
-  for (std::int64_t i = 0; i < 40; ++i) {
-    const std::int64_t label = i % 10;
-    bytes.append(reinterpret_cast<const char*>(&label), 8);
-  }
-  for (std::size_t i = 0; i < 40; ++i) {
-    std::string pixels(400, '\x37');
-    pixels[190 + i % 10] = '\xc8';
-    bytes += pixels;
-  }
-  return bytes;
-}
 
 // A study of some of these networks.
 // @param names  "detached", ...  @param evaluate  the stage
@@ -76,7 +53,7 @@ std::string study_of(const std::vector<std::string>& names, const std::string& e
 Outcome run_odd(const Sandbox& box,
                 const std::vector<std::string>& names,
                 const std::string& evaluate) {
-  box.write("pixels.st", images_of_pixels());
+  box.write("pixels.st", pixel_images());
   return box.run(box.write("odd.json", study_of(names, evaluate)));
 }
 

@@ -1,0 +1,355 @@
+#include "cli/judge_manifest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/numbers.hpp"
+#include "text/suggest.hpp"
+#include "unmask/errors.hpp"
+#include "unmask/sha256.hpp"
+
+namespace unmask::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// How much of everything. 0: not at all.
+struct Effort {
+  std::int64_t long_steps;    // plain PGD that differs from the short one in its steps alone
+  std::int64_t margin_steps;  // PGD on the margin
+  std::int64_t margin_restarts;
+  std::int64_t pm_steps;  // APGD on the probability margin
+  std::int64_t targets;   // classes that targeted PGD pulls to, one after the other
+  std::int64_t target_steps;
+  std::int64_t draws;         // gradients that are averaged for a step (eot)
+  std::int64_t queries;       // of Square
+  std::int64_t estimates;     // steps along gradients estimated from answers
+  std::int64_t noise;         // random points
+  bool has_direction_probes;  // those that ask for an average of answers, noise and lines
+  bool has_planted_examples;  // the binarisation test
+};
+
+Effort effort_of(Budget budget) {
+  switch (budget) {
+    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 20, false, false};
+    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 30, 50, true, false};
+    case Budget::kThorough: break;
+  }
+  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 200, true, true};
+}
+
+constexpr std::int64_t kShortSteps = 20;
+constexpr std::int64_t kPairs = 32;  // of queries for one estimated gradient
+
+// A definition with what it costs.
+struct Method {
+  std::string name;
+  Json definition;
+  JudgeCost cost;
+};
+
+class Methods {
+ public:
+  // @param prefix  of all names
+  Methods(const Effort& effort, std::string norm, JudgeFindings findings, std::string prefix)
+      : effort_(effort), norm_(std::move(norm)), findings_(findings), prefix_(std::move(prefix)) {}
+
+  std::vector<Method> attacks() {
+    list_.clear();
+    add_gradient_attacks();
+    add_attacks_without_gradients();
+    return std::move(list_);
+  }
+
+  std::vector<Method> probes() {
+    list_.clear();
+    add("confidence", "confidence", Json::object(), {1, 1});
+    add("batch_invariance", "batch_invariance", Json::object(), {2, 0});
+    add("batch_gradient", "batch_gradient", Json::object(), {5, 24});
+    add("gradient_norm", "gradient_norm", in_ball(), {6, 5});
+    add("finite_differences", "finite_differences", in_ball(), {61, 1});
+    if (effort_.has_direction_probes) {
+      add("spsa_agreement", "spsa_agreement", Json::object(), {129, 2});
+      add("noise_stability", "noise_stability", {{"draws", 30}}, {31, 0});
+      add("path_discontinuity", "path_discontinuity", in_ball(), {41, 41});
+    }
+    if (effort_.has_planted_examples && norm_ == "linf") {
+      add("binarisation", "binarisation", {{"epsilon", "${epsilon}"}}, {432, 20});
+    }
+    return std::move(list_);
+  }
+
+ private:
+  void add(const std::string& name, const char* plugin, Json params, JudgeCost cost) {
+    Json definition = {{"plugin", plugin}};
+    if (!params.empty()) definition["params"] = std::move(params);
+    list_.push_back({prefix_ + name, std::move(definition), cost});
+  }
+
+  // Of an attack that differs from the short plain one in a few parameters.
+  void vary(const std::string& name, Json params, JudgeCost cost) {
+    Json definition = {{"extends", prefix_ + "pgd"}, {"params", std::move(params)}};
+    list_.push_back({prefix_ + name, std::move(definition), cost});
+  }
+
+  Json in_ball() const { return {{"norm", norm_}, {"epsilon", "${epsilon}"}}; }
+
+  void add_gradient_attacks() {
+    add("fgsm", "fgsm", {{"norm", norm_}}, {2, 1});
+    add("pgd",
+        "pgd",
+        {{"norm", norm_},
+         {"steps", kShortSteps},
+         {"step_size", "${epsilon}/10"},
+         {"random_start", false},
+         {"trace", 20}},
+        {kShortSteps + 1, kShortSteps});
+    vary("pgd_alone", {{"batch_size", 1}, {"trace", nullptr}}, {kShortSteps + 1, kShortSteps});
+    if (effort_.long_steps > 0) {
+      vary("pgd_long",
+           {{"steps", effort_.long_steps}},
+           {effort_.long_steps + 1, effort_.long_steps});
+    }
+    if (findings_.is_random) {
+      const std::int64_t passes = effort_.draws * kShortSteps;
+      vary("pgd_averaged", {{"eot", effort_.draws}, {"trace", nullptr}}, {passes + 1, passes});
+      vary("pgd_margin_averaged",
+           {{"eot", effort_.draws}, {"loss", "margin"}, {"trace", nullptr}},
+           {passes + 1, passes});
+    }
+    const std::int64_t margin = effort_.margin_steps * effort_.margin_restarts;
+    Json params = {{"norm", norm_}, {"loss", "margin"}, {"steps", effort_.margin_steps}};
+    if (effort_.margin_restarts > 1) params["restarts"] = effort_.margin_restarts;
+    add("pgd_margin", "pgd", std::move(params), {margin + 1, margin});
+    if (effort_.pm_steps > 0) {
+      add("apgd_pm",
+          "apgd",
+          {{"norm", norm_}, {"loss", "pm"}, {"steps", effort_.pm_steps}},
+          {effort_.pm_steps + 1, effort_.pm_steps});
+    }
+    if (effort_.targets > 0) {
+      const std::int64_t passes = effort_.targets * effort_.target_steps;
+      add("targeted",
+          "multi_targeted",
+          {{"norm", norm_}, {"steps", effort_.target_steps}, {"targets", effort_.targets}},
+          {passes + effort_.targets, passes});
+    }
+  }
+
+  void add_attacks_without_gradients() {
+    add("square", "square", {{"norm", norm_}, {"queries", effort_.queries}}, {effort_.queries, 0});
+    // Among others a proposal cannot be told from what the others do meanwhile.
+    if (findings_.is_batch_coupled) {
+      add("square_alone",
+          "square",
+          {{"norm", norm_}, {"queries", effort_.queries}, {"batch_size", 1}},
+          {effort_.queries, 0});
+    }
+    if (effort_.estimates > 0) {
+      const JudgeCost cost{effort_.estimates * (2 * kPairs + 1), 0};
+      const Json params = {{"steps", effort_.estimates}, {"pairs", kPairs}};
+      if (norm_ == "linf") {
+        add("spsa", "spsa", params, cost);
+      } else {
+        Json with_norm = {{"norm", norm_}};
+        with_norm.update(params);
+        add("nes", "nes", std::move(with_norm), cost);
+      }
+    }
+    if (norm_ == "linf") {
+      add("noise", "random_noise", {{"repeats", effort_.noise}}, {effort_.noise, 0});
+    }
+  }
+
+  Effort effort_;
+  std::string norm_;
+  JudgeFindings findings_;
+  std::string prefix_;
+  std::vector<Method> list_;
+};
+
+// --- text
+// -----------------------------------------------------------------------------------------
+
+std::string in_one_line(const Json& value) {
+  if (!value.is_structured() || value.empty()) return value.dump();
+  std::string text = value.is_object() ? "{ " : "[";
+  for (auto it = value.begin(); it != value.end(); ++it) {
+    if (it != value.begin()) text += ", ";
+    if (value.is_object()) text += Json(it.key()).dump() + ": ";
+    text += in_one_line(*it);
+  }
+  return text + (value.is_object() ? " }" : "]");
+}
+
+// One member a line down to a depth, and deeper ones in the line of their parent.
+std::string laid_out(const Json& value, int depth, const std::string& indent) {
+  if (depth == 0 || !value.is_object() || value.empty()) return in_one_line(value);
+  std::string text = "{\n";
+  for (auto it = value.begin(); it != value.end(); ++it) {
+    text += indent + "  " + Json(it.key()).dump() + ": " + laid_out(*it, depth - 1, indent + "  ") +
+            (std::next(it) == value.end() ? "\n" : ",\n");
+  }
+  return text + indent + "}";
+}
+
+Json list_of_names(const std::vector<Method>& methods) {
+  Json names = Json::array();
+  for (const Method& method : methods) names.push_back(method.name);
+  return names;
+}
+
+// Ratios as they are typed, decimals as numbers.
+Json radii(const JudgeRequest& request) {
+  Json list = Json::array();
+  for (const std::string& text : request.epsilons) {
+    if (words::parse_ratio(text)) {
+      list.push_back(text);
+    } else {
+      list.push_back(parse_radius(text, request.norm));
+    }
+  }
+  return list;
+}
+
+Json evaluation(const JudgeRequest& request,
+                const std::string& prefix,
+                const std::vector<Method>& attacks,
+                const std::vector<Method>& probes) {
+  Json matrix = {{"checkpoint", {"*"}},
+                 {"solver", {"@train"}},
+                 {"attack", list_of_names(attacks)},
+                 {"epsilon", radii(request)},
+                 {"seed", {0}},
+                 {"clean", true},
+                 {"probes", list_of_names(probes)}};
+  Json evaluate = {{"samples", request.samples}, {"batch_size", 100}};
+  if (!request.subject.extends.empty()) {
+    // What the other study asks for is taken away.
+    for (const char* axis : {"gradient", "source", "zip"}) matrix[axis] = nullptr;
+    for (const char* key : {"exclude", "only", "save"}) evaluate[key] = nullptr;
+  }
+  evaluate["matrix"] = std::move(matrix);
+  const double everything = unbounded_radius(request.norm);
+  const bool is_asked_anyway =
+      std::any_of(request.epsilons.begin(), request.epsilons.end(), [&](const std::string& text) {
+        return parse_radius(text, request.norm) >= everything;
+      });
+  evaluate["add"] = Json::array();
+  if (!is_asked_anyway) {
+    evaluate["add"].push_back({{"checkpoint", "*"},
+                               {"solver", "@train"},
+                               {"attack", prefix + "pgd"},
+                               {"epsilon", everything}});
+  }
+  return evaluate;
+}
+
+Json definitions(const JudgeRequest& request,
+                 const std::vector<Method>& attacks,
+                 const std::vector<Method>& probes) {
+  Json define = request.subject.define;
+  define["attack"] = Json::object();
+  for (const Method& method : attacks) define["attack"][method.name] = method.definition;
+  define["probe"] = Json::object();
+  for (const Method& method : probes) define["probe"][method.name] = method.definition;
+  return define;
+}
+
+// Definitions of the other study may have the same names.
+std::string prefix_of(const JudgeSubject& subject) {
+  return subject.extends.empty() ? "" : "judge.";
+}
+
+// All but the name.
+Json body_of(const JudgeRequest& request) {
+  const JudgeSubject& subject = request.subject;
+  const std::string prefix = prefix_of(subject);
+  Methods methods(effort_of(request.budget), request.norm, request.findings, prefix);
+  const std::vector<Method> attacks = methods.attacks();
+  const std::vector<Method> probes = methods.probes();
+  Json body = Json::object();
+  if (!subject.extends.empty()) body["extends"] = Json::array({subject.extends});
+  body["define"] = definitions(request, attacks, probes);
+  body["train"] = Json::object();
+  if (!subject.extends.empty()) {
+    for (const char* key : {"matrix", "exclude", "only"}) body["train"][key] = nullptr;
+  }
+  body["train"]["add"] = Json::array();
+  body["train"]["add"].push_back(subject.training);
+  body["evaluate"] = evaluation(request, prefix, attacks, probes);
+  return body;
+}
+
+}  // namespace
+
+Budget parse_budget(const std::string& text) {
+  for (const Budget budget : {Budget::kQuick, Budget::kStandard, Budget::kThorough}) {
+    if (text == to_string(budget)) return budget;
+  }
+  throw UsageError("--budget \"" + text + "\" is unknown\n" +
+                   words::help_for_unknown(text, {"quick", "standard", "thorough"}, "budgets"));
+}
+
+const char* to_string(Budget budget) {
+  switch (budget) {
+    case Budget::kQuick: return "quick";
+    case Budget::kStandard: return "standard";
+    case Budget::kThorough: break;
+  }
+  return "thorough";
+}
+
+double unbounded_radius(const std::string& norm) {
+  // From half the range of every pixel on all images can be made grey; 28 is that of 3 x 32 x 32.
+  return norm == "linf" ? 1 : 28;
+}
+
+double parse_radius(const std::string& text, const std::string& norm) {
+  const auto ratio = words::parse_ratio(text);
+  const auto value = ratio ? ratio : words::parse_decimal(text);
+  if (!value || *value <= 0) {
+    throw UsageError("--epsilon \"" + text +
+                     "\" is no radius; write a number above 0 or a ratio, such as 0.03 or 8/255");
+  }
+  if (norm == "linf" && *value > 1) {
+    throw UsageError("--epsilon " + text +
+                     " is larger than the range of pixels, which is 1; write " + text +
+                     "/255 if you count in steps of 8-bit images");
+  }
+  return *value;
+}
+
+JudgeCost judge_cost(Budget budget, const std::string& norm) {
+  Methods methods(effort_of(budget), norm, {}, "");
+  JudgeCost sum;
+  for (const auto& list : {methods.attacks(), methods.probes()}) {
+    for (const Method& method : list) {
+      sum.forwards += method.cost.forwards;
+      sum.backwards += method.cost.backwards;
+    }
+  }
+  return sum;
+}
+
+JudgeManifest judge_manifest(const JudgeRequest& request) {
+  // What a look finds changes what runs, not which question it is.
+  JudgeRequest without = request;
+  without.findings = {};
+  JudgeManifest manifest;
+  manifest.study = "judge-" + request.subject.name.substr(0, 40) + "-" +
+                   sha256_hex(body_of(without).dump()).substr(0, 8);
+  manifest.look = prefix_of(request.subject) + "pgd";
+  Json whole = {
+      {"version", 1},
+      {"name", manifest.study},
+      {"description", std::string("Is the gradient masked? Budget: ") + to_string(request.budget)}};
+  whole.update(body_of(request));
+  manifest.text =
+      "// Written by unmask judge. An ordinary manifest: copy it, edit it, and unmask run it.\n"
+      "// What is stored already does not run again.\n" +
+      laid_out(whole, 3, "") + "\n";
+  return manifest;
+}
+
+}  // namespace unmask::cli

@@ -32,7 +32,7 @@ struct Effort {
 Effort effort_of(Budget budget) {
   switch (budget) {
     case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 20, false, false};
-    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 30, 50, true, false};
+    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 50, true, false};
     case Budget::kThorough: break;
   }
   return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 200, true, true};

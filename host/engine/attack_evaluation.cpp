@@ -75,6 +75,7 @@ class AttackEvaluation::Work {
                      {"passes", passes_},
                      {"undecided", is_undecided_},
                      {"is_deterministic", target_.is_deterministic()},
+                     {"is_coupled", is_coupled_},
                      {"failure", failure_},
                      {"notes", notes_.state()},
                      {"gradients", gradients_.state()},
@@ -93,6 +94,7 @@ class AttackEvaluation::Work {
     numbers.at("passes").get_to(passes_);
     is_undecided_ = numbers.at("undecided").get<std::vector<bool>>();
     target_.set_deterministic(numbers.at("is_deterministic").get<bool>());
+    if (numbers.at("is_coupled").get<bool>()) couple();
     numbers.at("failure").get_to(failure_);
     notes_.restore(numbers.at("notes"));
     gradients_.restore(numbers.at("gradients"));
@@ -153,8 +155,17 @@ class AttackEvaluation::Work {
         check_answers(checked, images_.narrow(0, 0, std::min(input_.batch_size, size())));
     found_.metrics = answers.metrics;
     // They tell nothing of a source.
-    if (!input_.source) target_.set_deterministic(answers.is_deterministic);
+    if (!input_.source) {
+      target_.set_deterministic(answers.is_deterministic);
+      // A network from elsewhere may couple its batches without a solver that does.
+      if (answers.is_batch_coupled) couple();
+    }
     earlier_ += checked.counters();
+  }
+
+  void couple() {
+    is_coupled_ = true;
+    target_.set_coupled();
   }
 
   // ---- a batch ----

@@ -14,6 +14,7 @@ constexpr int kPasses = 5;              // as AutoAttack does
 constexpr std::int64_t kAlone = 8;      // samples that are passed alone
 constexpr double kDistribution = 1e-5;  // allowance of a row that is a distribution
 constexpr double kRandom = 1e-4;        // spread of answers above which a network is random
+constexpr double kCoupled = 1e-4;       // dependence above which it couples its batches
 // Noise of single passes is held against the largest noise of repeated ones. Of n draws of the same
 // noise a further one exceeds the largest with probability 1 / (n + 1); three times the largest it
 // exceeds practically never, whatever the noise looks like short of rare jumps.
@@ -101,6 +102,8 @@ AnswerCheck check_answers(Target& target, const Tensor& batch) {
   };
   const bool is_repeated = answers.size() == kPasses;
   if (is_repeated) result.is_deterministic = spread(answers) <= kRandom;
+  result.is_batch_coupled =
+      result.is_deterministic && alone.defined() && dependence(answers, alone) > kCoupled;
   add(
       "randomised", is_repeated, [&] { return spread(answers); }, batch.size(0));
   add(

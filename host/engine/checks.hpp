@@ -19,6 +19,8 @@ namespace unmask::engine {
 struct AnswerCheck {
   std::vector<wire::Metric> metrics;  ///< NaN with a reason where a pass failed
   bool is_deterministic = true;       ///< passes of the same images agree, or could not be made
+  bool is_batch_coupled = false;  ///< alone, images get other answers than in their batch; told of
+                                  ///< networks that are not random
 };
 
 /// Never throws for what a pass does: a check that fails leaves the verdict alone.

@@ -52,6 +52,9 @@ class NetworkTarget final : public Target, public SolverSteps {
   /// From now on.
   void set_deterministic(bool is_deterministic) { traits_.is_deterministic = is_deterministic; }
 
+  /// From now on: samples depend on their batch-mates, whatever the solver says.
+  void set_coupled() { traits_.is_coupled = true; }
+
   /// Record passes that come again and again as device graphs, where the solvers allow it.
   void record_passes(const DeviceGraphMaker& make);
 

@@ -2,6 +2,7 @@
 
 #include "engine/checks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -113,6 +114,32 @@ TEST(Checks, LeaksBetweenSamplesAreMeasured) {
 
   EXPECT_NEAR(
       metric(result, "check.batch_dependence"), (0.7 - 1.3 / 3) / 2 / (0.8 - 1.7 / 3 / 2), 1e-6);
+}
+
+// An attack on a network that leaks sees whole batches to the end, as under a solver that couples
+// them: a sample that left would change what the others are.
+TEST(Checks, ALeakMakesAttacksSeeWholeBatches) {
+  std::int64_t rows = 0;
+  bool is_independent = true;
+  const auto look = [&](Target& target, const Tensor& x, const Tensor&, const Threat&) {
+    rows = std::max(rows, x.size(0));
+    is_independent = is_independent && target.is_batch_independent();
+    return x.clone();
+  };
+
+  // Sample 1 is wrong from the start: attacks on a network without a leak do not get it.
+  const auto result =
+      evaluate([](const Tensor& z, const Tensor&) { return z - z.mean(0, true) / 2; }, look);
+  EXPECT_EQ(rows, 4);
+  EXPECT_FALSE(is_independent);
+  EXPECT_EQ(metric(result, "batch_coupled"), 1);
+
+  rows = 0;
+  is_independent = true;
+  const auto sound = evaluate([](const Tensor& z, const Tensor&) { return 2 * z; }, look);
+  EXPECT_EQ(rows, 3);
+  EXPECT_TRUE(is_independent);
+  EXPECT_EQ(metric(sound, "batch_coupled"), 0);
 }
 
 // The same leak in logits of another scale is the same leak.

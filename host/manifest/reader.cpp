@@ -96,7 +96,29 @@ class FileReader {
     chain_.pop_back();
 
     std::erase_if(root->members, [](const Member& m) { return m.key == "extends"; });
-    return base ? merge(*base, *root) : *root;
+    if (!base) return root;
+    Node merged = merge(*base, *root);
+    drop_nulls(merged, Scope::kRoot);
+    return merged;
+  }
+
+  // null takes an inherited key away. Where nothing is inherited there is nothing to take away, and it
+  // stands for a key that is not written: so a manifest can undo another one without knowing it.
+  static void drop_nulls(Node& object, Scope scope) {
+    static const std::map<std::pair<Scope, std::string>, Scope> kParts = {
+        {{Scope::kRoot, "train"}, Scope::kTrain},
+        {{Scope::kRoot, "evaluate"}, Scope::kEvaluate},
+        {{Scope::kTrain, "matrix"}, Scope::kTrainMatrix},
+        {{Scope::kEvaluate, "matrix"}, Scope::kEvaluateMatrix}};
+    const std::vector<std::string>& keys = keys_of(scope);
+    std::erase_if(object.members, [&](const Member& member) {
+      return member.value.is(Node::Kind::kNull) &&
+             std::find(keys.begin(), keys.end(), member.key) != keys.end();
+    });
+    for (Member& member : object.members) {
+      const auto part = kParts.find({scope, member.key});
+      if (part != kParts.end()) drop_nulls(member.value, part->second);
+    }
   }
 
   std::optional<Node> load_bases(const Node& extends, const fs::path& file) {

@@ -92,9 +92,9 @@ TEST_F(Reader, ThresholdsOfVerdictsAreMergedAndEnterNothingElse) {
       "solver": { "s": { "plugin": "rk4" } } },
     "train": { "matrix": { "dataset": ["d"], "model": ["m"], "objective": ["o"], "solver": ["s"] } })";
   write("base.json", R"({ "verdict": { "alpha": 0.01, "gap_masked": 0.2, "x-why": "strict" } })");
-  const fs::path file = write("study.json",
-                              R"({ "extends": ["base.json"], "verdict": { "gap_masked": 0.3 }, )" +
-                                  rest + "}");
+  const fs::path file =
+      write("study.json",
+            R"({ "extends": ["base.json"], "verdict": { "gap_masked": 0.3 }, )" + rest + "}");
 
   const ReadResult result = read_study(file, testing::fake_catalog());
 
@@ -106,6 +106,27 @@ TEST_F(Reader, ThresholdsOfVerdictsAreMergedAndEnterNothingElse) {
   ASSERT_TRUE(without.study) << to_text(without.errors);
   EXPECT_TRUE(without.study->thresholds.empty());
   EXPECT_EQ(result.study->train[0].model.params, without.study->train[0].model.params);
+}
+
+TEST_F(Reader, NullMeansNothingWhereNothingIsInherited) {
+  write("base.json", R"({ "define": {
+      "dataset": { "d": { "plugin": "digits" } },
+      "model": { "m": { "plugin": "resnet", "params": { "depth": 8 } } },
+      "objective": { "o": { "plugin": "erm", "params": { "epochs": 1 } } },
+      "solver": { "s": { "plugin": "rk4" } } },
+    "train": { "matrix": { "dataset": ["d"], "model": ["m"], "objective": ["o"], "solver": ["s"] } } })");
+  const std::string text = R"({ "version": 1, "extends": ["base.json"], "run": null,
+    "train": { "exclude": null, "only": null, "matrix": { "seed": null, "zip": null } },
+    "evaluate": { "save": null, "exclude": null )";
+
+  const ReadResult result = read_study(write("study.json", text + "} }"), testing::fake_catalog());
+  const ReadResult misspelt =
+      read_study(write("misspelt.json", text + R"(, "exlude": null } })"), testing::fake_catalog());
+
+  ASSERT_TRUE(result.study) << to_text(result.errors);
+  EXPECT_EQ(result.study->train.size(), 1u);
+  ASSERT_EQ(misspelt.errors.size(), 1u) << to_text(misspelt.errors);
+  EXPECT_EQ(misspelt.errors[0].pointer, "/evaluate/exlude");
 }
 
 TEST_F(Reader, FileThatIsExtendedTwiceIsReadOnce) {

@@ -259,6 +259,12 @@ std::vector<verdict::Verdict> wanted(std::vector<verdict::Verdict> all,
   return all;
 }
 
+// The path as the user would write it, where the database is named relative to the working folder.
+std::string shown(const fs::path& manifest, const fs::path& database) {
+  const fs::path near = database.parent_path() / "judge" / manifest.filename();
+  return fs::weakly_canonical(near) == manifest ? near.string() : manifest.string();
+}
+
 // Runs what is missing, and reports on what is stored then.
 JudgeReport run_manifest(const HostContext& host, const Judging& judging, const std::string& only) {
   const JudgeManifest manifest = judge_manifest(judging.request);
@@ -271,7 +277,7 @@ JudgeReport run_manifest(const HostContext& host, const Judging& judging, const 
   JudgeReport report;
   report.name = judging.request.subject.name;
   report.study = manifest.study;
-  report.manifest = judging.manifest.string();
+  report.manifest = shown(judging.manifest, judging.session.database);
   report.database = judging.session.database.string();
   report.n_left = summary.failed + summary.skipped + summary.interrupted + summary.not_run;
   report.seen = observe(session.store(), manifest.study);

@@ -21,7 +21,7 @@ in_root unmask check /usr/share/unmask/experiments/quickstart.json
 
 say "installing a compiler and LibTorch's headers"
 in_root apt-get install -y -qq --no-install-recommends g++ cmake make libtorch-dev >/dev/null
-for pair in solver:ralston model:tiny_ode attack:sign_steps dataset:stripes objective:margin probe:sharpness; do
+for pair in solver:ralston model:tiny_ode attack:sign_steps dataset:stripes objective:margin probe:certainty; do
   kind=${pair%:*}
   id=${pair#*:}
   say "a $kind of one's own"

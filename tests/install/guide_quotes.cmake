@@ -22,7 +22,7 @@ expect_quote(${TEMPLATES}/model/new_plugin.cpp cpp model tiny_ode TinyOde)
 expect_quote(${TEMPLATES}/attack/new_plugin.cpp cpp attack sign_steps SignSteps)
 expect_quote(${TEMPLATES}/dataset/new_plugin.cpp cpp dataset stripes Stripes)
 expect_quote(${TEMPLATES}/objective/new_plugin.cpp cpp objective margin Margin)
-expect_quote(${TEMPLATES}/probe/new_plugin.cpp cpp probe confidence Confidence)
+expect_quote(${TEMPLATES}/probe/new_plugin.cpp cpp probe certainty Certainty)
 
 # And quotes nothing else.
 string(REGEX MATCHALL "```cpp\n" blocks "${guide}")

@@ -46,7 +46,7 @@ step("checking an installed study" ${program} check ${WORK}/moved/share/unmask/e
 set(ENV{CMAKE_GENERATOR} "${GENERATOR}")
 set(ENV{CXX} "${COMPILER}")
 foreach(pair solver:ralston model:tiny_ode attack:sign_steps dataset:stripes objective:margin
-        probe:confidence)
+        probe:certainty)
   string(REPLACE ":" ";" pair ${pair})
   list(POP_FRONT pair kind id)
   set(folder ${WORK}/${id})

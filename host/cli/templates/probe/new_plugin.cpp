@@ -24,7 +24,7 @@ class NewPlugin final : public unmask::Probe {
                                           const unmask::Tensor& x,
                                           const unmask::Tensor&,
                                           unmask::ProbeContext&) override {
-    return {{"confidence", (target.logits(x) / temperature_).softmax(1).amax(1)}};
+    return {{"certainty", (target.logits(x) / temperature_).softmax(1).amax(1)}};
   }
 
  private:

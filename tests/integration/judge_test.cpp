@@ -252,7 +252,8 @@ TEST_F(Suite, FailsForAWrongVerdict) {
 }
 
 TEST_F(Suite, FailsForAMaskThatIsNotBroken) {
-  const Outcome outcome = run({model("masked.pt", "masked", 5.9)});
+  // Braces around one value alone would make no list.
+  const Outcome outcome = run(json::array({model("masked.pt", "masked", 5.9)}));
 
   EXPECT_EQ(outcome.code, 1) << outcome.out << outcome.err;
   EXPECT_THAT(

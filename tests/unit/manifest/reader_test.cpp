@@ -115,9 +115,9 @@ TEST_F(Reader, NullMeansNothingWhereNothingIsInherited) {
       "objective": { "o": { "plugin": "erm", "params": { "epochs": 1 } } },
       "solver": { "s": { "plugin": "rk4" } } },
     "train": { "matrix": { "dataset": ["d"], "model": ["m"], "objective": ["o"], "solver": ["s"] } } })");
-  const std::string text = R"({ "version": 1, "extends": ["base.json"], "run": null,
-    "train": { "exclude": null, "only": null, "matrix": { "seed": null, "zip": null } },
-    "evaluate": { "save": null, "exclude": null )";
+  const std::string text =
+      R"({ "version": 1, "extends": ["base.json"], "run": null, "evaluate": null,
+    "train": { "exclude": null, "only": null, "matrix": { "seed": null, "zip": null } )";
 
   const ReadResult result = read_study(write("study.json", text + "} }"), testing::fake_catalog());
   const ReadResult misspelt =
@@ -126,7 +126,7 @@ TEST_F(Reader, NullMeansNothingWhereNothingIsInherited) {
   ASSERT_TRUE(result.study) << to_text(result.errors);
   EXPECT_EQ(result.study->train.size(), 1u);
   ASSERT_EQ(misspelt.errors.size(), 1u) << to_text(misspelt.errors);
-  EXPECT_EQ(misspelt.errors[0].pointer, "/evaluate/exlude");
+  EXPECT_EQ(misspelt.errors[0].pointer, "/train/exlude");
 }
 
 TEST_F(Reader, FileThatIsExtendedTwiceIsReadOnce) {

@@ -7,6 +7,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/ball_size.hpp"
 #include "unmask/kit/probe/compare.hpp"
@@ -21,9 +22,6 @@ struct Step {
   double share;  // of epsilon
 };
 constexpr std::array<Step, 3> kSteps = {{{"tiny", 1e-3}, {"small", 1e-2}, {"large", 1e-1}}};
-
-// By how much numbers must exceed what rounding makes.
-constexpr double kAbove = 4;
 
 class FiniteDifferences final : public Probe {
  public:
@@ -48,7 +46,7 @@ class FiniteDifferences final : public Probe {
   explicit FiniteDifferences(const Params& params)
       : ball_(params),
         directions_(params.get_integer("directions")),
-        loss_(params.get_text("loss") == "ce" ? Loss::kCrossEntropy : Loss::kMargin),
+        loss_(kit::loss_of(params.get_text("loss"))),
         curves_(params.get_integer("curves")) {}
 
   std::vector<ProbeValue> measure(Target& target,
@@ -66,7 +64,7 @@ class FiniteDifferences final : public Probe {
       const auto [measured, predicted] = differences(target, center, y, gradient, step, context);
       // Below the rounding of the loss neither says anything.
       const Tensor size = at::maximum(mean_size(measured), mean_size(predicted));
-      const Tensor lost = size.le(kAbove * noise);
+      const Tensor lost = size.le(kit::kAboveRounding * noise);
       const Tensor cosine = kit::cosines(measured, predicted).masked_fill(lost, kit::kNotDefined);
       values.push_back({std::string("fd_cosine_") + step.name, cosine});
       sweep.push_back(cosine);

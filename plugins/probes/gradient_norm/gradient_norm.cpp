@@ -6,8 +6,9 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/names.hpp"
+#include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/compare.hpp"
 #include "unmask/plugin.hpp"
 
@@ -34,7 +35,7 @@ class GradientNorm final : public Probe {
   }
 
   explicit GradientNorm(const Params& params)
-      : loss_(params.get_text("loss") == "margin" ? Loss::kMargin : Loss::kCrossEntropy),
+      : loss_(kit::loss_of(params.get_text("loss"))),
         norm_(kit::norm_of(params.get_text("norm"))),
         steps_(params.get_integer("steps")) {
     if (params.has("epsilon")) epsilon_ = params.get_real("epsilon");
@@ -46,15 +47,17 @@ class GradientNorm final : public Probe {
                                   ProbeContext&) override {
     const LossGradient here = target.loss_and_gradient(x, y, loss_);
     const Tensor gradient = kit::rows_of_numbers(here.gradient);
+    const Tensor l1 = gradient.norm(1, 1);
+    const Tensor l2 = gradient.norm(2, 1);
     std::vector<ProbeValue> values = {
-        {"gradient_l1", gradient.norm(1, 1)},
-        {"gradient_l2", gradient.norm(2, 1)},
+        {"gradient_l1", l1},
+        {"gradient_l2", l2},
         {"gradient_linf", gradient.abs().amax(1)},
         {"zero_share", gradient.eq(0).to(at::kDouble).mean(1)},
         {"non_finite", kit::as_numbers(gradient.isfinite().logical_not().any(1))}};
     if (epsilon_) {
-      const Tensor dual = kit::dual_norm(here.gradient.to(at::kDouble), norm_);
-      values.push_back({"predicted_gain", *epsilon_ * dual});
+      // The dual norm: what a step of length 1 can gain at most.
+      values.push_back({"predicted_gain", *epsilon_ * (norm_ == Norm::kL2 ? l2 : l1)});
       values.push_back({"realised_gain", gain(target, x, y, here)});
     }
     return values;
@@ -65,7 +68,7 @@ class GradientNorm final : public Probe {
   Tensor gain(Target& target, const Tensor& x, const Tensor& y, LossGradient here) const {
     const Threat threat{norm_, *epsilon_, 0, 1};
     const double length = 2 * *epsilon_ / static_cast<double>(steps_);
-    const Tensor before = in_double(here.logits, y);
+    const Tensor before = kit::exact_losses(here.logits, y, loss_);
     Tensor best = before;
     Tensor point = x;
     for (std::int64_t i = 1; i <= steps_; ++i) {
@@ -75,13 +78,9 @@ class GradientNorm final : public Probe {
       } else {
         here.logits = target.logits(point);
       }
-      best = at::maximum(best, in_double(here.logits, y));
+      best = at::maximum(best, kit::exact_losses(here.logits, y, loss_));
     }
     return best - before;
-  }
-
-  Tensor in_double(const Tensor& logits, const Tensor& y) const {
-    return per_sample_loss(logits.to(at::kDouble), y, loss_);
   }
 
   Loss loss_;

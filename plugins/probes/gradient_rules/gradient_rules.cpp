@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/kit/probe/compare.hpp"
 #include "unmask/plugin.hpp"
 
@@ -20,8 +21,7 @@ class GradientRules final : public Probe {
             .capabilities = {}};
   }
 
-  explicit GradientRules(const Params& params)
-      : loss_(params.get_text("loss") == "margin" ? Loss::kMargin : Loss::kCrossEntropy) {}
+  explicit GradientRules(const Params& params) : loss_(kit::loss_of(params.get_text("loss"))) {}
 
   std::vector<ProbeValue> measure(Target& target,
                                   const Tensor& x,

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/ball_size.hpp"
 #include "unmask/kit/probe/compare.hpp"
@@ -41,7 +42,7 @@ class Linearity final : public Probe {
   explicit Linearity(const Params& params)
       : ball_(params),
         steps_(params.get_integer("steps")),
-        loss_(params.get_text("loss") == "margin" ? Loss::kMargin : Loss::kCrossEntropy),
+        loss_(kit::loss_of(params.get_text("loss"))),
         grid_(params.get_integer("grid")),
         landscapes_(params.get_integer("landscapes")) {}
 
@@ -55,10 +56,6 @@ class Linearity final : public Probe {
   }
 
  private:
-  Tensor in_double(const Tensor& logits, const Tensor& y) const {
-    return per_sample_loss(logits.to(at::kDouble), y, loss_);
-  }
-
   // max over visited d of |L(x + d) - L(x) - d . g|, float64 [B].
   Tensor gamma(Target& target,
                const Tensor& x,
@@ -66,7 +63,7 @@ class Linearity final : public Probe {
                const LossGradient& here,
                const ProbeContext& context) const {
     const Threat threat = ball_.threat();
-    const Tensor loss = in_double(here.logits, y);
+    const Tensor loss = kit::exact_losses(here.logits, y, loss_);
     const Tensor tangent = kit::rows_of_numbers(here.gradient);
     const Tensor start = kit::rows_of_numbers(x);
     const double length = 2.5 * threat.epsilon / static_cast<double>(steps_);
@@ -81,7 +78,8 @@ class Linearity final : public Probe {
         there.logits = kit::own_logits(target, point, y);
       }
       const Tensor moved = kit::rows_of_numbers(point) - start;
-      const Tensor gap = in_double(there.logits, y) - loss - (moved * tangent).sum(1);
+      const Tensor gap =
+          kit::exact_losses(there.logits, y, loss_) - loss - (moved * tangent).sum(1);
       largest = at::maximum(largest, gap.abs());
       if (i == steps_) break;
       const Tensor side = kit::per_row(gap.sign().to(x.scalar_type()), x);

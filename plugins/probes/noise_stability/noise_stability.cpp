@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/plugin.hpp"
 
@@ -27,7 +28,7 @@ class NoiseStability final : public Probe {
   explicit NoiseStability(const Params& params)
       : radius_(params.get_real("radius")),
         draws_(params.get_integer("draws")),
-        loss_(params.get_text("loss") == "ce" ? Loss::kCrossEntropy : Loss::kMargin) {}
+        loss_(kit::loss_of(params.get_text("loss"))) {}
 
   std::vector<ProbeValue> measure(Target& target,
                                   const Tensor& x,

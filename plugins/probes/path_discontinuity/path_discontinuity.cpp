@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/ball_size.hpp"
 #include "unmask/kit/probe/compare.hpp"
@@ -15,9 +16,6 @@
 
 namespace unmask {
 namespace {
-
-// By how much a change must exceed what rounding makes.
-constexpr double kAbove = 4;
 
 class PathDiscontinuity final : public Probe {
  public:
@@ -46,7 +44,7 @@ class PathDiscontinuity final : public Probe {
       : ball_(params),
         segments_(params.get_integer("points")),
         slack_(params.get_real("slack")),
-        loss_(params.get_text("loss") == "ce" ? Loss::kCrossEntropy : Loss::kMargin),
+        loss_(kit::loss_of(params.get_text("loss"))),
         curves_(params.get_integer("curves")) {}
 
   std::vector<ProbeValue> measure(Target& target,
@@ -61,12 +59,14 @@ class PathDiscontinuity final : public Probe {
     for (std::int64_t i = 0; i < std::min(curves_, x.size(0)); ++i) {
       context.series.push_back({"path_loss", along.losses.select(0, i), i});
     }
-    Tensor step_changes = along.step_changes;
+    // Without a gradient there is no line to follow.
+    const Tensor no_line = kit::has_entries(kit::rows_of_numbers(uphill)).logical_not();
+    Tensor step_changes = along.step_changes.masked_fill(no_line, kit::kNotDefined);
     if (x.size(0) > 1 && target.is_batch_independent()) {
       // Only the sum over the batch is known: when it changes, nobody knows whose.
       step_changes = step_changes.masked_fill(step_changes > 0, kit::kNotDefined);
     }
-    return {{"path_jumps", along.jumps},
+    return {{"path_jumps", along.jumps.masked_fill(no_line, kit::kNotDefined)},
             {"step_changes", step_changes},
             {"random_line_jumps", follow(target, y, start, sideways).jumps}};
   }
@@ -93,7 +93,7 @@ class PathDiscontinuity final : public Probe {
       steps.push_back(solver == nullptr ? kit::kNotDefined
                                         : static_cast<double>(solver->accepted_steps()));
     });
-    const Tensor loss = per_sample_loss(here.logits.to(at::kDouble), y, loss_);
+    const Tensor loss = kit::exact_losses(here.logits, y, loss_);
     const Tensor counted = at::tensor(steps, at::kDouble).to(loss.device()).expand_as(loss);
     return {point, loss, kit::loss_rounding(here.logits), here.gradient, counted};
   }
@@ -123,7 +123,7 @@ class PathDiscontinuity final : public Probe {
     const Tensor before = (kit::rows_of_numbers(here.slope) * moved).sum(1);
     const Tensor after = (kit::rows_of_numbers(next.slope) * moved).sum(1);
     const Tensor allowed = slack_ * at::maximum(before.abs(), after.abs()) +
-                           kAbove * at::maximum(here.noise, next.noise);
+                           kit::kAboveRounding * at::maximum(here.noise, next.noise);
     const Tensor change = next.loss - here.loss;
     const Tensor is_jump = change.gt(at::maximum(before, after) + allowed)
                                .logical_or(change.lt(at::minimum(before, after) - allowed));

@@ -1,5 +1,5 @@
 #pragma once
-// The frame of an attack on a ball, and the names of norms and losses in its parameters.
+// The frame of an attack on a ball.
 
 #include <limits>
 #include <sstream>
@@ -9,19 +9,9 @@
 
 #include "unmask/attack.hpp"
 #include "unmask/errors.hpp"
+#include "unmask/kit/attack/names.hpp"
 
 namespace unmask::kit {
-
-inline Norm norm_of(const std::string& name) {
-  if (name == "l1") return Norm::kL1;
-  return name == "l2" ? Norm::kL2 : Norm::kLinf;
-}
-
-inline Loss loss_of(const std::string& name) {
-  if (name == "dlr") return Loss::kDlr;
-  if (name == "pm") return Loss::kProbabilityMargin;
-  return name == "margin" ? Loss::kMargin : Loss::kCrossEntropy;
-}
 
 /// The loss that pulls towards a target class instead of away from the label.
 inline Loss targeted(Loss loss) {

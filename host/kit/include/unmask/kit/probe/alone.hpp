@@ -65,9 +65,14 @@ inline Tensor own_logits(Target& target, const Tensor& x, const Tensor& labels) 
   return target.logits(x, at::arange(x.size(0), labels.options().dtype(at::kLong)));
 }
 
-/// The same of a loss (its values in float64, computed from the logits): [n].
+/// A loss in float64, whatever the type of the logits that it is computed from: [n].
+inline Tensor exact_losses(const Tensor& logits, const Tensor& labels, Loss loss) {
+  return per_sample_loss(logits.to(at::kDouble), labels, loss);
+}
+
+/// The same of a loss: [n], float64.
 inline Tensor own_losses(Target& target, const Tensor& x, const Tensor& labels, Loss loss) {
-  return per_sample_loss(own_logits(target, x, labels).to(at::kDouble), labels, loss);
+  return exact_losses(own_logits(target, x, labels), labels, loss);
 }
 
 /// The same with the gradient, shape of x, of a whole batch. B forwards and backwards.

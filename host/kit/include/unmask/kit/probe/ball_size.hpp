@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "unmask/errors.hpp"
+#include "unmask/kit/attack/names.hpp"
 #include "unmask/params.hpp"
 #include "unmask/threat.hpp"
 
@@ -31,8 +32,7 @@ inline ParamSpec ball_epsilon() {
 class BallSize {
  public:
   explicit BallSize(const Params& params)
-      : norm_(params.get_text("norm") == "l2" ? Norm::kL2 : Norm::kLinf),
-        epsilon_(params.get_real("epsilon")) {}
+      : norm_(norm_of(params.get_text("norm"))), epsilon_(params.get_real("epsilon")) {}
 
   Norm norm() const { return norm_; }
   double epsilon() const { return epsilon_; }

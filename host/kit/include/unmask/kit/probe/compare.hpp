@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/directions.hpp"
 #include "unmask/tensor.hpp"
 
 namespace unmask::kit {
@@ -38,13 +39,8 @@ inline Tensor where_finite(const Tensor& values, const Tensor& a, const Tensor& 
 /// Cosine of the angle between rows of float64 [B, D]: [B]. 0 where exactly one of the two rows is
 /// zero - it tells nothing of the other -, NaN where both are or a number is not finite.
 inline Tensor cosines(const Tensor& a, const Tensor& b) {
-  const auto unit = [](const Tensor& rows) {
-    const Tensor largest = rows.abs().amax(1, /*keepdim=*/true);
-    const Tensor scaled = at::where(largest > 0, rows / largest, rows);
-    const Tensor length = scaled.norm(2, 1, /*keepdim=*/true);
-    return at::where(length > 0, scaled / length, scaled);
-  };
-  const Tensor cosine = (unit(a) * unit(b)).sum(1).clamp(-1, 1);
+  const Tensor cosine =
+      (ascent_direction(a, Norm::kL2) * ascent_direction(b, Norm::kL2)).sum(1).clamp(-1, 1);
   const Tensor none = has_entries(a).logical_or(has_entries(b)).logical_not();
   return where_finite(cosine.masked_fill(none, kNotDefined), a, b);
 }

@@ -13,6 +13,9 @@ namespace unmask::kit {
 /// Roundings to half a unit in the last place of the largest logit that a loss is taken to carry.
 inline constexpr double kRoundingsOfALoss = 4;
 
+/// By how much a difference must exceed what rounding makes of it to tell anything.
+inline constexpr double kAboveRounding = 4;
+
 /// The size of the difference of two losses that would be equal without rounding: 4 u sqrt(2)
 /// max |z|, with the unit roundoff u of the logits' type. Float64 [B].
 inline Tensor loss_rounding(const Tensor& logits) {

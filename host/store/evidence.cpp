@@ -63,11 +63,14 @@ std::vector<EvidenceCell> cells_of(Database& database, std::int64_t run) {
 
 }  // namespace
 
-std::vector<EvidenceStudy> evidence_studies(const Store& store) {
+std::vector<EvidenceStudy> evidence_studies(const Store& store,
+                                            const std::optional<std::string>& only) {
   Database& database = store.database();
   Statement find = database.prepare("list studies",
                                     "SELECT c.study, c.run_id, r.thresholds FROM current_run c "
-                                    "JOIN run r ON r.id = c.run_id ORDER BY c.study");
+                                    "JOIN run r ON r.id = c.run_id "
+                                    "WHERE ?1 IS NULL OR c.study = ?1 ORDER BY c.study");
+  find.bind(only);
   std::vector<EvidenceStudy> studies;
   while (find.step()) {
     EvidenceStudy study{find.text(0), find.integer(1), {}, {}};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,8 +36,9 @@ struct EvidenceStudy {
   std::vector<EvidenceCell> cells;           ///< attacks and probes, in the order of the plan
 };
 
-/// All studies, in the order of their names.
-std::vector<EvidenceStudy> evidence_studies(const Store& store);
+/// All studies, in the order of their names, or this one alone.
+std::vector<EvidenceStudy> evidence_studies(const Store& store,
+                                            const std::optional<std::string>& study = {});
 
 /// What an attack did to each sample, in their order.
 std::vector<wire::SampleOutcome> outcomes_of(const Store& store, std::int64_t cell);

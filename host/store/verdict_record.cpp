@@ -32,8 +32,9 @@ class VerdictWriter {
                              "ON CONFLICT (verdict_id, rule, cell_id) DO NOTHING")) {}
 
   void write(const VerdictRecord& v) {
-    verdict_.bind(run_).bind(study_).bind(v.dataset).bind(v.model).bind(v.objective);
-    verdict_.bind(v.train_solver).bind(v.train_seed).bind(v.solver).bind(v.norm).bind(v.epsilon);
+    const wire::CellLabels& l = v.labels;
+    verdict_.bind(run_).bind(study_).bind(l.dataset).bind(l.model).bind(l.objective);
+    verdict_.bind(l.train_solver).bind(l.train_seed).bind(l.solver).bind(v.norm).bind(v.epsilon);
     verdict_.bind(v.epsilon_text).bind(v.checkpoint_cell).bind(v.judgement).bind(v.sentence);
     verdict_.bind(v.n).bind(v.clean_correct).bind(v.plain_correct).bind(v.robust_correct);
     verdict_.bind(v.strongest).bind(v.n_attacks).bind(v.n_missing);
@@ -80,12 +81,12 @@ std::vector<VerdictRecord> recorded_verdicts(const Store& store, const std::stri
   std::vector<VerdictRecord> result;
   while (find.step()) {
     VerdictRecord v;
-    v.dataset = find.text(0);
-    v.model = find.text(1);
-    v.objective = find.text(2);
-    v.train_solver = find.text(3);
-    v.train_seed = find.integer(4);
-    v.solver = find.text(5);
+    v.labels.dataset = find.text(0);
+    v.labels.model = find.text(1);
+    v.labels.objective = find.text(2);
+    v.labels.train_solver = find.text(3);
+    v.labels.train_seed = find.integer(4);
+    v.labels.solver = find.text(5);
     v.norm = find.text(6);
     v.epsilon = find.real(7);
     v.epsilon_text = find.text(8);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/cell.hpp"
+
 namespace unmask::store {
 
 class Store;
@@ -25,9 +27,8 @@ struct RuleRecord {
 };
 
 struct VerdictRecord {
-  std::string dataset, model, objective, train_solver;
-  std::int64_t train_seed = 0;
-  std::string solver, norm;
+  wire::CellLabels labels;  ///< of the network and its solver: dataset to solver
+  std::string norm;
   double epsilon = 0;
   std::string epsilon_text;
   std::int64_t checkpoint_cell = 0;

@@ -47,7 +47,7 @@ struct Attack {
   std::int64_t cell = 0;
   std::string name;    ///< as tables call it: "pgd", "pgd via rk4", "pgd from resnet"
   std::string plugin;  ///< empty for an ensemble
-  nlohmann::json part, params, gradient;
+  nlohmann::json params, gradient;
   Group group = Group::kPlain;
   View view = View::kOwn;
   bool is_same_method = false;  ///< kSolver: the method that answers, with another gradient rule

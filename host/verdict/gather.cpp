@@ -24,6 +24,12 @@ double number_or(const json& object, const char* name, double missing) {
   return found != object.end() && found->is_number() ? found->get<double>() : missing;
 }
 
+// An ensemble has none.
+json params_of(const json& part) {
+  const auto found = part.find("params");
+  return found != part.end() && found->is_object() ? *found : json::object();
+}
+
 bool is_one_of(const std::string& text, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -60,10 +66,9 @@ Attack attack_of(const store::EvidenceCell& cell, const json& spec) {
   attack.name = cell.labels.method;
   if (!cell.labels.gradient.empty()) attack.name += " via " + cell.labels.gradient;
   if (!cell.labels.source.empty()) attack.name += " from " + cell.labels.source;
-  attack.part = spec.value("attack", json::object());
-  attack.plugin = text_or(attack.part, "plugin", "");
-  const auto params = attack.part.find("params");
-  attack.params = params != attack.part.end() && params->is_object() ? *params : json::object();
+  const json part = spec.value("attack", json::object());
+  attack.plugin = text_or(part, "plugin", "");
+  attack.params = params_of(part);
   attack.gradient = spec.value("gradient", json());
   attack.view = view_of(spec);
   if (attack.view == View::kSolver) {
@@ -113,8 +118,7 @@ void set_fates(Network& network, const Outcomes& outcomes) {
 
 Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const json& spec) {
   const json part = spec.value("probe", json::object());
-  const auto found = part.find("params");
-  const json params = found != part.end() && found->is_object() ? *found : json::object();
+  const json params = params_of(part);
   Probe probe;
   probe.cell = cell.id;
   probe.plugin = text_or(part, "plugin", "");

@@ -1,7 +1,5 @@
 #include "verdict/judge.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -9,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/verdict_thresholds.hpp"
-#include "text/suggest.hpp"
+#include "text/globs.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 #include "verdict/gather.hpp"
@@ -245,41 +243,25 @@ const char* to_string(RuleState state) {
 }
 
 Filter::Filter(const std::vector<std::string>& texts) {
-  static const std::vector<std::string> kNames = {"study",
-                                                  "dataset",
-                                                  "model",
-                                                  "objective",
-                                                  "train_solver",
-                                                  "train_seed",
-                                                  "solver",
-                                                  "norm",
-                                                  "epsilon"};
+  static const std::vector<std::string> kAxes = {"study",
+                                                 "dataset",
+                                                 "model",
+                                                 "objective",
+                                                 "train_solver",
+                                                 "train_seed",
+                                                 "solver",
+                                                 "norm",
+                                                 "epsilon"};
   for (const std::string& text : texts) {
-    std::vector<Condition>& conditions = alternatives_.emplace_back();
-    for (std::size_t first = 0; first <= text.size();) {
-      const std::size_t last = std::min(text.find(',', first), text.size());
-      const std::string part = text.substr(first, last - first);
-      const std::size_t equals = part.find('=');
-      if (equals == std::string::npos) {
-        throw UsageError("\"" + text + "\": \"" + part + "\" is not name=pattern");
-      }
-      const std::string name = part.substr(0, equals);
-      if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
-        throw UsageError("\"" + text + "\": a verdict has no \"" + name + "\"\n" +
-                         words::help_for_unknown(name, kNames, "names"));
-      }
-      conditions.emplace_back(name, part.substr(equals + 1));
-      first = last + 1;
-    }
+    alternatives_.push_back(words::parse_conditions(text, kAxes, ""));
   }
 }
 
 bool Filter::matches(const Verdict& verdict) const {
   if (alternatives_.empty()) return true;
   return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const auto& conditions) {
-    return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& condition) {
-      return ::fnmatch(condition.second.c_str(), value_of(verdict, condition.first).c_str(), 0) ==
-             0;
+    return std::all_of(conditions.begin(), conditions.end(), [&](const words::Condition& c) {
+      return words::glob_matches(c.pattern, value_of(verdict, c.axis));
     });
   });
 }
@@ -354,8 +336,7 @@ std::vector<Verdict> judge(const store::Store& store,
 }
 
 std::vector<store::VerdictRecord> renew(store::Store& store, const std::string& study_name) {
-  for (const store::EvidenceStudy& study : store::evidence_studies(store)) {
-    if (study.name != study_name) continue;
+  for (const store::EvidenceStudy& study : store::evidence_studies(store, study_name)) {
     std::vector<store::VerdictRecord> records = store::recorded_verdicts(store, study.name);
     const std::string now =
         evidence_sha256(study, catalog::verdict_thresholds_with(study.thresholds));
@@ -392,12 +373,7 @@ std::vector<MissingEvidence> missing_evidence(const Verdict& verdict) {
 
 store::VerdictRecord to_record(const Verdict& v) {
   store::VerdictRecord record;
-  record.dataset = v.labels.dataset;
-  record.model = v.labels.model;
-  record.objective = v.labels.objective;
-  record.train_solver = v.labels.train_solver;
-  record.train_seed = v.labels.train_seed;
-  record.solver = v.labels.solver;
+  record.labels = v.labels;
   record.norm = v.norm;
   record.epsilon = v.epsilon;
   record.epsilon_text = v.epsilon_text;

@@ -12,6 +12,7 @@
 #include "store/evidence.hpp"
 #include "store/store.hpp"
 #include "store/verdict_record.hpp"
+#include "text/conditions.hpp"
 #include "verdict/rule.hpp"
 
 namespace unmask::verdict {
@@ -65,17 +66,16 @@ struct Verdict {
 };
 
 /// Which verdicts: conditions that must all hold, "model=so_*,solver=bosh3". Several texts: any.
-/// Names: study dataset model objective train_solver train_seed solver norm epsilon.
+/// Axes: study dataset model objective train_solver train_seed solver norm epsilon.
 class Filter {
  public:
   Filter() = default;
-  /// @throws UsageError for a text that is no condition, or an unknown name
+  /// @throws UsageError for a text that is no condition, or an unknown axis
   explicit Filter(const std::vector<std::string>& texts);
-  bool matches(const Verdict& labels) const;
+  bool matches(const Verdict& verdict) const;
 
  private:
-  using Condition = std::pair<std::string, std::string>;
-  std::vector<std::vector<Condition>> alternatives_;
+  std::vector<std::vector<words::Condition>> alternatives_;
 };
 
 /// Judge what is stored, each study as its latest run planned it; the same database gives the same

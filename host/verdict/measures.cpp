@@ -132,15 +132,23 @@ Measurement share_of_samples(const Evidence& evidence,
                              const std::string& what) {
   Measurement best;
   for (const Probe* probe : evidence.probes(probe_id, value)) {
-    Marks marks;
-    for (const auto& [sample, number] : probe->values.at(value)) {
-      if (!std::isnan(number)) marks.emplace_back(sample, has_property(number));
-    }
-    Measurement found = share_of_marks(evidence, marks, what);
-    found.cells = {probe->cell};
-    keep_larger(best, std::move(found));
+    keep_larger(best, share_of_probe(evidence, *probe, value, has_property, what));
   }
   return best;
+}
+
+Measurement share_of_probe(const Evidence& evidence,
+                           const Probe& probe,
+                           const std::string& value,
+                           const std::function<bool(double)>& has_property,
+                           const std::string& what) {
+  Marks marks;
+  for (const auto& [sample, number] : probe.values.at(value)) {
+    if (!std::isnan(number)) marks.emplace_back(sample, has_property(number));
+  }
+  Measurement found = share_of_marks(evidence, marks, what);
+  found.cells = {probe.cell};
+  return found;
 }
 
 Measurement largest_metric(const Evidence& evidence,

@@ -27,6 +27,13 @@ Measurement share_of_samples(const Evidence& evidence,
                              const std::function<bool(double)>& has_property,
                              const std::string& what);
 
+/// Likewise of one probe cell.
+Measurement share_of_probe(const Evidence& evidence,
+                           const Probe& probe,
+                           const std::string& value,
+                           const std::function<bool(double)>& has_property,
+                           const std::string& what);
+
 /// Share of these samples, of which those that are not eligible do not count, that have a property.
 /// No value with fewer than min_probe_samples.
 using Marks = std::vector<std::pair<std::int64_t, bool>>;  // sample, has it

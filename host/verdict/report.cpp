@@ -10,12 +10,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string name_of(const Verdict& v) {
-  return v.labels.model + "/" + v.labels.dataset + "/" + v.labels.objective + "/" +
-         v.labels.train_solver + "/" + std::to_string(v.labels.train_seed) + " under " +
-         v.labels.solver + ", " + v.norm + " " + v.epsilon_text;
-}
-
 template <class T>
 table::Value value_or_none(const std::optional<T>& value) {
   return value ? table::Value(*value) : table::Value();
@@ -112,8 +106,9 @@ ordered_json json_of(const Reading& reading) {
 }  // namespace
 
 std::string text_of(const Verdict& verdict) {
-  std::string text =
-      name_of(verdict) + ": " + to_string(verdict.judgement) + "\n  " + verdict.sentence + "\n";
+  std::string text = network_name(verdict.labels) + ", " + verdict.norm + " " +
+                     verdict.epsilon_text + ": " + to_string(verdict.judgement) + "\n  " +
+                     verdict.sentence + "\n";
   for (const RuleState state : {RuleState::kDecides,
                                 RuleState::kSymptom,
                                 RuleState::kNote,

@@ -12,6 +12,9 @@
 
 namespace unmask::verdict {
 
+/// "resnet/strokes/natural/rk4/0 under rk4".
+std::string network_name(const wire::CellLabels& labels);
+
 /// Judgement, why, what fired, what was quiet, what lacked evidence and which lines would supply it.
 std::string text_of(const Verdict& verdict);
 

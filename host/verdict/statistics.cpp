@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <string>
 
@@ -21,17 +20,6 @@ void check_counts(std::int64_t k, std::int64_t n) {
 double log_choose(std::int64_t n, std::int64_t k) {
   const auto fact = [](std::int64_t i) { return std::lgamma(static_cast<double>(i) + 1); };
   return fact(n) - fact(k) - fact(n - k);
-}
-
-// Where a function that rises from below to above `target` on [0, 1] reaches it.
-double solve_rising(const std::function<double(double)>& f, double target) {
-  double low = 0;
-  double high = 1;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (f(middle) < target ? low : high) = middle;
-  }
-  return (low + high) / 2;
 }
 
 }  // namespace
@@ -56,12 +44,6 @@ double mcnemar_one_sided(std::int64_t only_first, std::int64_t only_second) {
   return binomial_tail(only_second, only_first + only_second, 0.5);
 }
 
-double mcnemar_two_sided(std::int64_t only_first, std::int64_t only_second) {
-  return std::min(1.0,
-                  2 * std::min(mcnemar_one_sided(only_first, only_second),
-                               mcnemar_one_sided(only_second, only_first)));
-}
-
 Interval wilson(std::int64_t k, std::int64_t n) {
   check_counts(k, n);
   if (n == 0) return {};
@@ -71,19 +53,6 @@ Interval wilson(std::int64_t k, std::int64_t n) {
   const double half = kZ / (1 + kZ * kZ / size) *
                       std::sqrt(share * (1 - share) / size + kZ * kZ / (4 * size * size));
   return {k == 0 ? 0 : std::max(0.0, centre - half), k == n ? 1 : std::min(1.0, centre + half)};
-}
-
-Interval clopper_pearson(std::int64_t k, std::int64_t n) {
-  check_counts(k, n);
-  Interval interval;
-  if (n == 0) return interval;
-  if (k > 0) {
-    interval.lower = solve_rising([&](double p) { return binomial_tail(k, n, p); }, 0.025);
-  }
-  if (k < n) {
-    interval.upper = solve_rising([&](double p) { return binomial_tail(k + 1, n, p); }, 0.975);
-  }
-  return interval;
 }
 
 std::vector<double> holm(std::span<const double> p) {

@@ -3,7 +3,6 @@
 // the data. All functions throw InternalError for counts that cannot be.
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,15 +22,8 @@ double binomial_tail(std::int64_t k, std::int64_t n, double p);
 /// Source: McNemar 1947, Psychometrika 12; the exact form is the sign test on discordant pairs.
 double mcnemar_one_sided(std::int64_t only_first, std::int64_t only_second);
 
-/// Likewise two-sided: twice the smaller tail, at most 1.
-double mcnemar_two_sided(std::int64_t only_first, std::int64_t only_second);
-
 /// 95 % score interval of a share k / n; [0, 1] for n = 0. Source: Wilson 1927, JASA 22.
 Interval wilson(std::int64_t k, std::int64_t n);
-
-/// 95 % exact interval of a share k / n, to 1e-12; [0, 1] for n = 0. Source: Clopper and Pearson
-/// 1934, Biometrika 26.
-Interval clopper_pearson(std::int64_t k, std::int64_t n);
 
 /// P-values adjusted for having looked that many times, in the order given; each at most 1. Source:
 /// Holm 1979, Scandinavian Journal of Statistics 6: the i-th smallest of m is multiplied by m - i + 1

@@ -15,8 +15,7 @@ const Rule kBatchCosine = {
     .decides_at = "share_masked",
     .symptom_at = "share_suspect",
     .is_about_gradient = true,
-    .supply =
-        R"({"define": {"probe": {"batch_gradient": {"plugin": "batch_gradient"}}}, "evaluate": {"matrix": {"probes": ["batch_gradient"]}}})",
+    .supply = kSupplyBatchGradient,
     .measure = [](const Evidence& e) {
       const double limit = e.threshold("cosine");
       return share_of_samples(

@@ -18,21 +18,21 @@ const Rule kBatchVariance = {
         R"({"define": {"probe": {"batch_invariance": {"plugin": "batch_invariance"}}}, "evaluate": {"matrix": {"probes": ["batch_invariance"]}}})",
     .measure = [](const Evidence& e) {
       const double limit = e.threshold("logit_shift");
-      const Measurement shifted = share_of_samples(
+      Measurement best = share_of_samples(
           e,
           "batch_invariance",
           "logit_shift",
           [&](double shift) { return shift > limit; },
           "have logits that move by more than " + short_number(limit) +
               " of their spread with the batch");
-      const Measurement flipped = share_of_samples(
-          e,
-          "batch_invariance",
-          "label_flip",
-          [](double flip) { return flip > 0; },
-          "get another label in their batch than alone");
-      return flipped.value && (!shifted.value || *flipped.value > *shifted.value) ? flipped
-                                                                                  : shifted;
+      keep_larger(best,
+                  share_of_samples(
+                      e,
+                      "batch_invariance",
+                      "label_flip",
+                      [](double flip) { return flip > 0; },
+                      "get another label in their batch than alone"));
+      return best;
     }};
 
 }  // namespace unmask::verdict::rules

@@ -31,17 +31,14 @@ const Rule kFiniteDifferences = {
       for (const Probe* probe : e.probes("finite_differences", "fd_cosine_large")) {
         // A saturated cross-entropy changes by less than it is rounded.
         if (probe->loss == "ce") continue;
-        Marks marks;
-        for (const auto& [sample, cosine] : probe->values.at("fd_cosine_large")) {
-          if (!std::isnan(cosine)) marks.emplace_back(sample, cosine < limit);
-        }
-        Measurement found =
-            share_of_marks(e,
-                           marks,
-                           "have a gradient that agrees with finite differences by less than " +
-                               short_number(limit));
-        found.cells = {probe->cell};
-        keep_larger(best, std::move(found));
+        keep_larger(best,
+                    share_of_probe(
+                        e,
+                        *probe,
+                        "fd_cosine_large",
+                        [&](double cosine) { return cosine < limit; },
+                        "have a gradient that agrees with finite differences by less than " +
+                            short_number(limit)));
       }
       return best;
     }};

@@ -24,14 +24,14 @@ const Rule kGradientRules = {
         if (probe.plugin != "gradient_rules") continue;
         for (const auto& [name, values] : probe.values) {
           if (name.rfind("cosine_", 0) != 0) continue;
-          const Measurement found = share_of_samples(
-              e,
-              "gradient_rules",
-              name,
-              [&](double cosine) { return cosine < limit; },
-              "have a gradient that agrees with that of " + name.substr(7) + " by less than " +
-                  short_number(limit));
-          if (found.value && (!worst.value || *found.value > *worst.value)) worst = found;
+          keep_larger(worst,
+                      share_of_samples(
+                          e,
+                          "gradient_rules",
+                          name,
+                          [&](double cosine) { return cosine < limit; },
+                          "have a gradient that agrees with that of " + name.substr(7) +
+                              " by less than " + short_number(limit)));
         }
       }
       return worst;

@@ -31,8 +31,7 @@ const Rule kIncompleteOptimisation = {
     .says = "an attack ended before its loss had settled: give it more steps",
     .symptom_at = "share_masked",
     .is_note = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10", "trace": 20}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyTrace,
     .measure = [](const Evidence& e) {
       const double limit = e.threshold("loss_spread");
       return share_of_traces(

@@ -14,8 +14,7 @@ const Rule kRandomised = {
     .says = "the network is random: a single gradient is one draw of many",
     .symptom_at = "randomised",
     .is_about_gradient = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyPlain,
     .measure = [](const Evidence& e) {
       return largest_metric(
           e, "check.randomised", e.attacks(), "distance between repeated answers");

@@ -10,6 +10,14 @@ namespace unmask::verdict {
 
 namespace rules {
 
+// Lines that several rules ask for.
+inline constexpr const char* kSupplyPlain =
+    R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})";
+inline constexpr const char* kSupplyTrace =
+    R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10", "trace": 20}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})";
+inline constexpr const char* kSupplyBatchGradient =
+    R"({"define": {"probe": {"batch_gradient": {"plugin": "batch_gradient"}}}, "evaluate": {"matrix": {"probes": ["batch_gradient"]}}})";
+
 // Another attack finds what the plain gradient attack does not.
 extern const Rule kBlackBoxGap;
 extern const Rule kBatchSizeGap;

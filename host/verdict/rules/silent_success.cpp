@@ -17,8 +17,7 @@ const Rule kSilentSuccess = {
     .says = "an attack had fooled samples that it left in the end: let it keep its best iterate",
     .symptom_at = "share_suspect",
     .is_note = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10", "trace": 20}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyTrace,
     .measure = [](const Evidence& e) {
       return share_of_traces(
           e,

@@ -14,8 +14,7 @@ const Rule kSoftmaxOutput = {
     .says = "losses pass a second softmax and lose their gradient",
     .symptom_at = "share_masked",
     .is_about_gradient = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyPlain,
     .measure = [](const Evidence& e) {
       return largest_metric(
           e, "check.softmax_output", e.attacks(), "logits are probabilities (1: yes)");

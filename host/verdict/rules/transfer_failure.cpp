@@ -15,8 +15,7 @@ const Rule kTransferFailure = {
     .says = "what was attacked is not what is judged",
     .symptom_at = "share_suspect",
     .is_note = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10", "trace": 20}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyTrace,
     .measure = [](const Evidence& e) {
       return share_of_traces(
           e,

@@ -3,8 +3,8 @@
 
 namespace unmask::verdict::rules {
 
-// Exactly zero, from the loss that the plain attack follows. Every attack counts it at its first gradient;
-// the probes are asked only when there is no attack to tell.
+// Exactly zero, from the loss that the plain attack follows. Every attack counts it at its first gradient,
+// the probe confidence at the images themselves; the larger share counts.
 const Rule kZeroGradient = {
     .id = "zero_gradient",
     .question = "Is there a gradient at all?",
@@ -16,18 +16,18 @@ const Rule kZeroGradient = {
     .decides_at = "zero_masked",
     .symptom_at = "zero_suspect",
     .is_about_gradient = true,
-    .supply =
-        R"({"define": {"attack": {"pgd": {"plugin": "pgd", "params": {"steps": 20, "step_size": "${epsilon}/10"}}}}, "evaluate": {"matrix": {"attack": ["pgd"]}}})",
+    .supply = kSupplyPlain,
     .measure = [](const Evidence& e) {
-      Measurement found = largest_metric(
+      Measurement best = largest_metric(
           e, "check.zero_gradient", e.plain(), "share of samples whose first gradient is zero");
-      const Measurement probed = share_of_samples(
-          e,
-          "confidence",
-          "loss_gradient_zero",
-          [](double zero) { return zero > 0; },
-          "have a gradient of exactly zero");
-      return probed.value && (!found.value || *probed.value > *found.value) ? probed : found;
+      keep_larger(best,
+                  share_of_samples(
+                      e,
+                      "confidence",
+                      "loss_gradient_zero",
+                      [](double zero) { return zero > 0; },
+                      "have a gradient of exactly zero"));
+      return best;
     }};
 
 }  // namespace unmask::verdict::rules

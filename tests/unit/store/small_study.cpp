@@ -237,11 +237,11 @@ VerdictRecord small_verdict(const Store& store, const SmallStudy& study) {
                                     "SELECT id FROM cell WHERE key = '" + cell.key + "'");
   };
   VerdictRecord verdict;
-  verdict.dataset = "strokes";
-  verdict.model = "so_resnet";
-  verdict.objective = "ce";
-  verdict.train_solver = "bosh3";
-  verdict.solver = "bosh3";
+  verdict.labels.dataset = "strokes";
+  verdict.labels.model = "so_resnet";
+  verdict.labels.objective = "ce";
+  verdict.labels.train_solver = "bosh3";
+  verdict.labels.solver = "bosh3";
   verdict.norm = "linf";
   verdict.epsilon = 8.0 / 255;
   verdict.epsilon_text = "8/255";

@@ -34,14 +34,14 @@ TEST(Binomial, BothTailsTogetherAreOne) {
 TEST(McNemar, SmallTablesAreThoseOfTheFormula) {
   EXPECT_NEAR(mcnemar_one_sided(0, 10), 1.0 / 1024, kRelative);
   EXPECT_NEAR(mcnemar_one_sided(1, 9), 11.0 / 1024, kRelative);
-  EXPECT_NEAR(mcnemar_two_sided(9, 1), 22.0 / 1024, kRelative);
-  EXPECT_EQ(mcnemar_two_sided(5, 5), 1);
+  EXPECT_NEAR(mcnemar_one_sided(9, 1), 1023.0 / 1024, kRelative);
 }
 
 // Agresti, Categorical Data Analysis (2nd ed. 2002), 10.1: approval of a prime minister, 86 against
-// 150 that changed their minds; exact two-sided p = 3.72e-5 (dbinom sums in R: 3.716e-05).
+// 150 that changed their minds; exact two-sided p = 3.72e-5 (dbinom sums in R: 3.716e-05), which
+// is twice the one tail.
 TEST(McNemar, AgrestisTableOfApprovals) {
-  EXPECT_NEAR(mcnemar_two_sided(86, 150), 3.716e-5, 0.001e-5);
+  EXPECT_NEAR(2 * mcnemar_one_sided(86, 150), 3.716e-5, 0.001e-5);
 }
 
 TEST(McNemar, NoDifferenceIsNoEvidence) {
@@ -53,7 +53,7 @@ TEST(McNemar, ASidedTestTellsTheSides) {
   EXPECT_GT(mcnemar_one_sided(20, 2), 0.999);
 }
 
-// Newcombe 1998, Statistics in Medicine 17, table I, method 3 (score) and 5 (exact), four decimals.
+// Newcombe 1998, Statistics in Medicine 17, table I, method 3 (score), four decimals.
 TEST(Intervals, AreNewcombesTable) {
   const auto expect = [](const Interval& found, double lower, double upper) {
     EXPECT_NEAR(found.lower, lower, 0.00005);
@@ -63,21 +63,15 @@ TEST(Intervals, AreNewcombesTable) {
   expect(wilson(15, 148), 0.0624, 0.1605);
   expect(wilson(0, 20), 0.0, 0.1611);
   expect(wilson(1, 29), 0.0061, 0.1718);
-  expect(clopper_pearson(81, 263), 0.2527, 0.3676);
-  expect(clopper_pearson(15, 148), 0.0578, 0.1617);
-  expect(clopper_pearson(0, 20), 0.0, 0.1684);
-  expect(clopper_pearson(1, 29), 0.0009, 0.1776);
 }
 
 TEST(Intervals, AreMirroredForTheOtherShare) {
   EXPECT_NEAR(wilson(3, 17).lower, 1 - wilson(14, 17).upper, kRelative);
-  EXPECT_NEAR(clopper_pearson(3, 17).lower, 1 - clopper_pearson(14, 17).upper, 1e-11);
 }
 
 TEST(Intervals, WithoutSamplesNothingIsKnown) {
   EXPECT_EQ(wilson(0, 0).lower, 0);
   EXPECT_EQ(wilson(0, 0).upper, 1);
-  EXPECT_EQ(clopper_pearson(0, 0).upper, 1);
 }
 
 // By hand: sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 is 0.04, 0.06, 0.06, 0.04; none falls below
@@ -98,7 +92,7 @@ TEST(Holm, NothingExceedsOneAndOneAloneStays) {
 
 TEST(Statistics, RefuseCountsThatCannotBe) {
   EXPECT_THROW(wilson(3, 2), InternalError);
-  EXPECT_THROW(clopper_pearson(-1, 2), InternalError);
+  EXPECT_THROW(wilson(-1, 2), InternalError);
   EXPECT_THROW(binomial_tail(1, 2, 1.5), InternalError);
   EXPECT_THROW(mcnemar_one_sided(-1, 2), InternalError);
 }

@@ -8,6 +8,7 @@
 
 #include <torch/types.h>
 
+#include "engine/checks.hpp"
 #include "engine/host_values.hpp"
 #include "engine/series_book.hpp"
 #include "engine/target.hpp"
@@ -43,6 +44,12 @@ class Probed {
 
   NetworkTarget& target() { return target_; }
   const std::vector<NamedGradient>& gradients() const { return gradients_; }
+
+  // From now on: samples depend on their batch-mates, whatever the solvers say.
+  void couple() {
+    target_.set_coupled();
+    for (const auto& other : others_) other->set_coupled();
+  }
 
   void begin_batch(const Tensor& clean) {
     target_.begin_batch(clean);
@@ -116,6 +123,24 @@ void summarise(const std::string& name,
       {name + ".not_finite", static_cast<double>(all - count) / static_cast<double>(all), all});
 }
 
+// A network from elsewhere may couple its batches without a solver that does.
+bool depends_on_its_batch(const EvaluationInput& input,
+                          const Tensor& batch,
+                          wire::CellResult& result) {
+  SolveLog log;
+  NetworkTarget asked(input.model,
+                      input.solver,
+                      {},
+                      {.network = input.network},
+                      input.num_classes,
+                      log,
+                      {"check", "check"});
+  seed_generators(input, "check", 0);
+  const bool depends = check_answers(asked, batch).is_batch_coupled;
+  result.counters += asked.counters();
+  return depends;
+}
+
 }  // namespace
 
 void evaluate_probe(const EvaluationInput& input,
@@ -125,8 +150,12 @@ void evaluate_probe(const EvaluationInput& input,
   const Tensor images = all_images(input);
   const Tensor labels = input.data.labels.to(input.device);
   const std::int64_t n = input.data.size();
-  const bool is_coupled = is_attacked_batch_coupled(input);
-  Probed probed(input, is_coupled);
+  const bool is_solver_coupled = is_attacked_batch_coupled(input);
+  Probed probed(input, is_solver_coupled);
+  const bool is_coupled =
+      is_solver_coupled ||
+      depends_on_its_batch(input, images.narrow(0, 0, std::min(n, input.method_batch)), result);
+  if (is_coupled) probed.couple();
   Columns columns;
   for (std::int64_t first = 0; first < n; first += input.method_batch) {
     const std::int64_t count = std::min(n - first, input.method_batch);

@@ -123,6 +123,56 @@ TEST(EvaluateProbe, StoresSeriesOfRowsUnderTheirSamples) {
   EXPECT_EQ(series.at("once").size(), 6u);
 }
 
+// Every logit is less half the mean over the batch, times `leak`.
+class Leaking final : public Model {
+ public:
+  explicit Leaking(double leak) : leak_(leak) {}
+  Tensor forward(const Tensor& x, OdeContext&) override {
+    const Tensor z = 2 * x.flatten(1);
+    return z - leak_ * z.mean(0, /*keepdim=*/true) / 2;
+  }
+  std::vector<NamedTensor> parameters() override { return {}; }
+  std::vector<NamedTensor> buffers() override { return {}; }
+  void set_training(bool) override {}
+  void to(const std::string&, at::ScalarType) override {}
+
+ private:
+  double leak_;
+};
+
+class IsIndependent final : public Probe {
+ public:
+  std::vector<ProbeValue> measure(Target& target,
+                                  const Tensor& x,
+                                  const Tensor&,
+                                  ProbeContext& context) override {
+    const auto column = [&x](const Target& asked) {
+      return at::full({x.size(0)}, asked.is_batch_independent() ? 1.0 : 0.0, at::kDouble);
+    };
+    return {{"own", column(target)}, {"named", column(*context.gradients().at(0).target)}};
+  }
+};
+
+// No solver couples here: the network does it by itself.
+TEST(EvaluateProbe, TellsProbesOfANetworkThatMixesItsSamples) {
+  for (const double leak : {0.0, 1.0}) {
+    Leaking model(leak);
+    const EvaluationCase set;
+    EvaluationInput input = set.input(model);
+    input.named_gradients = {{"same", make_setup(false)}};
+    IsIndependent probe;
+    wire::CellResult result;
+
+    evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
+
+    EXPECT_EQ(metric(result, "batch_coupled"), leak);
+    EXPECT_EQ(metric(result, "own.max"), 1 - leak);
+    EXPECT_EQ(metric(result, "named.max"), 1 - leak);
+    // Five passes of the four images, and each alone; the probe itself asks nothing.
+    EXPECT_EQ(result.counters.forwards, 5 * 4 + 4);
+  }
+}
+
 class Steps final : public Probe {
  public:
   std::vector<ProbeValue> measure(Target& target,

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <system_error>
 
 #include "base/unique_fd.hpp"
@@ -67,7 +68,10 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-void write_file_atomically(const fs::path& path, std::string_view bytes) {
+namespace {
+
+// @param fill  writes to a descriptor that belongs to a file of the given name
+void make_atomically(const fs::path& path, const std::function<void(int, const fs::path&)>& fill) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::error_code error;
   fs::create_directories(folder, error);
@@ -88,12 +92,35 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
       fail("make a temporary file beside", path, errno);
     }
   }
-  write_all(fd.get(), bytes, temporary.path);
+  fill(fd.get(), temporary.path);
   if (::fsync(fd.get()) != 0) fail("write", temporary.path, errno);
   if (::close(fd.release()) != 0) fail("write", temporary.path, errno);
   if (::rename(temporary.path.c_str(), path.c_str()) != 0) fail("write", path, errno);
   temporary.path.clear();
   sync_folder(folder);
+}
+
+}  // namespace
+
+void write_file_atomically(const fs::path& path, std::string_view bytes) {
+  make_atomically(path, [&](int fd, const fs::path& name) { write_all(fd, bytes, name); });
+}
+
+void copy_file_atomically(const fs::path& from, const fs::path& to) {
+  const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!source) fail("open", from, errno);
+  make_atomically(to, [&](int fd, const fs::path& name) {
+    std::string piece(std::size_t{1} << 20, '\0');
+    for (;;) {
+      const ssize_t n = ::read(source.get(), piece.data(), piece.size());
+      if (n == 0) return;
+      if (n > 0) {
+        write_all(fd, std::string_view(piece.data(), static_cast<std::size_t>(n)), name);
+      } else if (errno != EINTR) {
+        fail("read", from, errno);
+      }
+    }
+  });
 }
 
 void sync_folder(const fs::path& folder) {

@@ -15,6 +15,10 @@ std::string read_file(const std::filesystem::path& path);
 /// folder. Missing folders are made. @throws DataError naming the file and the reason
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// Make `to` hold what `from` holds, in the same way; in pieces, whatever the size.
+/// @throws DataError naming the file and the reason
+void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// Wait until the entries of a folder are on the disk. @throws DataError
 void sync_folder(const std::filesystem::path& folder);
 

@@ -11,6 +11,7 @@
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
+#include "cli/shard_run.hpp"
 #include "cli/shell_words.hpp"
 #include "run/progress.hpp"
 #include "store/store.hpp"
@@ -98,14 +99,44 @@ void print_verdicts(store::Store& store, const std::string& study, const std::st
             << shell_command({"unmask", "verdict", "study=" + study, "--db", database}) << "\n";
 }
 
+// Options of a task of a cluster.
+void add_shard_options(CommandLine& line) {
+  line.options().add_options()("plan",
+                               po::value<std::string>(),
+                               "execute a frozen plan (unmask submit makes them) instead of a "
+                               "manifest")(
+      "shard", po::value<std::string>(), "its part, e.g. 3/8; default: all of it")(
+      "publish-every",
+      po::value<double>()->default_value(300),
+      "seconds between two publications of the shard's database");
+}
+
+int run_plan(const CommandLine& line, SessionOptions session, run::Progress& progress) {
+  if (line.has("manifest") || line.has("only")) {
+    throw UsageError("--plan takes neither a manifest nor --only: the plan says what to execute");
+  }
+  ShardOptions options;
+  options.plan = line.get<std::string>("plan");
+  options.shard = parse_shard(line.find<std::string>("shard").value_or("1/1"));
+  if (line.is_given("db")) options.database = line.database();
+  options.publish_every_s = line.get<double>("publish-every");
+  options.session = std::move(session);
+  const HostContext host(line.plugin_dirs());
+  return run_shard(host, std::move(options), progress);
+}
+
 }  // namespace
 
 int command_run(const Arguments& arguments) {
   CommandLine line(
-      "run MANIFEST [options]",
+      "run MANIFEST [options]  or  unmask run --plan FILE [--shard 3/8] [options]",
       "Runs the cells of a manifest that are not stored yet and records each as soon as it is "
       "finished.\nKill it at any time; the same command again runs exactly what is missing. "
-      "Ctrl-C once lets running\ncells finish, twice stops at once.");
+      "Ctrl-C once lets running\ncells finish, twice stops at once.\n\nWith --plan it is one task "
+      "of "
+      "several machines: it executes its shard on a database of this machine\n(--db, else one for "
+      "temporary files) and publishes it beside the plan (docs/cluster.md). Exit code 75:\nit was "
+      "stopped; the same command goes on.");
   line.positional("manifest", "the manifest");
   line.options().add_options()("device",
                                po::value<std::string>()->default_value("auto"),
@@ -125,9 +156,12 @@ int command_run(const Arguments& arguments) {
       "auto, terminal, plain, json or none");
   line.add_database();
   line.add_plugin_dir();
+  add_shard_options(line);
   if (!line.parse(arguments)) return 0;
   SessionOptions options;
-  options.manifest = line.required("manifest");
+  const bool is_of_plan = line.has("plan");
+  if (line.has("shard") && !is_of_plan) throw UsageError("--shard needs --plan");
+  if (!is_of_plan) options.manifest = line.required("manifest");
   options.database = line.database();
   options.device = line.get<std::string>("device");
   options.workers = line.find<int>("workers");
@@ -140,6 +174,7 @@ int command_run(const Arguments& arguments) {
   const std::string command = shell_command(options.argv);
   const run::ProgressMode mode = run::parse_progress_mode(line.get<std::string>("progress"));
   const auto progress = run::make_progress(mode);
+  if (is_of_plan) return run_plan(line, std::move(options), *progress);
 
   const HostContext host(line.plugin_dirs());
   Session session(host, std::move(options), *progress);

@@ -12,6 +12,8 @@ using Arguments = std::vector<std::string>;
 int command_check(const Arguments& arguments);
 int command_plan(const Arguments& arguments);
 int command_run(const Arguments& arguments);
+int command_merge(const Arguments& arguments);
+int command_submit(const Arguments& arguments);
 int command_status(const Arguments& arguments);
 int command_exec(const Arguments& arguments);
 int command_import(const Arguments& arguments);

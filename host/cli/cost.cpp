@@ -62,6 +62,27 @@ CostEstimate estimate_cost(const plan::Plan& plan,
   return estimate;
 }
 
+std::vector<double> costs_of_cells(const plan::Plan& plan, const std::filesystem::path& database) {
+  const auto known = precedents(database);
+  std::vector<double> costs;
+  std::map<wire::CellKind, std::pair<double, double>> sums;  // seconds, cells
+  for (const wire::Cell& cell : plan.cells) {
+    const auto found = known.empty() ? known.end() : known.find(class_of(cell.spec));
+    costs.push_back(found == known.end() ? -1 : found->second);
+    if (found == known.end()) continue;
+    sums[cell.kind].first += found->second;
+    sums[cell.kind].second += 1;
+  }
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    if (costs[i] >= 0) continue;
+    const wire::CellKind kind = plan.cells[i].kind;
+    const auto& [seconds, cells] = sums[kind];
+    const double guess = kind == wire::CellKind::kTrain ? 10 : 1;
+    costs[i] = cells > 0 ? seconds / cells : guess;
+  }
+  return costs;
+}
+
 std::string to_text(const CostEstimate& estimate) {
   if (estimate.known_cells + estimate.unknown_cells == 0) return "nothing to run";
   if (estimate.known_cells == 0) return "unknown: no cell like these is in the database yet";

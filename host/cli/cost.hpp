@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "plan/planner.hpp"
 #include "store/store.hpp"
@@ -23,6 +24,10 @@ CostEstimate estimate_cost(const plan::Plan& plan,
                            const store::DoneCells& done,
                            const std::filesystem::path& database,
                            std::size_t workers);
+
+/// What each cell of a plan will take [s], for dividing them: its precedent; without one the mean of
+/// what its kind takes here; without any, a guess that counts a training ten evaluations.
+std::vector<double> costs_of_cells(const plan::Plan& plan, const std::filesystem::path& database);
 
 /// "about 3m20s", "about 3m20s, and 4 cells that never ran before", "unknown: ..."
 std::string to_text(const CostEstimate& estimate);

@@ -8,6 +8,7 @@
 #include "manifest/visit.hpp"
 #include "unmask/errors.hpp"
 #include "wire/cell.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -67,6 +68,29 @@ void expect_constructible(const HostContext& host,
   throw ManifestError("the manifest has errors\n" + words::to_text(found.errors) + faults);
 }
 
+// Every plugin that the plan names is here, made of the same sources.
+void expect_plugins(const plan::Plan& plan, const catalog::Catalog& catalog) {
+  std::set<std::string> wrong;
+  for (const wire::Cell& cell : plan.cells) {
+    wire::for_each_part(
+        cell.spec, [&](const std::string&, const std::string& kind, const nlohmann::json& part) {
+          const auto id = part.at("plugin").get<std::string>();
+          const auto planned = part.at("fingerprint").get<std::string>();
+          const catalog::PluginRecord* here = catalog.find(kind, id);
+          if (here != nullptr && here->fingerprint == planned) return;
+          wrong.insert(
+              "  " + kind + " " + id + ": planned with sources " + planned.substr(0, 12) + ", " +
+              (here == nullptr ? "not here" : "here " + here->fingerprint.substr(0, 12)) + "\n");
+        });
+  }
+  if (wrong.empty()) return;
+  std::string text = "plugins of this machine are not those of the plan; nothing was run\n";
+  for (const std::string& line : wrong) text += line;
+  throw PluginError(text +
+                    "install the same build everywhere (--plugin-dir names folders of your "
+                    "own plugins), or submit again");
+}
+
 // What is allowed and may surprise.
 void print_remarks(const manifest::Study& study, const Preparation& preparation) {
   for (const auto& [id, definition] : plan::used_datasets(study)) {
@@ -116,6 +140,17 @@ PlannedStudy plan_study(const std::filesystem::path& file, const HostContext& ho
   print_remarks(planned.study, planned.preparation);
   planned.plan =
       plan::make_plan(planned.study, planned.catalog, planned.preparation.datasets, endless);
+  return planned;
+}
+
+PlannedStudy thaw(const plan::FrozenPlan& frozen, const HostContext& host) {
+  PlannedStudy planned;
+  planned.catalog = host.catalog();
+  expect_plugins(frozen.plan, planned.catalog);
+  static_cast<wire::ManifestRecord&>(planned.study) = frozen.study;
+  planned.study.run = frozen.run;
+  planned.plan = frozen.plan;
+  planned.preparation = prepare(host, planned.study);
   return planned;
 }
 

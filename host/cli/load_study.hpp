@@ -9,6 +9,7 @@
 #include "cli/host_context.hpp"
 #include "cli/preparation.hpp"
 #include "manifest/study.hpp"
+#include "plan/frozen_plan.hpp"
 #include "plan/planner.hpp"
 
 namespace unmask::cli {
@@ -40,5 +41,9 @@ struct PlannedStudy {
 };
 
 PlannedStudy plan_study(const std::filesystem::path& file, const HostContext& host);
+
+/// The same of a plan that was frozen, perhaps on another machine: nothing is planned again.
+/// @throws PluginError when a plugin is missing here, or is another one than in the plan
+PlannedStudy thaw(const plan::FrozenPlan& frozen, const HostContext& host);
 
 }  // namespace unmask::cli

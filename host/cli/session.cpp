@@ -32,10 +32,11 @@ Session::Session(const HostContext& host, SessionOptions options, run::Progress&
 
 run::RunSummary Session::run() {
   // At once: describing plugins and reading data may take seconds.
-  progress_.notice("reading " + options_.manifest.string());
+  if (!options_.frozen) progress_.notice("reading " + options_.manifest.string());
   plan();
   const run::StopSignals signals(stop_);
   open();
+  if (options_.arrive) cells_ = options_.arrive(*store_, cells_);
   reconcile();
   const std::int64_t id = record();
   run::RunSummary summary = execute(id);
@@ -46,13 +47,13 @@ run::RunSummary Session::run() {
 
 void Session::plan() {
   folders_ = store::ResultFolders::of(options_.database);
-  planned_ = plan_study(options_.manifest, host_);
+  planned_ = options_.frozen ? thaw(*options_.frozen, host_) : plan_study(options_.manifest, host_);
   execution_ = decide_execution(
       options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
-  cells_ = filter_cells(planned_.plan.cells, options_.only);
+  cells_ = options_.frozen ? options_.chosen : filter_cells(planned_.plan.cells, options_.only);
   for (const wire::Cell& cell : cells_) {
     const auto problem = planned_.plan.dataset_problems.find(cell.labels.dataset);
     if (problem == planned_.plan.dataset_problems.end()) continue;
@@ -97,7 +98,9 @@ std::int64_t Session::record() {
   info.environment = describe_machine();
   info.environment.update(planned_.preparation.environment);
   info.environment["execution"] = execution_.text();
-  const GitState git = git_state(options_.manifest.parent_path());
+  const GitState git = options_.frozen
+                           ? GitState{options_.frozen->git_commit, options_.frozen->git_dirty}
+                           : git_state(options_.manifest.parent_path());
   info.git_commit = git.commit;
   info.git_dirty = git.dirty;
   const std::int64_t id = store_->begin_run(planned_.study, info);
@@ -132,6 +135,7 @@ run::RunSummary Session::execute(std::int64_t id) {
   options.stop = &stop_;
   options.hopeless = planned_.plan.hopeless;
   options.log_folder = folders_.logs / ("run-" + std::to_string(id));
+  if (options_.tick) options.tick = [this] { options_.tick(*store_); };
   StoreRecorder recorder(*store_, id, folders_);
   base::LeftBehind& strays = host_.left_behind();
   strays.end_all();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "cli/execution.hpp"
 #include "cli/host_context.hpp"
 #include "cli/load_study.hpp"
+#include "plan/frozen_plan.hpp"
 #include "run/progress.hpp"
 #include "run/runner.hpp"
 #include "store/result_folders.hpp"
@@ -21,6 +23,15 @@ namespace unmask::cli {
 /// What a user asks of a run.
 struct SessionOptions {
   std::filesystem::path manifest;
+  /// Cells of this plan instead of those of a manifest: then `manifest` and `only` are not read.
+  std::optional<plan::FrozenPlan> frozen = std::nullopt;
+  /// Of the frozen plan, in its order.
+  std::vector<wire::Cell> chosen = {};
+  /// Called once the database is open, before it is looked at. @return those of the cells that can
+  /// be run
+  std::function<std::vector<wire::Cell>(store::Store&, const std::vector<wire::Cell>&)> arrive = {};
+  /// Called between events of the run, with its database.
+  std::function<void(store::Store&)> tick = {};
   std::filesystem::path database;
   std::string device = "auto";
   std::optional<int> workers;

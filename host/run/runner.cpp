@@ -426,6 +426,7 @@ class Runner {
       if (slot.process) service(slot);
     }
     progress_.tick();
+    if (options_.tick) options_.tick();
   }
 
   void look_for_stop_request() {

@@ -69,6 +69,8 @@ struct RunOptions {
   std::size_t log_limit_bytes = std::size_t{16} << 20;  ///< per cell
   double hello_timeout_s = 120;  ///< for a worker to start (loading LibTorch from a slow disk)
   double term_grace_s = 2;       ///< between SIGTERM and SIGKILL
+  /// Called between events, many times a second: what takes longer keeps workers waiting.
+  std::function<void()> tick = {};
   /// Called when a worker is gone, with the process ids of those that live.
   std::function<void(const std::vector<pid_t>&)> worker_ended = {};
   /// Cells by key that no worker would come to an end with, and why: they fail without one.

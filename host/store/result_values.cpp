@@ -129,6 +129,10 @@ void insert_solves(Database& database, std::int64_t cell, const wire::CellResult
 
 }  // namespace
 
+std::span<const char* const> value_tables() {
+  return kValueTables;
+}
+
 void insert_checked(Statement& statement, const std::function<std::string()>& what) {
   try {
     statement.run();

@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "store/database.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::store {
+
+/// Names of the tables that hold values; the first column of each is the cell.
+std::span<const char* const> value_tables();
 
 /// Execute a statement that takes what a plugin or its network made. Whatever that is, it must not
 /// look like a fault of the database.

@@ -158,6 +158,9 @@ const fs::path& Store::file() const noexcept {
 bool Store::is_writer() const noexcept {
   return impl_->is_writer;
 }
+std::string Store::uuid() const {
+  return impl_->database.text("read uuid", "SELECT value FROM meta WHERE key = 'uuid'");
+}
 Database& Store::database() const noexcept {
   return impl_->database;
 }

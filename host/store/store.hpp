@@ -102,6 +102,8 @@ class Store {
 
   const std::filesystem::path& file() const noexcept;
   bool is_writer() const noexcept;
+  /// A random name that this file was given when it was made.
+  std::string uuid() const;
 
   // --- Reading -------------------------------------------------------------------------------
 

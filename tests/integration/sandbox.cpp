@@ -108,20 +108,23 @@ std::string Sandbox::ask(const std::string& sql) const {
 
 WatchedRun::WatchedRun(const Sandbox& sandbox,
                        const fs::path& manifest,
-                       const std::vector<std::string>& more) {
+                       const std::vector<std::string>& more)
+    : WatchedRun(sandbox, [&] {
+        std::vector<std::string> arguments = {
+            "run", manifest.string(), "--db", sandbox.database().string()};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+      }()) {}
+
+WatchedRun::WatchedRun(const Sandbox& sandbox, const std::vector<std::string>& arguments) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
   out_.reset(ends[0]);
   const base::UniqueFd write_end(ends[1]);
   base::ChildSpec spec;
-  spec.argv = {kExecutable,
-               "run",
-               manifest.string(),
-               "--db",
-               sandbox.database().string(),
-               "--progress",
-               "json"};
-  spec.argv.insert(spec.argv.end(), more.begin(), more.end());
+  spec.argv = {kExecutable};
+  spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+  spec.argv.insert(spec.argv.end(), {"--progress", "json"});
   spec.env = sandbox.environment();
   spec.fds = {{write_end.get(), 1}};
   pid_ = base::spawn(spec);

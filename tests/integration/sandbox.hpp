@@ -70,6 +70,8 @@ class WatchedRun {
   WatchedRun(const Sandbox& sandbox,
              const std::filesystem::path& manifest,
              const std::vector<std::string>& more = {});
+  /// @param arguments  all of them, "run" included
+  WatchedRun(const Sandbox& sandbox, const std::vector<std::string>& arguments);
   ~WatchedRun();
   WatchedRun(const WatchedRun&) = delete;
   WatchedRun& operator=(const WatchedRun&) = delete;

@@ -20,7 +20,7 @@ namespace unmask::cli {
 namespace {
 
 // How often a run that waits for another one looks whether it has ended.
-constexpr std::chrono::milliseconds kLookAgain{200};
+constexpr std::chrono::milliseconds kAskAgain{200};
 
 // How long a finished result waits for a database that somebody locks, or for room on the disk.
 constexpr std::chrono::minutes kPatience{10};
@@ -71,7 +71,7 @@ void Session::open() {
       if (!options_.waits) throw;
       if (!is_told) progress_.notice("waiting: " + busy.situation());
     }
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kAskAgain);
     if (stop_.level() != run::StopLevel::kNone) {
       throw Error(ExitCode::kCellsFailed, "stopped while waiting for the database; nothing ran");
     }

@@ -23,12 +23,12 @@ std::vector<Condition> parse_filter(const std::string& filter) {
     const std::string part = filter.substr(first, last - first);
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos) {
-      throw UsageError("--only \"" + filter + "\": \"" + part + "\" is not axis=pattern");
+      throw UsageError("the filter \"" + filter + "\": \"" + part + "\" is not axis=pattern");
     }
     const std::string axis = part.substr(0, equals);
     const std::vector<std::string> axes = wire::filter_axes();
     if (std::find(axes.begin(), axes.end(), axis) == axes.end()) {
-      throw UsageError("--only \"" + filter + "\": unknown axis \"" + axis + "\"\n" +
+      throw UsageError("the filter \"" + filter + "\": unknown axis \"" + axis + "\"\n" +
                        words::help_for_unknown(axis, axes, "axes"));
     }
     conditions.emplace_back(axis, part.substr(equals + 1));
@@ -46,8 +46,11 @@ bool matches(const wire::Cell& cell, const std::vector<Condition>& conditions) {
 
 }  // namespace
 
-std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
-                                     const std::vector<std::string>& filters) {
+namespace {
+
+std::vector<wire::Cell> chosen_cells(const std::vector<wire::Cell>& cells,
+                                     const std::vector<std::string>& filters,
+                                     bool with_needs) {
   if (filters.empty()) return cells;
   std::set<std::string> chosen;
   for (const std::string& filter : filters) {
@@ -57,10 +60,11 @@ std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
       if (!matches(cell, conditions)) continue;
       found = true;
       chosen.insert(cell.key);
+      if (!with_needs) continue;
       for (const std::string& key : cell.all_needs()) chosen.insert(key);
     }
     if (!found)
-      throw UsageError("--only \"" + filter +
+      throw UsageError("the filter \"" + filter +
                        "\" matches no cell of the plan (unmask plan --list)");
   }
   std::vector<wire::Cell> result;
@@ -68,6 +72,18 @@ std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
     return chosen.contains(cell.key);
   });
   return result;
+}
+
+}  // namespace
+
+std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
+                                     const std::vector<std::string>& filters) {
+  return chosen_cells(cells, filters, true);
+}
+
+std::vector<wire::Cell> matching_cells(const std::vector<wire::Cell>& cells,
+                                       const std::vector<std::string>& filters) {
+  return chosen_cells(cells, filters, false);
 }
 
 }  // namespace unmask::cli

@@ -21,7 +21,7 @@ namespace po = boost::program_options;
 using nlohmann::json;
 
 // As many cells of a group as show what it is.
-constexpr std::size_t kShown = 3;
+constexpr std::size_t kCellsShown = 3;
 
 // A cell is named by the first digits of its key; anything with "=" is a filter.
 std::string filter_of(const std::string& text) {
@@ -39,7 +39,7 @@ void print(const Explanation& group, bool shows_all) {
             << (group.is_stored ? (group.cells.size() == 1 ? " is stored: " : " are stored: ")
                                 : " will run: ")
             << group.reason << "\n";
-  const std::size_t shown = shows_all ? group.cells.size() : std::min(kShown, group.cells.size());
+  const std::size_t shown = shows_all ? group.cells.size() : std::min(kCellsShown, group.cells.size());
   for (std::size_t i = 0; i < shown; ++i) {
     std::cout << "  " << group.cells[i].key.substr(0, 12) << "  " << wire::title(group.cells[i])
               << "\n";

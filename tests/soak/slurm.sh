@@ -49,7 +49,7 @@ results() {
     "SELECT c.key, s.name, s.step, s.value FROM series s JOIN cell c ON c.id = s.cell_id WHERE s.name <> 'images_per_s' ORDER BY 1, 2, 3" \
     "SELECT c.key, s.phase, s.solve, s.solves, s.nfe_total, s.accepted, s.rejected, s.step_min, s.step_max FROM solve_stats s JOIN cell c ON c.id = s.cell_id ORDER BY 1, 2, 3" \
     "SELECT c.key, a.forwards, a.backwards, a.nfe FROM attempt a JOIN cell c ON c.id = a.cell_id WHERE a.state = 'done' ORDER BY 1" \
-    "SELECT model, train_seed, solver, judgement, sentence, evidence_sha256 FROM verdict ORDER BY 1, 2, 3"; do
+    "SELECT model, train_seed, solver, judgement, sentence FROM verdict ORDER BY 1, 2, 3"; do
     "$unmask" query "$sql" --db "$database" --format csv
   done
 }

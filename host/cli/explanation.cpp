@@ -64,7 +64,7 @@ class Explainer {
 
   std::string what_is_new(const wire::Cell& cell) {
     if (const auto former = store::former_cell(store_, study_, cell)) {
-      return "under its name was " + former->key.substr(0, 12) + ", which differs in " +
+      return "what is stored under its name differs in " +
              to_text(in_full(former->spec, cell.spec));
     }
     std::optional<std::vector<Difference>> nearest;

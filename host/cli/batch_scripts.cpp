@@ -7,9 +7,11 @@ namespace {
 
 using nlohmann::json;
 
-// "#SBATCH --partition=gpu" for what the profile says.
+// "#SBATCH --partition=gpu" for what the profile says. sbatch reads quotes as a shell does.
 std::string directive(const std::string& option, const std::string& value) {
-  return value.empty() ? "" : "#SBATCH --" + option + "=" + value + "\n";
+  if (value.empty()) return "";
+  const bool has_blank = value.find_first_of(" \t") != std::string::npos;
+  return "#SBATCH --" + option + "=" + (has_blank ? "\"" + value + "\"" : value) + "\n";
 }
 
 std::string common_directives(const Submission& s) {
@@ -38,8 +40,48 @@ std::string lines_of(const std::vector<std::vector<std::string>>& groups) {
   return text;
 }
 
+// A name may hold anything; in a comment it must not begin a line.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  return text;
+}
+
+// The first digits of the plan's hash.
+std::string short_name(const Submission& s) {
+  const std::string name = s.plan.stem().string();
+  const std::string prefix = "plan-";
+  return name.starts_with(prefix) ? name.substr(prefix.size(), 8) : name;
+}
+
 std::string logs_of(const Submission& s) {
   return (s.plan.parent_path() / "logs").string();
+}
+
+// The program in the background, so that the script can be told something meanwhile.
+std::string command_of_task(const Submission& s) {
+  const std::vector<std::vector<std::string>> groups = {{s.program.string(), "run"},
+                                                        {"--plan", s.plan.string()}};
+  std::vector<std::string> rest = {"--device", s.device, "--progress", "plain"};
+  for (const std::string& folder : s.plugin_dirs) {
+    rest.push_back("--plugin-dir");
+    rest.push_back(folder);
+  }
+  std::string text = "options=()\n";
+  if (s.workers) {
+    text += "options+=(--workers " + std::to_string(*s.workers) + ")\n";
+  } else if (s.profile.gres.empty() && s.device != "cuda") {
+    // Without limits of the site a job sees all processors of its node.
+    text +=
+        "[ -n \"${SLURM_CPUS_PER_TASK:-}\" ] && "
+        "options+=(--workers \"$((SLURM_CPUS_PER_TASK < " +
+        std::to_string(s.threads) + " ? 1 : SLURM_CPUS_PER_TASK / " + std::to_string(s.threads) +
+        "))\")\n";
+  }
+  text += lines_of(groups) + " --shard \"$shard/" + std::to_string(s.shards) + "\" \\\n  " +
+          shell_command(rest) + " \"${options[@]}\" &\nchild=$!\n\n";
+  return text;
 }
 
 }  // namespace
@@ -76,9 +118,9 @@ std::string task_script(const Submission& s) {
   const SiteProfile& p = s.profile;
   const std::string count = std::to_string(s.shards);
   std::string text = "#!/bin/bash\n# Task N executes shard N of " + count + " of the study \"" +
-                     s.study +
+                     one_line(s.study) +
                      "\". Written by `unmask submit`.\n# By hand, anywhere: bash task.sh N\n";
-  text += directive("job-name", "unmask-" + s.plan.stem().string().substr(5, 8));
+  text += directive("job-name", "unmask-" + short_name(s));
   text += common_directives(s) + directive("time", p.time) + directive("mem", p.memory) +
           directive("gres", p.gres);
   if (p.cpus_per_task) text += directive("cpus-per-task", std::to_string(*p.cpus_per_task));
@@ -87,26 +129,7 @@ std::string task_script(const Submission& s) {
   text += "#SBATCH --requeue\n#SBATCH --signal=B:USR1@" + std::to_string(p.stop_before_s) + "\n\n";
   text += "shard=${SLURM_ARRAY_TASK_ID:-${1:?the number of the shard}}\n\n" + prologue(s);
 
-  std::vector<std::vector<std::string>> groups = {{s.program.string(), "run"},
-                                                  {"--plan", s.plan.string()}};
-  std::vector<std::string> rest = {"--device", s.device, "--progress", "plain"};
-  for (const std::string& folder : s.plugin_dirs) {
-    rest.push_back("--plugin-dir");
-    rest.push_back(folder);
-  }
-  text += "options=()\n";
-  if (s.workers) {
-    text += "options+=(--workers " + std::to_string(*s.workers) + ")\n";
-  } else if (p.gres.empty() && s.device != "cuda") {
-    // Without limits of the site a job sees all processors of its node.
-    text +=
-        "[ -n \"${SLURM_CPUS_PER_TASK:-}\" ] && "
-        "options+=(--workers \"$((SLURM_CPUS_PER_TASK < " +
-        std::to_string(s.threads) + " ? 1 : SLURM_CPUS_PER_TASK / " + std::to_string(s.threads) +
-        "))\")\n";
-  }
-  text += lines_of(groups) + " --shard \"$shard/" + count + "\" \\\n  " + shell_command(rest) +
-          " \"${options[@]}\" &\nchild=$!\n\n";
+  text += command_of_task(s);
   text +=
       "# The time is nearly up: let running cells finish; what does not within half of what is "
       "left is stopped.\n"

@@ -19,23 +19,23 @@ bool matches(const wire::Cell& cell, const std::vector<words::Condition>& condit
   });
 }
 
-}  // namespace
-
-std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
-                                     const std::vector<std::string>& filters) {
+std::vector<wire::Cell> chosen_cells(const std::vector<wire::Cell>& cells,
+                                     const std::vector<std::string>& filters,
+                                     bool with_needs) {
   if (filters.empty()) return cells;
   std::set<std::string> chosen;
   for (const std::string& filter : filters) {
-    const auto conditions = words::parse_conditions(filter, wire::filter_axes(), "--only ");
+    const auto conditions = words::parse_conditions(filter, wire::filter_axes(), "the filter ");
     bool found = false;
     for (const wire::Cell& cell : cells) {
       if (!matches(cell, conditions)) continue;
       found = true;
       chosen.insert(cell.key);
+      if (!with_needs) continue;
       for (const std::string& key : cell.all_needs()) chosen.insert(key);
     }
     if (!found)
-      throw UsageError("--only \"" + filter +
+      throw UsageError("the filter \"" + filter +
                        "\" matches no cell of the plan (unmask plan --list)");
   }
   std::vector<wire::Cell> result;
@@ -43,6 +43,18 @@ std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
     return chosen.contains(cell.key);
   });
   return result;
+}
+
+}  // namespace
+
+std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
+                                     const std::vector<std::string>& filters) {
+  return chosen_cells(cells, filters, true);
+}
+
+std::vector<wire::Cell> matching_cells(const std::vector<wire::Cell>& cells,
+                                       const std::vector<std::string>& filters) {
+  return chosen_cells(cells, filters, false);
 }
 
 }  // namespace unmask::cli

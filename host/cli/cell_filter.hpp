@@ -16,4 +16,8 @@ namespace unmask::cli {
 std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
                                      const std::vector<std::string>& filters);
 
+/// The same without the train cells that they need.
+std::vector<wire::Cell> matching_cells(const std::vector<wire::Cell>& cells,
+                                       const std::vector<std::string>& filters);
+
 }  // namespace unmask::cli

@@ -29,18 +29,18 @@ namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
 // As many contradictions as somebody reads.
-constexpr std::size_t kShown = 10;
+constexpr std::size_t kConflictsShown = 10;
 
 std::string to_text(const std::vector<store::MergeConflict>& conflicts) {
   std::string text;
-  for (std::size_t i = 0; i < conflicts.size() && i < kShown; ++i) {
+  for (std::size_t i = 0; i < conflicts.size() && i < kConflictsShown; ++i) {
     const store::MergeConflict& one = conflicts[i];
     text += "  " + one.kind + " " + one.key.substr(0, 12) + ": " + one.what + "\n";
     if (!one.target.empty()) text += "    kept: " + one.target + "\n";
     if (!one.source.empty()) text += "    " + one.file.string() + ": " + one.source + "\n";
   }
-  if (conflicts.size() > kShown) {
-    text += "  and " + std::to_string(conflicts.size() - kShown) + " more\n";
+  if (conflicts.size() > kConflictsShown) {
+    text += "  and " + std::to_string(conflicts.size() - kConflictsShown) + " more\n";
   }
   return text;
 }

@@ -111,6 +111,28 @@ void add_shard_options(CommandLine& line) {
       "seconds between two publications of the shard's database");
 }
 
+void add_run_options(CommandLine& line) {
+  line.options().add_options()("device",
+                               po::value<std::string>()->default_value("auto"),
+                               "auto, cpu, cuda (all devices) or cuda:N")(
+      "workers",
+      po::value<int>(),
+      "worker processes; default: one per processor, or per CUDA device")(
+      "only",
+      po::value<std::vector<std::string>>()->composing(),
+      "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(
+      "fail-fast", "begin no further cell after a failure")(
+      "wait", "when another run writes to the same database, wait until it ends")(
+      "cuda-graphs",
+      "record passes under fixed or replayed steps as CUDA graphs; needs a CUDA device")(
+      "progress",
+      po::value<std::string>()->default_value("auto"),
+      "auto, terminal, plain, json or none");
+  line.add_database();
+  line.add_plugin_dir();
+  add_shard_options(line);
+}
+
 int run_plan(const CommandLine& line, SessionOptions session, run::Progress& progress) {
   if (line.has("manifest") || line.has("only")) {
     throw UsageError("--plan takes neither a manifest nor --only: the plan says what to execute");
@@ -132,31 +154,13 @@ int command_run(const Arguments& arguments) {
       "run MANIFEST [options]  or  unmask run --plan FILE [--shard 3/8] [options]",
       "Runs the cells of a manifest that are not stored yet and records each as soon as it is "
       "finished.\nKill it at any time; the same command again runs exactly what is missing. "
-      "Ctrl-C once lets running\ncells finish, twice stops at once.\n\nWith --plan it is one task "
-      "of "
-      "several machines: it executes its shard on a database of this machine\n(--db, else one for "
+      "Ctrl-C once lets running\ncells finish, twice stops at once.\n\n"
+      "With --plan it is one task of several machines: it executes its shard on a database of this "
+      "machine\n(--db, else one for "
       "temporary files) and publishes it beside the plan (docs/cluster.md). Exit code 75:\nit was "
       "stopped; the same command goes on.");
   line.positional("manifest", "the manifest");
-  line.options().add_options()("device",
-                               po::value<std::string>()->default_value("auto"),
-                               "auto, cpu, cuda (all devices) or cuda:N")(
-      "workers",
-      po::value<int>(),
-      "worker processes; default: one per processor, or per CUDA device")(
-      "only",
-      po::value<std::vector<std::string>>()->composing(),
-      "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(
-      "fail-fast", "begin no further cell after a failure")(
-      "wait", "when another run writes to the same database, wait until it ends")(
-      "cuda-graphs",
-      "record passes under fixed or replayed steps as CUDA graphs; needs a CUDA device")(
-      "progress",
-      po::value<std::string>()->default_value("auto"),
-      "auto, terminal, plain, json or none");
-  line.add_database();
-  line.add_plugin_dir();
-  add_shard_options(line);
+  add_run_options(line);
   if (!line.parse(arguments)) return 0;
   SessionOptions options;
   const bool is_of_plan = line.has("plan");

@@ -20,7 +20,7 @@ namespace unmask::cli {
 namespace {
 
 // How often to look whether a task has ended. One takes seconds at least.
-constexpr std::chrono::milliseconds kLookAgain{50};
+constexpr std::chrono::milliseconds kLookForEnds{50};
 
 }  // namespace
 
@@ -74,7 +74,7 @@ bool LocalTasks::run(const std::vector<std::size_t>& numbers) {
       start(numbers[next++]);
     }
     collect(is_stopped() && !std::exchange(has_passed_on, is_stopped()));
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kLookForEnds);
   }
   return !is_stopped();
 }

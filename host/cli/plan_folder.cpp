@@ -5,6 +5,8 @@
 #include <iostream>
 #include <system_error>
 
+#include <nlohmann/json.hpp>
+
 #include "base/files.hpp"
 #include "store/merge.hpp"
 #include "store/result_files.hpp"
@@ -18,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // How much of a random name tells the databases of one shard apart.
-constexpr std::size_t kDigits = 8;
+constexpr std::size_t kNameDigits = 8;
 
 std::vector<fs::path> files_in(const fs::path& folder, const std::string& extension) {
   std::vector<fs::path> files;
@@ -39,6 +41,16 @@ std::size_t number(std::string_view text) {
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, value);
   return parsed.ec == std::errc() && parsed.ptr == end ? value : 0;
+}
+
+// The plan that was submitted last in a folder; empty: it is not known.
+fs::path plan_of_submission(const fs::path& folder) {
+  const fs::path file = folder / "submission.json";
+  std::error_code error;
+  if (!fs::exists(file, error)) return {};
+  const auto json = nlohmann::json::parse(base::read_file(file), nullptr, false);
+  const bool is_known = json.is_object() && json.contains("plan") && json["plan"].is_string();
+  return is_known ? folder / json["plan"].get<std::string>() : fs::path();
 }
 
 // A snapshot that cannot be carried costs time, nothing else.
@@ -79,6 +91,8 @@ PlanFolder PlanFolder::find(const fs::path& plan_or_folder) {
     if (file.filename().string().starts_with("plan-")) plans.push_back(file);
   }
   if (plans.size() == 1) return PlanFolder(plans.front());
+  const fs::path latest = plan_of_submission(plan_or_folder);
+  if (std::find(plans.begin(), plans.end(), latest) != plans.end()) return PlanFolder(latest);
   throw UsageError((plans.empty() ? "there is no plan in " : "there are several plans in ") +
                    plan_or_folder.string() + "; name the file plan-<hash>.json");
 }
@@ -88,7 +102,7 @@ std::vector<fs::path> PlanFolder::published() const {
 }
 
 fs::path PlanFolder::published_name(const store::Store& store, const std::string& stem) const {
-  return shards() / (stem + "-" + store.uuid().substr(0, kDigits) + ".sqlite");
+  return shards() / (stem + "-" + store.uuid().substr(0, kNameDigits) + ".sqlite");
 }
 
 std::vector<std::string> PlanFolder::publish(store::Store& store, const std::string& stem) const {

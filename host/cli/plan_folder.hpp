@@ -36,7 +36,7 @@ class PlanFolder {
   /// @param plan  file of the plan
   explicit PlanFolder(const std::filesystem::path& plan);
 
-  /// The only plan in a folder, or the file itself.
+  /// The plan in a folder (of several the one that was submitted last), or the file itself.
   /// @throws UsageError when there is none, or several
   static PlanFolder find(const std::filesystem::path& plan_or_folder);
 

@@ -12,11 +12,11 @@ namespace unmask::cli {
 namespace {
 
 // A controller that is busy or restarts answers late; its commands try again by themselves.
-constexpr double kPatienceS = 120;
+constexpr double kSlurmPatienceS = 120;
 
 base::ChildOutput ask(const std::vector<std::string>& command) {
   try {
-    return base::run_child(command, kPatienceS);
+    return base::run_child(command, kSlurmPatienceS);
   } catch (const InternalError&) {
     throw UsageError("there is no " + command.front() +
                      " here: submit on a machine with Slurm's commands, or use --engine local");

@@ -47,7 +47,7 @@ std::string all_results(const fs::path& database) {
         "source, method, norm, epsilon_text, seed, place, is_alias, key, state FROM cells ORDER BY "
         "place",
         "SELECT study, model, solver, norm, epsilon_text, judgement, sentence, n, robust_correct, "
-        "strongest, evidence_sha256 FROM verdict ORDER BY 1, 2, 3, 4, 5"}) {
+        "strongest FROM verdict ORDER BY 1, 2, 3, 4, 5"}) {
     const Outcome answer = any.unmask({"query", sql, "--db", database.string(), "--format", "csv"});
     EXPECT_EQ(answer.code, 0) << answer.err;
     text += answer.out + "\n";

@@ -94,6 +94,31 @@ TEST(Plan, ListsCellsAndSaysHowTheyWouldRun) {
   EXPECT_THAT(outcome.out, HasSubstr("train ode/strokes/natural/bosh3 seed 0"));
 }
 
+TEST(Explain, SaysWhoComputedACellOrWhatOfItsKeyIsOther) {
+  const Sandbox box;
+  const auto manifest = box.write("small.json", small_manifest());
+  ASSERT_EQ(box.run(manifest, {"--only", "attack=noise,model=plain,solver=rk4"}).code, 0);
+  const auto explain = [&](const std::string& filter) {
+    return box.unmask(
+        {"explain", manifest.string(), filter, "--all", "--db", box.database().string()});
+  };
+
+  EXPECT_THAT(explain("kind=train,model=plain").out, HasSubstr("1 cell is stored: by run 1 on "));
+  EXPECT_THAT(explain("attack=noise,model=plain,solver=bosh3,gradient=@eval").out,
+              HasSubstr("the nearest stored cell differs in solver (plugin): rk4 -> bosh3"));
+
+  std::string text = small_manifest();
+  const std::string repeats = "\"repeats\": 3", epochs = "\"epochs\": 2";
+  text.replace(text.find(repeats), repeats.size(), "\"repeats\": 4");
+  box.write("small.json", text);
+  EXPECT_THAT(explain("attack=noise,model=plain,solver=rk4,gradient=@eval").out,
+              HasSubstr("what is stored under its name differs in attack.repeats: 3 -> 4"));
+  text.replace(text.find(epochs), epochs.size(), "\"epochs\": 3");
+  box.write("small.json", text);
+  EXPECT_THAT(explain("attack=noise,model=plain,solver=rk4,gradient=@eval").out,
+              HasSubstr("attack.repeats: 3 -> 4, training's objective.epochs: 2 -> 3"));
+}
+
 TEST(Plugins, ShowTellsEveryParameterOfTheSolverAndItsDriver) {
   const Sandbox box;
 

@@ -114,7 +114,7 @@ TEST(TaskScript, SaysWhatTheSiteWants) {
                            "#SBATCH --requeue\n",
                            "#SBATCH --open-mode=append\n",
                            "#SBATCH --signal=B:USR1@120\n",
-                           "#SBATCH --output=/shared/my study/logs/shard-%a.log\n",
+                           "#SBATCH --output=\"/shared/my study/logs/shard-%a.log\"\n",
                            "module load 'gcc 12'\n",
                            "export X='a b'\n",
                            "'/opt/unmask dir/bin/unmask' run",

@@ -91,8 +91,11 @@ std::string take_notes(table::Table& table) {
   return below;
 }
 
-void print_answer(table::Table table, table::Format format, bool is_named) {
-  if (format != table::Format::kTable || !is_named) return table::print(std::cout, table, format);
+void print_answer(table::Table table, table::Format format, const store::NamedQuery* named) {
+  if (format != table::Format::kTable || named == nullptr) {
+    const table::Style style = named == nullptr ? table::Style() : store::style_of(*named);
+    return table::print(std::cout, table, format, style);
+  }
   const std::string common = table::take_common_columns(table, store::label_columns());
   if (!common.empty()) std::cout << table::wrapped(common, kWidth) << "\n\n";
   const std::string notes = take_notes(table);
@@ -146,7 +149,9 @@ int command_query(const Arguments& arguments) {
   if (const auto only = line.find<std::vector<std::string>>("only")) {
     filters = parse_only(*only, store::query_columns(store, sql));
   }
-  print_answer(store::run_query(store, sql, filters), format, is_name(question));
+  print_answer(store::run_query(store, sql, filters),
+               format,
+               is_name(question) ? store::find_query(question) : nullptr);
   return 0;
 }
 

@@ -347,7 +347,46 @@ constexpr std::string_view kLabels[] = {
 constexpr std::string_view kNetwork[] = {
     "study", "kind", "dataset", "model", "objective", "train_solver", "train_seed", "solver"};
 
+struct QueryStyle {
+  std::string_view query;
+  std::vector<table::Best> best;
+  std::vector<std::string> within;
+};
+
+// Networks are compared under the same attack, attacks on the same network.
+const std::vector<QueryStyle>& query_styles() {
+  static const std::vector<QueryStyle> styles = {
+      {"accuracy",
+       {{"clean_accuracy", true}, {"robust_accuracy", true}},
+       {"study", "dataset", "gradient", "source", "attack", "norm", "epsilon_text", "seed"}},
+      {"worst-case",
+       {{"clean_accuracy", true}, {"robust_accuracy", true}, {"cumulative_accuracy", true}},
+       {"study", "dataset", "norm", "epsilon_text"}},
+      {"seeds",
+       {{"clean_mean", true}, {"min", true}, {"mean", true}, {"max", true}},
+       {"study", "dataset", "gradient", "source", "attack", "norm", "epsilon_text"}},
+      {"effort",
+       {{"n_fooled", true}, {"seconds_per_fooled", false}},
+       {"study",
+        "dataset",
+        "model",
+        "objective",
+        "train_solver",
+        "train_seed",
+        "solver",
+        "norm",
+        "epsilon_text"}}};
+  return styles;
+}
+
 }  // namespace
+
+table::Style style_of(const NamedQuery& query) {
+  for (const QueryStyle& style : query_styles()) {
+    if (style.query == query.name) return {style.best, style.within, {}};
+  }
+  return {};
+}
 
 std::span<const NamedQuery> named_queries() {
   return kQueries;

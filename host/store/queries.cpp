@@ -184,9 +184,12 @@ std::vector<std::string> query_columns(const Store& store, std::string_view sql)
   return columns_of(statement.get());
 }
 
-table::Table run_query(Database& database,
-                       std::string_view sql,
-                       std::span<const ColumnFilter> filters) {
+namespace {
+
+void read_answer(Database& database,
+                 std::string_view sql,
+                 std::span<const ColumnFilter> filters,
+                 const RowReader& reader) {
   sqlite3* handle = database.handle();
   ReadingOnly reading_only(handle);
   if (!filters.empty()) prepare_reading(database, std::string(sql), reading_only);
@@ -201,20 +204,38 @@ table::Table run_query(Database& database,
                       SQLITE_STATIC);
   }
 
-  table::Table table;
-  table.columns = columns_of(statement.get());
-  const auto columns = static_cast<int>(table.columns.size());
+  const std::vector<std::string> columns = columns_of(statement.get());
+  reader.columns(columns);
+  std::vector<table::Value> row(columns.size());
   int code = SQLITE_OK;
   while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    auto& row = table.rows.emplace_back();
-    row.reserve(table.columns.size());
-    for (int c = 0; c < columns; ++c) row.push_back(value_of(statement.get(), c));
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      row[c] = value_of(statement.get(), static_cast<int>(c));
+    }
+    reader.row(row);
   }
   if ((code & 0xff) == SQLITE_ERROR) {
     const std::string reason = sqlite3_errmsg(handle);
     throw SqliteError("the query failed: " + reason, kName, reason, code);
   }
   if (code != SQLITE_DONE) database.fail(kName, code);
+}
+
+}  // namespace
+
+void read_rows(const Store& store, std::string_view sql, const RowReader& reader) {
+  read_answer(store.database(), sql, {}, reader);
+}
+
+table::Table run_query(Database& database,
+                       std::string_view sql,
+                       std::span<const ColumnFilter> filters) {
+  table::Table table;
+  read_answer(database,
+              sql,
+              filters,
+              {[&](const std::vector<std::string>& columns) { table.columns = columns; },
+               [&](const std::vector<table::Value>& row) { table.rows.push_back(row); }});
   return table;
 }
 

@@ -2,6 +2,7 @@
 // Questions to the store: SQL that only reads, and a list of ready-made questions by name
 // (`unmask query NAME`). The views behind them are described in docs/database.md.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ std::span<const NamedQuery> named_queries();
 /// The query with this name, or nullptr.
 const NamedQuery* find_query(std::string_view name);
 
+/// Which of its columns are the better the larger or smaller they are, and among which rows.
+table::Style style_of(const NamedQuery& query);
+
 /// The columns of named queries that say what a row is about, not what came out.
 std::span<const std::string_view> label_columns();
 
@@ -39,6 +43,15 @@ struct ColumnFilter {
 
 /// The columns that a query yields, without executing it. @throws StoreError as run_query does
 std::vector<std::string> query_columns(const Store& store, std::string_view sql);
+
+/// Gets the columns of an answer, once, and then each of its rows.
+struct RowReader {
+  std::function<void(const std::vector<std::string>&)> columns;
+  std::function<void(const std::vector<table::Value>&)> row;
+};
+
+/// The same as run_query, without keeping the rows: for answers that are larger than memory.
+void read_rows(const Store& store, std::string_view sql, const RowReader& reader);
 
 /// Execute one statement that only reads: SELECT, VALUES, WITH, EXPLAIN, or a PRAGMA that describes
 /// the schema. Blobs come as text X'...'.

@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "table/latex.hpp"
 #include "text/utf8.hpp"
 #include "unmask/errors.hpp"
 
@@ -99,30 +100,6 @@ std::string markdown_text(std::string_view text) {
       result += "<br>";
     } else {
       result += c;
-    }
-  }
-  return result;
-}
-
-std::string latex_text(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-      case '%':
-      case '$':
-      case '#':
-      case '_':
-      case '{':
-      case '}':
-        result += '\\';
-        result += c;
-        break;
-      case '~': result += "\\textasciitilde{}"; break;
-      case '^': result += "\\textasciicircum{}"; break;
-      case '\\': result += "\\textbackslash{}"; break;
-      case '\n': result += ' '; break;
-      default: result += c;
     }
   }
   return result;
@@ -309,17 +286,32 @@ std::vector<std::string> distinct_names(const std::vector<std::string>& columns)
   return result;
 }
 
+void print_json_object(std::ostream& out,
+                       const std::vector<std::string>& names,
+                       const std::vector<Value>& row) {
+  out << '{';
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    out << (c > 0 ? ", " : "") << json_text(names[c]) << ": " << json_value(row[c]);
+  }
+  out << '}';
+}
+
 void print_json(std::ostream& out, const Table& table) {
   const std::vector<std::string> names = distinct_names(table.columns);
   out << '[';
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    out << (r > 0 ? ",\n  {" : "\n  {");
-    for (std::size_t c = 0; c < names.size(); ++c) {
-      out << (c > 0 ? ", " : "") << json_text(names[c]) << ": " << json_value(table.rows[r][c]);
-    }
-    out << '}';
+    out << (r > 0 ? ",\n  " : "\n  ");
+    print_json_object(out, names, table.rows[r]);
   }
   out << (table.rows.empty() ? "]\n" : "\n]\n");
+}
+
+void print_json_lines(std::ostream& out, const Table& table) {
+  const std::vector<std::string> names = distinct_names(table.columns);
+  for (const auto& row : table.rows) {
+    print_json_object(out, names, row);
+    out << '\n';
+  }
 }
 
 void print_markdown(std::ostream& out, const Table& table) {
@@ -342,23 +334,6 @@ void print_markdown(std::ostream& out, const Table& table) {
   }
 }
 
-void print_latex(std::ostream& out, const Table& table) {
-  const Grid grid = make_grid(table, latex_text);
-  const std::vector<bool> right = right_aligned(table);
-  out << "\\begin{tabular}{";
-  for (const bool is_right : right) out << (is_right ? 'r' : 'l');
-  out << "}\n\\hline\n";
-  for (std::size_t r = 0; r < grid.rows.size(); ++r) {
-    for (std::size_t c = 0; c < grid.widths.size(); ++c) {
-      if (c > 0) out << " & ";
-      out << padded(grid.rows[r][c], grid.widths[c], right[c]);
-    }
-    out << " \\\\\n";
-    if (r == 0) out << "\\hline\n";
-  }
-  out << "\\hline\n\\end{tabular}\n";
-}
-
 }  // namespace
 
 Format parse_format(std::string_view text) {
@@ -369,7 +344,7 @@ Format parse_format(std::string_view text) {
                    "\" is unknown; choose one of table, csv, json, markdown, latex");
 }
 
-void print(std::ostream& out, const Table& table, Format format) {
+void print(std::ostream& out, const Table& table, Format format, const Style& style) {
   for (const auto& row : table.rows) {
     UNMASK_CHECK(row.size() == table.columns.size(), "a row has another length than the header");
   }
@@ -377,14 +352,15 @@ void print(std::ostream& out, const Table& table, Format format) {
     case Format::kTable: return print_table(out, table);
     case Format::kCsv: return print_csv(out, table);
     case Format::kJson: return print_json(out, table);
+    case Format::kJsonLines: return print_json_lines(out, table);
     case Format::kMarkdown: return print_markdown(out, table);
-    case Format::kLatex: return print_latex(out, table);
+    case Format::kLatex: return print_latex(out, table, style);
   }
 }
 
-std::string to_text(const Table& table, Format format) {
+std::string to_text(const Table& table, Format format, const Style& style) {
   std::ostringstream out;
-  print(out, table, format);
+  print(out, table, format, style);
   return out.str();
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,11 +22,27 @@ struct Table {
 };
 
 enum class Format {
-  kTable,     ///< aligned columns for a terminal; reals with 6 significant digits
-  kCsv,       ///< RFC 4180, one header line, "\n" line ends; reals read back to the same double
-  kJson,      ///< an array of objects, one per line; column order kept, NULL is null
-  kMarkdown,  ///< a pipe table; reals with 6 significant digits
-  kLatex      ///< a tabular environment; reals with 6 significant digits
+  kTable,      ///< aligned columns for a terminal; reals with 6 significant digits
+  kCsv,        ///< RFC 4180, one header line, "\n" line ends; reals read back to the same double
+  kJson,       ///< an array of objects, one per line; column order kept, NULL is null
+  kJsonLines,  ///< one such object per line, without an array around them
+  kMarkdown,   ///< a pipe table; reals with 6 significant digits
+  /// A tabular environment with the rules of booktabs; reals with 6 significant digits. A column with
+  /// "lower" and "upper" behind it is one with them: 0.280 [0.201, 0.375].
+  kLatex
+};
+
+/// A column in which one value of several is the best.
+struct Best {
+  std::string column;
+  bool is_larger = true;  ///< the larger is the better
+};
+
+/// What a table says about its numbers; only kLatex shows it: the best stand out in bold.
+struct Style {
+  std::vector<Best> best;
+  std::vector<std::string> within;  ///< columns that rows must share to be compared
+  std::vector<std::pair<std::size_t, std::size_t>> bold;  ///< fields that are the best: row, column
 };
 
 /// "table", "csv", "json", "markdown", "latex". "text" is another name of "table".
@@ -34,10 +51,10 @@ Format parse_format(std::string_view text);
 
 /// Write the table. Numbers are right-aligned and NULL is empty, where the format has alignment and
 /// emptiness.
-void print(std::ostream& out, const Table& table, Format format);
+void print(std::ostream& out, const Table& table, Format format, const Style& style = {});
 
 /// The same as text.
-std::string to_text(const Table& table, Format format);
+std::string to_text(const Table& table, Format format, const Style& style = {});
 
 /// Take those columns out of a table of several rows that have the same value in every row, and
 /// return them as "study = quickstart, n = 100". One without any value goes unmentioned.

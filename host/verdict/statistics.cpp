@@ -44,6 +44,12 @@ double mcnemar_one_sided(std::int64_t only_first, std::int64_t only_second) {
   return binomial_tail(only_second, only_first + only_second, 0.5);
 }
 
+double mcnemar_two_sided(std::int64_t only_first, std::int64_t only_second) {
+  return std::min(1.0,
+                  2 * std::min(mcnemar_one_sided(only_first, only_second),
+                               mcnemar_one_sided(only_second, only_first)));
+}
+
 Interval wilson(std::int64_t k, std::int64_t n) {
   check_counts(k, n);
   if (n == 0) return {};
@@ -53,6 +59,34 @@ Interval wilson(std::int64_t k, std::int64_t n) {
   const double half = kZ / (1 + kZ * kZ / size) *
                       std::sqrt(share * (1 - share) / size + kZ * kZ / (4 * size * size));
   return {k == 0 ? 0 : std::max(0.0, centre - half), k == n ? 1 : std::min(1.0, centre + half)};
+}
+
+Interval newcombe_paired(const PairedCounts& counts) {
+  UNMASK_CHECK(
+      counts.both >= 0 && counts.only_first >= 0 && counts.only_second >= 0 && counts.neither >= 0,
+      "counts are not negative");
+  const std::int64_t n = counts.n();
+  if (n == 0) return {-1, 1};
+  const std::int64_t first = counts.both + counts.only_first;
+  const std::int64_t second = counts.both + counts.only_second;
+  const auto real = [](std::int64_t count) { return static_cast<double>(count); };
+  const double margins = real(first) * real(n - first) * real(second) * real(n - second);
+  double phi = 0;
+  if (margins > 0) {
+    const double surplus = real(counts.both) * real(counts.neither) -
+                           real(counts.only_first) * real(counts.only_second);
+    const double corrected = surplus > 0 ? std::max(0.0, surplus - real(n) / 2) : surplus;
+    phi = corrected / std::sqrt(margins);
+  }
+  const double p1 = real(first) / real(n);
+  const double p2 = real(second) / real(n);
+  const Interval one = wilson(first, n);
+  const Interval two = wilson(second, n);
+  const auto half = [&](double a, double b) {
+    return std::sqrt(std::max(0.0, a * a - 2 * phi * a * b + b * b));
+  };
+  return {std::max(-1.0, p1 - p2 - half(p1 - one.lower, two.upper - p2)),
+          std::min(1.0, p1 - p2 + half(one.upper - p1, p2 - two.lower))};
 }
 
 std::vector<double> holm(std::span<const double> p) {

@@ -39,6 +39,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"engine", {"base", "text", "catalog", "wire", "loader", "ode", "conformance"}},
     {"store", {"base", "text", "table", "catalog", "wire"}},
     {"verdict", {"base", "text", "table", "catalog", "wire", "store"}},
+    {"results", {"base", "text", "table", "catalog", "wire", "store", "verdict"}},
     {"run", {"base", "text", "catalog", "wire", "plan", "store"}},
     {"cli",
      {"base",
@@ -51,6 +52,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
       "plan",
       "store",
       "verdict",
+      "results",
       "run"}}};
 
 // Rooms with LibTorch. The loader's half for the host has none of it and is a target of its own.

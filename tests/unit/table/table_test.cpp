@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "table/latex.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::table::table_test {
@@ -75,13 +76,78 @@ TEST(Table, MarkdownMarksTheAlignmentAndEscapesPipes) {
             "| a\\|b | 100 |\n");
 }
 
-TEST(Table, LatexEscapesItsSpecialCharacters) {
-  const Table table{{"a_b"}, {{std::string("50 % & $x^2$")}}};
+TEST(Table, LatexIsATabularWithTheRulesOfBooktabs) {
+  const Table table{{"a_b", "n"}, {{std::string("50 % & $x^2$"), std::int64_t{7}}}};
 
   EXPECT_EQ(to_text(table, Format::kLatex),
-            "\\begin{tabular}{l}\n\\hline\n"
-            "a\\_b                              \\\\\n\\hline\n"
-            "50 \\% \\& \\$x\\textasciicircum{}2\\$ \\\\\n\\hline\n\\end{tabular}\n");
+            "% \\usepackage[T1]{fontenc} \\usepackage{booktabs}\n"
+            "\\begin{tabular}{lr}\n\\toprule\n"
+            "a\\_b & n \\\\\n\\midrule\n"
+            "50 \\% \\& \\$x\\textasciicircum{}2\\$ & 7 \\\\\n\\bottomrule\n\\end{tabular}\n");
+}
+
+TEST(Table, LatexProtectsWhatCommandsOrTheStartOfARowWouldRead) {
+  EXPECT_EQ(latex_text("[1] * --db {x} \\input"),
+            "{[}1{]} {*} -{}-{}db \\{x\\} \\textbackslash{}input");
+  EXPECT_EQ(latex_text("a\nb\tc"), "a b c");
+  EXPECT_EQ(latex_text("~^_#\"'`<>|"),
+            "\\textasciitilde{}\\textasciicircum{}\\_\\#\\textquotedbl{}\\textquotesingle{}"
+            "\\textasciigrave{}\\textless{}\\textgreater{}\\textbar{}");
+}
+
+TEST(Table, LatexKeepsLatinLettersAndNamesWhatItCannotPrint) {
+  EXPECT_EQ(latex_text("\u00fc \u03b5 \u2264 \u4e2d"),
+            "\u00fc $\\varepsilon$ $\\leq$ {[}U+4E2D{]}");
+  EXPECT_EQ(latex_text("\xff\x1b"), "{[}byte FF{]}{[}U+001B{]}");
+}
+
+TEST(Table, LatexPutsAnIntervalBehindItsValue) {
+  const Table table{{"share", "lower", "upper"}, {{0.28, 0.2014, 0.3749}, {-0.5, -1.0, 0.0}}};
+
+  const std::string text = to_text(table, Format::kLatex);
+
+  EXPECT_NE(text.find("share \\\\\n\\midrule\n0.280 {[}0.201, 0.375{]} \\\\\n"
+                      "$-0.500$ {[}$-1.000$, 0.000{]} \\\\\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Table, LatexWritesNumbersAsPapersDo) {
+  const Table table{{"x"},
+                    {{5e-5}, {1e-7}, {-2.5}, {HUGE_VAL}, {std::nan("")}, {std::monostate{}}}};
+
+  EXPECT_NE(to_text(table, Format::kLatex)
+                .find("$5 \\cdot 10^{-5}$ \\\\\n$10^{-7}$ \\\\\n$-2.5$ \\\\\n$\\infty$ \\\\\nnan "
+                      "\\\\\n \\\\\n"),
+            std::string::npos)
+      << to_text(table, Format::kLatex);
+}
+
+// Of two rows with the same attack the larger is bold; NaN, a row alone and equal rows are not.
+TEST(Table, LatexSetsTheBestOfEachGroupInBold) {
+  const Table table{{"attack", "x"},
+                    {{std::string("a"), 0.5},
+                     {std::string("a"), 0.25},
+                     {std::string("a"), std::nan("")},
+                     {std::string("b"), 0.75},
+                     {std::string("c"), 0.125},
+                     {std::string("c"), 0.125}}};
+
+  const std::string larger = to_text(table, Format::kLatex, {{{"x", true}}, {"attack"}, {}});
+  const std::string smaller = to_text(table, Format::kLatex, {{{"x", false}}, {"attack"}, {}});
+
+  EXPECT_NE(larger.find("a & \\textbf{0.5} \\\\\na & 0.25 \\\\\na & nan \\\\\nb & 0.75 \\\\\n"
+                        "c & 0.125 \\\\\nc & 0.125 \\\\\n"),
+            std::string::npos)
+      << larger;
+  EXPECT_NE(smaller.find("a & 0.5 \\\\\na & \\textbf{0.25} \\\\\n"), std::string::npos) << smaller;
+}
+
+TEST(Table, JsonLinesAreOneObjectEach) {
+  const Table table{{"a", "b"}, {{std::int64_t{1}, std::monostate{}}, {0.5, std::string("x\ny")}}};
+
+  EXPECT_EQ(to_text(table, Format::kJsonLines),
+            "{\"a\": 1, \"b\": null}\n{\"a\": 0.5, \"b\": \"x\\ny\"}\n");
 }
 
 TEST(Table, TextKeepsControlCharactersFromTheTerminal) {

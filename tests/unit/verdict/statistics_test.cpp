@@ -44,6 +44,42 @@ TEST(McNemar, AgrestisTableOfApprovals) {
   EXPECT_NEAR(2 * mcnemar_one_sided(86, 150), 3.716e-5, 0.001e-5);
 }
 
+TEST(McNemar, TwoSidedIsTwiceTheSmallerTailAtMostOne) {
+  EXPECT_NEAR(mcnemar_two_sided(86, 150), 3.716e-5, 0.001e-5);
+  EXPECT_NEAR(mcnemar_two_sided(9, 1), 22.0 / 1024, kRelative);
+  EXPECT_EQ(mcnemar_two_sided(5, 5), 1);
+  EXPECT_EQ(mcnemar_two_sided(0, 0), 1);
+}
+
+// Newcombe 1998 prints his examples to four digits; Fagerland, Lydersen, Laake 2014 (Statistics in
+// Medicine 33) print the second data set (airway hyper-responsiveness) to three.
+TEST(Newcombe, PairedIntervalsAreThoseOfThePapers) {
+  const Interval first = newcombe_paired({36, 12, 2, 0});
+  EXPECT_NEAR(first.lower, 0.0569, 0.00005);
+  EXPECT_NEAR(first.upper, 0.3404, 0.00005);
+  const Interval second = newcombe_paired({1, 1, 7, 12});
+  EXPECT_NEAR(second.lower, -0.507, 0.0005);
+  EXPECT_NEAR(second.upper, -0.026, 0.0005);
+}
+
+// Two margins of 50 of 50: the Wilson interval of each is [50 / (50 + z^2), 1], without correlation the
+// ends are +- z^2 / (50 + z^2).
+TEST(Newcombe, EqualAnswersHaveAnIntervalAroundNothing) {
+  const Interval interval = newcombe_paired({50, 0, 0, 0});
+  EXPECT_NEAR(interval.upper, 3.841458820694124 / 53.841458820694124, 1e-12);
+  EXPECT_NEAR(interval.lower, -interval.upper, 1e-12);
+}
+
+TEST(Newcombe, SidesChangedRoundChangeSignsAndNothingSaysNothing) {
+  const Interval forth = newcombe_paired({20, 12, 2, 16});
+  const Interval back = newcombe_paired({20, 2, 12, 16});
+  EXPECT_NEAR(forth.lower, -back.upper, 1e-12);
+  EXPECT_NEAR(forth.upper, -back.lower, 1e-12);
+  EXPECT_EQ(newcombe_paired({}).lower, -1);
+  EXPECT_EQ(newcombe_paired({}).upper, 1);
+  EXPECT_THROW(newcombe_paired({-1, 0, 0, 0}), InternalError);
+}
+
 TEST(McNemar, NoDifferenceIsNoEvidence) {
   EXPECT_EQ(mcnemar_one_sided(0, 0), 1);
 }

@@ -1,0 +1,194 @@
+// What figures show, from the small study (compare_test.cpp lists its outcomes), and that no name
+// becomes a command of gnuplot.
+
+#include "results/figure.hpp"
+
+#include <filesystem>
+#include <regex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "unit/store/small_study.hpp"
+#include "unmask/errors.hpp"
+
+namespace unmask::results::figure_test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class FigureTest : public ::testing::Test {
+ protected:
+  FigureTest() { store::testing::run_small_study(store_); }
+
+  Figure figure(const std::string& name, const std::vector<std::string>& filters = {}) const {
+    return make_figure(find_figure(name), store_, parse_selection(filters));
+  }
+
+  base::TempFolder folder_;
+  store::Store store_ = store::Store::open_writer(folder_.path() / "x.sqlite");
+};
+
+const Curve& curve_of(const Panel& panel, const std::string& title) {
+  for (const Curve& curve : panel.curves) {
+    if (curve.title == title) return curve;
+  }
+  ADD_FAILURE() << "no curve " << title;
+  return panel.curves.front();
+}
+
+TEST_F(FigureTest, BarsAreTheAccuraciesOfTheirNetworks) {
+  const Figure bars = figure(
+      "robustness", {"train_seed=0,solver=bosh3,seed=0,epsilon=8/255", "train_seed=0,attack=none"});
+
+  ASSERT_EQ(bars.panels.size(), 1U);
+  const Panel& panel = bars.panels.front();
+  // rrrw without an attack, rrfw under pgd, fffw via rk4, rffw under spsa.
+  ASSERT_EQ(panel.curves.size(), 4U);
+  EXPECT_EQ(panel.curves[0].points.front().y, 0.75);
+  EXPECT_EQ(panel.curves[1].points.front().y, 0.5);
+  EXPECT_EQ(panel.curves[2].points.front().y, 0);
+  EXPECT_EQ(panel.curves[3].points.front().y, 0.25);
+  EXPECT_TRUE(panel.curves[1].points.front().lower.has_value());
+}
+
+TEST_F(FigureTest, CurvesOverTheRadiusBeginWithoutAnAttack) {
+  const Figure curves =
+      figure("accuracy-epsilon", {"train_seed=0,solver=bosh3,seed=0,attack=pgd,gradient=@eval"});
+
+  const Curve& pgd = curves.panels.at(0).curves.at(0);
+  // 0: rrrw, 4/255: rrrw, 8/255: rrfw.
+  ASSERT_EQ(pgd.points.size(), 3U);
+  EXPECT_EQ(pgd.points[0].x, 0);
+  EXPECT_EQ(pgd.points[0].y, 0.75);
+  EXPECT_NEAR(pgd.points[1].x, 4.0 / 255, 1e-15);
+  EXPECT_EQ(pgd.points[2].y, 0.5);
+  // Wilson of 3 of 4, by its formula: centre (0.75 + z^2/8) / (1 + z^2/4).
+  EXPECT_NEAR(*pgd.points[0].lower, 0.30064, 0.00001);
+  EXPECT_NEAR(*pgd.points[0].upper, 0.95441, 0.00001);
+}
+
+TEST_F(FigureTest, TheMatrixHasARowForEachSolverAndAColumnForEachGradient) {
+  const Figure matrix = figure("gradient-matrix", {"train_seed=0,seed=0,epsilon=8/255,attack=pgd"});
+
+  ASSERT_EQ(matrix.panels.size(), 1U);
+  EXPECT_THAT(matrix.panels[0].categories, ElementsAre("its own", "rk4"));
+  EXPECT_THAT(matrix.panels[0].rows, ElementsAre("bosh3", "rk4"));
+  ASSERT_EQ(matrix.panels[0].tiles.size(), 3U);
+  EXPECT_EQ(matrix.panels[0].tiles[1].column, 1U);
+  EXPECT_EQ(matrix.panels[0].tiles[1].value, 0);
+}
+
+TEST_F(FigureTest, TheLadderJoinsSolversOfTheSameWeights) {
+  const Figure ladder = figure("solver-ladder", {"attack=pgd,seed=0,epsilon=8/255,gradient=@eval"});
+
+  ASSERT_EQ(ladder.panels.size(), 1U);
+  EXPECT_THAT(ladder.panels[0].categories, ElementsAre("bosh3", "rk4"));
+  ASSERT_EQ(ladder.panels[0].curves.size(), 1U);
+  EXPECT_EQ(ladder.panels[0].curves[0].points[0].y, 0.5);
+  EXPECT_EQ(ladder.panels[0].curves[0].points[1].y, 0.25);
+}
+
+TEST_F(FigureTest, SeedsHaveTheirMeanAndRange) {
+  const Figure seeds =
+      figure("seeds", {"train_seed=0,solver=bosh3,attack=pgd,gradient=@eval,epsilon=8/255"});
+
+  // Seeds 0 and 1: rrfw and rrrw.
+  const Curve& mean = curve_of(seeds.panels.at(0), "mean and range");
+  ASSERT_EQ(mean.points.size(), 1U);
+  EXPECT_EQ(mean.points[0].y, 0.625);
+  EXPECT_EQ(mean.points[0].lower, 0.5);
+  EXPECT_EQ(mean.points[0].upper, 0.75);
+  EXPECT_EQ(curve_of(seeds.panels[0], "one seed").points.size(), 2U);
+}
+
+TEST_F(FigureTest, TrainingsLeaveOutWhatIsNoNumber) {
+  const Figure training = figure("training", {"train_seed=0"});
+
+  // 2, NaN, 0.5.
+  ASSERT_EQ(training.panels.size(), 1U);
+  ASSERT_EQ(training.panels[0].curves[0].points.size(), 2U);
+  EXPECT_EQ(training.panels[0].curves[0].points[1].x, 3);
+  EXPECT_EQ(training.panels[0].curves[0].points[1].y, 0.5);
+}
+
+TEST_F(FigureTest, WhatIsNotThereIsSaidAndUnknownNamesAreSuggested) {
+  EXPECT_THROW(figure("landscape"), UsageError);
+  EXPECT_THROW(figure("robustness", {"model=nobody"}), UsageError);
+  try {
+    std::ignore = find_figure("robustnes");
+    ADD_FAILURE();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("robustness"));
+  }
+}
+
+TEST_F(FigureTest, TheDataHasARowForEachPoint) {
+  const table::Table table =
+      figure_table(figure("solver-ladder", {"attack=pgd,seed=0,epsilon=8/255,gradient=@eval"}));
+
+  EXPECT_THAT(table.columns, ElementsAre("panel", "curve", "x", "y", "lower", "upper"));
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_EQ(table.rows[1][2], table::Value(std::string("rk4")));
+  EXPECT_EQ(table.rows[1][3], table::Value(0.25));
+}
+
+const std::string kHostile =
+    "x'; system(\"touch pwned\") `touch pwned`\n!touch pwned\n%s%n \\ <b>&";
+
+Figure hostile_figure(Shape shape) {
+  Panel panel;
+  panel.title = panel.x_label = panel.y_label = kHostile;
+  panel.categories = {kHostile, "b"};
+  panel.rows = {kHostile};
+  panel.curves = {{kHostile, {{0, 0.5, 0.25, 0.75}, {1, 1, {}, {}}}}};
+  panel.tiles = {{0, 0, 0.25}, {0, 1, 0.75}};
+  panel.size = 2;
+  return {kHostile, shape, kHostile, kHostile, kHostile, true, {panel, panel}};
+}
+
+constexpr Shape kShapes[] = {
+    Shape::kBars, Shape::kCurves, Shape::kDots, Shape::kLadder, Shape::kTiles, Shape::kSurface};
+
+TEST(Gnuplot, NamesStandInQuotesAndNowhereElse) {
+  for (const Shape shape : kShapes) {
+    const std::string script = gnuplot_script(hostile_figure(shape), FigureFormat::kSvg);
+
+    // Without what stands in single quotes, which double their own kind, nothing of the name is left.
+    const std::string rest = std::regex_replace(script, std::regex("'([^'\n]|'')*'"), "");
+    EXPECT_THAT(rest, Not(HasSubstr("pwned"))) << static_cast<int>(shape);
+    EXPECT_THAT(rest, Not(HasSubstr("`"))) << static_cast<int>(shape);
+    EXPECT_THAT(rest, Not(HasSubstr("'"))) << static_cast<int>(shape);
+  }
+}
+
+TEST(Gnuplot, DrawsEveryShapeWithHostileNames) {
+  std::vector<std::string> pictures;
+  try {
+    for (const Shape shape : kShapes) {
+      pictures.push_back(draw(hostile_figure(shape), FigureFormat::kSvg));
+    }
+    pictures.push_back(draw(hostile_figure(Shape::kCurves), FigureFormat::kPng));
+    pictures.push_back(draw(hostile_figure(Shape::kCurves), FigureFormat::kPdf));
+  } catch (const UsageError& error) {
+    GTEST_SKIP() << error.what();
+  }
+
+  for (std::size_t i = 0; i < std::size(kShapes); ++i) {
+    EXPECT_THAT(pictures[i], HasSubstr("</svg>"));
+    EXPECT_THAT(pictures[i], Not(HasSubstr("<b>")));
+  }
+  EXPECT_THAT(pictures[6], StartsWith("\x89PNG"));
+  EXPECT_THAT(pictures[7], StartsWith("%PDF"));
+  EXPECT_FALSE(std::filesystem::exists("pwned"));
+}
+
+}  // namespace
+}  // namespace unmask::results::figure_test

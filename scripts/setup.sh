@@ -8,6 +8,7 @@ packages=(
   g++ cmake ninja-build ccache git pkg-config
   libboost-dev libboost-filesystem-dev libboost-program-options-dev nlohmann-json3-dev
   libsqlite3-dev sqlite3 libssl-dev zlib1g-dev libpng-dev libjpeg-dev libgtest-dev libgmock-dev libvalijson-dev
+  libcpp-httplib-dev
 )
 if [ "${UNMASK_SKIP_TORCH:-0}" != 1 ]; then
   # With the reference BLAS that libtorch-dev is content with, a matrix product is 30 times slower.

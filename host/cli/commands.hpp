@@ -13,6 +13,7 @@ int command_check(const Arguments& arguments);
 int command_plan(const Arguments& arguments);
 int command_run(const Arguments& arguments);
 int command_status(const Arguments& arguments);
+int command_watch(const Arguments& arguments);
 int command_exec(const Arguments& arguments);
 int command_import(const Arguments& arguments);
 int command_query(const Arguments& arguments);
@@ -22,5 +23,8 @@ int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_schema(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);
+int command_help(const Arguments& arguments);
+int command_completion(const Arguments& arguments);
+int command_man(const Arguments& arguments);
 
 }  // namespace unmask::cli

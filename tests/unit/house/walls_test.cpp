@@ -40,6 +40,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"store", {"base", "text", "table", "catalog", "wire"}},
     {"verdict", {"base", "text", "table", "catalog", "wire", "store"}},
     {"run", {"base", "text", "catalog", "wire", "plan", "store"}},
+    {"watch", {"base", "text", "table", "catalog", "wire", "store", "run"}},
     {"cli",
      {"base",
       "text",
@@ -51,7 +52,8 @@ const std::map<std::string, std::set<std::string>> kRooms = {
       "plan",
       "store",
       "verdict",
-      "run"}}};
+      "run",
+      "watch"}}};
 
 // Rooms with LibTorch. The loader's half for the host has none of it and is a target of its own.
 const std::set<std::string> kTorchRooms = {"loader", "ode", "conformance", "engine"};

@@ -13,6 +13,7 @@
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "store/queries.hpp"
+#include "table/elide.hpp"
 #include "table/table.hpp"
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
@@ -114,7 +115,8 @@ void print_answer(table::Table table, table::Format format, bool is_named) {
   const std::string common = table::take_common_columns(table, store::label_columns());
   if (!common.empty()) std::cout << table::wrapped(common, width) << "\n\n";
   const std::string notes = take_notes(table, width);
-  table::print_fitting(std::cout, table, store::network_columns(), width, is_terminal);
+  const auto print = is_terminal ? table::print_elided : table::print_fitting;
+  print(std::cout, table, store::network_columns(), width);
   if (!notes.empty()) std::cout << "\n" << notes;
 }
 

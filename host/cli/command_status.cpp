@@ -12,6 +12,7 @@
 #include "cli/load_study.hpp"
 #include "cli/plan_summary.hpp"
 #include "store/queries.hpp"
+#include "table/elide.hpp"
 #include "table/table.hpp"
 #include "unmask/errors.hpp"
 

@@ -1,9 +1,11 @@
-// Tables on terminals that are too narrow for them: texts are cut, numbers never.
+#include "table/elide.hpp"
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
 
-#include "table/table.hpp"
 #include "text/utf8.hpp"
 
 namespace unmask::table {
@@ -31,6 +33,22 @@ bool has_texts(const Table& table, std::size_t column) {
   return std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
     return std::holds_alternative<std::string>(row[column]);
   });
+}
+
+std::size_t width_of(const std::vector<std::size_t>& widths) {
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const std::size_t one : widths) total += one;
+  return total;
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    widest = std::max(widest, display_width(std::string_view(text).substr(at, end - at)));
+    at = end + 1;
+  }
+  return widest;
 }
 
 }  // namespace
@@ -70,8 +88,7 @@ Table elided(Table table, std::size_t width) {
   const std::vector<std::size_t> before = column_widths(table);
   std::vector<std::size_t> widths = before;
   if (widths.size() != table.columns.size()) return table;  // a column without a name
-  std::size_t total = 2 * (widths.size() - 1);
-  for (const std::size_t one : widths) total += one;
+  std::size_t total = width_of(widths);
   // One column less of the widest text, again and again: equal ones shrink together.
   for (; total > width; --total) {
     std::optional<std::size_t> widest;
@@ -90,6 +107,34 @@ Table elided(Table table, std::size_t width) {
     }
   }
   return table;
+}
+
+void print_elided(std::ostream& out,
+                  const Table& table,
+                  std::span<const std::string_view> names,
+                  std::size_t width) {
+  const auto fitting = [&](const Table& one) {
+    std::ostringstream text;
+    print_fitting(text, one, names, width);
+    return text.str();
+  };
+  std::string text = fitting(table);
+  if (!table.columns.empty() && widest_line(text) > width) {
+    // What goes to headings needs no room, so less may have to be cut than for the whole table.
+    std::size_t low = width, high = std::max(width, width_of(column_widths(table)));
+    text = fitting(elided(table, low));
+    while (low < high) {
+      const std::size_t middle = low + (high - low + 1) / 2;
+      std::string next = fitting(elided(table, middle));
+      if (widest_line(next) <= width) {
+        low = middle;
+        text = std::move(next);
+      } else {
+        high = middle - 1;
+      }
+    }
+  }
+  out << text;
 }
 
 }  // namespace unmask::table

@@ -412,8 +412,7 @@ std::string take_common_columns(Table& table, std::span<const std::string_view> 
 void print_fitting(std::ostream& out,
                    const Table& table,
                    std::span<const std::string_view> names,
-                   std::size_t width,
-                   bool may_elide) {
+                   std::size_t width) {
   std::vector<std::size_t> starts;
   const Grid grid = make_grid(with_single_lines(table, starts), terminal_text);
   std::size_t taken = 0;
@@ -434,7 +433,6 @@ void print_fitting(std::ostream& out,
   Table rest = table;
   rest.columns.erase(rest.columns.begin(), rest.columns.begin() + count);
   for (auto& row : rest.rows) row.erase(row.begin(), row.begin() + count);
-  if (may_elide) rest = elided(std::move(rest), width);
   print_table(out, rest, headings);
 }
 

@@ -48,19 +48,10 @@ std::string take_common_columns(Table& table, std::span<const std::string_view> 
 /// will do, to headings "model = ode, solver = rk4" above the rows that have these values. What
 /// stands below them may still be too wide; then all of `names` that come first are headings.
 /// @param names  the columns that may go; where rows of equal values are not side by side, none does
-/// @param may_elide  cut texts where the table is still too wide, as elided() does
 void print_fitting(std::ostream& out,
                    const Table& table,
                    std::span<const std::string_view> names,
-                   std::size_t width,
-                   bool may_elide = false);
-
-/// The table with its texts cut so that print() needs at most `width` columns for it: the widest
-/// columns of texts first, none to less than 8 columns; numbers stay whole. A cut text ends in "~".
-Table elided(Table table, std::size_t width);
-
-/// The first `width` columns of each line; a cut line ends in "~".
-std::string elided(std::string_view text, std::size_t width);
+                   std::size_t width);
 
 /// A line as lines of at most `width` columns, broken at blanks; all but the first begin with two
 /// blanks. A longer word stays whole.

@@ -39,7 +39,7 @@ function drawing(tag, attributes, ...children) {
 }
 const now = () => Date.now() / 1000 + clockOffset;
 const plural = (n, word) => n + " " + word + (n === 1 ? "" : "s");
-const percent = (x) => x === null ? "-" : (100 * x).toFixed(100 * x === Math.round(100 * x) ? 0 : 1) + " %";
+const percent = (x) => x === null ? "-" : Number((100 * x).toFixed(1)) + " %";
 function duration(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return s + "s";
@@ -292,7 +292,7 @@ function drawAccuracy() {
 function radiusChart(rows) {
   const attacks = [...grouped(rows.filter((row) => row.epsilon > 0), (row) => row.attack + " " + row.norm)].filter(([, list]) => new Set(list.map((r) => r.epsilon)).size > 1);
   if (attacks.length === 0) return null;
-  const clean = rows.find((row) => row.attack === "none");
+  const clean = rows.find((row) => !(row.epsilon > 0));
   const lines = attacks.map(([name, list], i) => ({ name: name.trim(), index: i,
     points: [...(clean ? [[0, clean.robust]] : []), ...list.map((row) => [row.epsilon, row.robust]).sort((a, b) => a[0] - b[0])] }));
   return element("div", {}, lineChart(lines, { x: "radius", y: "accuracy", low: 0, high: 1, format: percent, label: "accuracy over the radius" }),
@@ -387,7 +387,7 @@ function logTicks(low, high) {
 function lineChart(lines, options) {
   const width = Math.max(280, Math.min(1100, (document.querySelector("main").clientWidth || 720) - 40));
   const height = Math.round(Math.min(320, Math.max(200, width * .45)));
-  const left = 58, right = 14, top = 12, bottom = 38;
+  const left = 66, right = 26, top = 12, bottom = 38;
   const isDrawable = (y) => y !== null && (!options.isLog || y > 0);
   const points = lines.flatMap((line) => line.points).filter(([, y]) => isDrawable(y));
   const svg = drawing("svg", { class: "plot", viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": options.label });

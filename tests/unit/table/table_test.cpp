@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "table/elide.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::table::table_test {
@@ -285,7 +286,7 @@ TEST(Elided, KeepsEightColumnsOfEachText) {
 TEST(Fitting, CutsWhatHeadingsDoNotMendWhereItMay) {
   std::ostringstream kept, cut;
   print_fitting(kept, networks(40), kNetwork, 15);
-  print_fitting(cut, networks(40), kNetwork, 15, true);
+  print_elided(cut, networks(40), kNetwork, 15);
 
   EXPECT_GT(widest_line(kept.str()), 22U);
   EXPECT_THAT(cut.str(), ::testing::HasSubstr("aaaaaaaaaaa~  9\n"));

@@ -119,6 +119,7 @@ function bar(done, running, failed, all, label, thin) {
 
 function drawOverview() {
   const o = parts.overview;
+  const hadProblem = !byId("problem").hidden;
   byId("problem").hidden = !o.problem;
   byId("database").textContent = "Database: " + o.database;
   for (const id of ["progress", "workers", "notices"]) byId(id).hidden = Boolean(o.problem);
@@ -154,6 +155,8 @@ function drawOverview() {
   drawWorkers(isOver ? [] : o.workers);
   byId("notices").hidden = o.notices.length === 0;
   byId("notice-list").replaceChildren(...o.notices.map((text) => element("li", {}, text)));
+  // What did not change meanwhile is not sent again.
+  if (hadProblem) for (const name of ["failures", "verdicts", "accuracy", "curves"]) if (parts[name]) draw(name);
 }
 
 function drawFacts() {

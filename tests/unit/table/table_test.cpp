@@ -247,16 +247,6 @@ TEST(Elided, CountsColumnsAndNotBytes) {
   EXPECT_EQ(elided("\u4e2d\u6587\u5b57", 4), "\u4e2d~");
 }
 
-std::size_t widest_line(const std::string& text) {
-  std::size_t widest = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    widest = std::max(widest, display_width(text.substr(at, end - at)));
-    at = end + 1;
-  }
-  return widest;
-}
-
 TEST(Elided, FitsATableIntoATerminal) {
   const Table table{{"name", "message", "value"},
                     {{std::string("a short one"), std::string(200, 'm'), 0.123456},

@@ -62,7 +62,7 @@ TEST(Estimate, SharesWhatIsAheadAmongTheWorkers) {
 TEST(Estimate, SaysWhenAKindOfCellHasNotBeenSeen) {
   store::KindCounts kinds;
   kinds[1] = {.cells = 2, .done = 1, .ahead = 1, .seconds = 10};
-  kinds[2] = {.cells = 1, .ahead = 1};
+  kinds[2] = {.cells = 1, .ahead = 1, .seconds = {}};
   bool is_lower_bound = false;
 
   EXPECT_DOUBLE_EQ(*estimate(kinds, 1, 0, is_lower_bound), 10);
@@ -71,7 +71,7 @@ TEST(Estimate, SaysWhenAKindOfCellHasNotBeenSeen) {
 
 TEST(Estimate, IsSilentWithoutAnyResult) {
   store::KindCounts kinds;
-  kinds[0] = {.cells = 3, .ahead = 3};
+  kinds[0] = {.cells = 3, .ahead = 3, .seconds = {}};
   bool is_lower_bound = false;
 
   EXPECT_FALSE(estimate(kinds, 1, 0, is_lower_bound));
@@ -79,8 +79,8 @@ TEST(Estimate, IsSilentWithoutAnyResult) {
 
 TEST(StatusLine, NamesWhatThereIs) {
   Overview overview;
-  overview.kinds[0] = {.cells = 2, .done = 1, .running = 1};
-  overview.kinds[1] = {.cells = 6, .done = 2, .failed = 1};
+  overview.kinds[0] = {.cells = 2, .done = 1, .running = 1, .seconds = {}};
+  overview.kinds[1] = {.cells = 6, .done = 2, .failed = 1, .seconds = {}};
   overview.counts.skipped = 2;
   overview.seconds_left = 65;
   overview.is_lower_bound = true;

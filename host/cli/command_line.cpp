@@ -1,16 +1,64 @@
 #include "cli/command_line.hpp"
 
+#include <algorithm>
 #include <iostream>
+#include <sstream>
 
+#include "base/terminal.hpp"
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
 namespace po = boost::program_options;
 
+namespace {
+
+CommandDescription* g_describing = nullptr;
+
+}  // namespace
+
+std::vector<std::string> choices_in(const std::string& doc) {
+  // Without what stands in brackets and behind the list.
+  std::string text;
+  int depth = 0;
+  for (const char c : doc) {
+    if (c == ';' && depth == 0) break;
+    if (c == '(') ++depth;
+    if (depth == 0) text += c;
+    if (c == ')') --depth;
+  }
+  std::istringstream words(text);
+  std::vector<std::string> items, choices;
+  for (std::string word, before; words >> word; before = word) {
+    const bool is_first = before.empty();
+    if (word == "or" || word == ",") continue;
+    // Two words in a row are a sentence, not a list.
+    if (!is_first && before != "or" && before != "," && before.back() != ',') return {};
+    items.push_back(word.back() == ',' ? word.substr(0, word.size() - 1) : word);
+  }
+  if (items.size() < 2) return {};
+  for (const std::string& item : items) {
+    const bool is_word = !item.empty() && std::all_of(item.begin(), item.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+    if (is_word) choices.push_back(item);
+  }
+  return choices;
+}
+
+Describing::Describing(CommandDescription& description) {
+  g_describing = &description;
+}
+Describing::~Describing() {
+  g_describing = nullptr;
+}
+
 CommandLine::CommandLine(std::string usage, std::string summary)
     : usage_(std::move(usage)), summary_(std::move(summary)) {
-  options_.add_options()("help,h", "show this help");
+  options_.add_options()("help,h", "show this help")(
+      "color",
+      po::value<std::string>()->default_value("auto"),
+      "auto (colours on a terminal, without NO_COLOR), always or never");
 }
 
 void CommandLine::positional(const char* name, const char* doc, bool many) {
@@ -20,6 +68,7 @@ void CommandLine::positional(const char* name, const char* doc, bool many) {
     arguments_.add_options()(name, po::value<std::string>(), doc);
   }
   positional_.add(name, many ? -1 : 1);
+  if (many) many_.emplace_back(name);
 }
 
 void CommandLine::add_plugin_dir() {
@@ -38,7 +87,33 @@ void CommandLine::print_help() const {
   std::cout << "usage: unmask " << usage_ << "\n\n" << summary_ << "\n\n" << options_;
 }
 
+CommandDescription CommandLine::description() const {
+  CommandDescription result{usage_, summary_, {}, {}};
+  const auto add = [&](const po::options_description& from, auto& to) {
+    for (const auto& option : from.options()) {
+      ParameterDescription& one = to.emplace_back();
+      one.name = option->long_name();
+      one.doc = option->description();
+      if (option->semantic()->max_tokens() > 0) {
+        one.value = option->semantic()->name();
+        one.choices = choices_in(one.doc);
+      }
+      one.is_many = std::find(many_.begin(), many_.end(), one.name) != many_.end();
+      if (const auto known = choices_.find(one.name); known != choices_.end()) {
+        one.choices = known->second;
+      }
+    }
+  };
+  add(options_, result.options);
+  add(arguments_, result.arguments);
+  return result;
+}
+
 bool CommandLine::parse(const Arguments& arguments) {
+  if (g_describing != nullptr) {
+    *g_describing = description();
+    return false;
+  }
   po::options_description all;
   all.add(options_).add(arguments_);
   try {
@@ -55,6 +130,7 @@ bool CommandLine::parse(const Arguments& arguments) {
       return false;
     }
     po::notify(values_);
+    base::set_color_choice(base::parse_color_choice(get<std::string>("color")));
   } catch (const po::unknown_option& error) {
     std::vector<std::string> names;
     for (const auto& option : options_.options()) names.push_back("--" + option->long_name());

@@ -2,8 +2,10 @@
 // One command's options: declared with Boost.Program_options, parsed with messages that help.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/program_options.hpp>
@@ -11,6 +13,34 @@
 #include "cli/commands.hpp"
 
 namespace unmask::cli {
+
+/// An option or an argument, for those who explain or complete it.
+struct ParameterDescription {
+  std::string name;   ///< long, without dashes
+  std::string value;  ///< "arg", "arg (=table)"; empty: the option takes none
+  std::string doc;
+  bool is_many = false;              ///< of an argument: it takes all that are left
+  std::vector<std::string> choices;  ///< values worth completing; empty: any, such as a file
+};
+
+struct CommandDescription {
+  std::string usage, summary;
+  std::vector<ParameterDescription> options, arguments;
+};
+
+/// The values that the text of an option lists: of "table (for people), csv or json; default: csv"
+/// table, csv and json. Empty when it is another text; what is no plain word (cuda:N) is left out.
+std::vector<std::string> choices_in(const std::string& doc);
+
+/// While it lives, CommandLine::parse() writes down what was declared and says that the command is
+/// done. One at a time.
+class Describing {
+ public:
+  explicit Describing(CommandDescription& description);
+  ~Describing();
+  Describing(const Describing&) = delete;
+  Describing& operator=(const Describing&) = delete;
+};
 
 /// The declared options of a command and, after parse(), their values.
 class CommandLine {
@@ -23,6 +53,11 @@ class CommandLine {
 
   /// Name of a positional argument; `many`: it takes all that are left.
   void positional(const char* name, const char* doc, bool many = false);
+
+  /// Values of an argument that are worth completing; those of options are read from their texts.
+  void choices(const std::string& name, std::vector<std::string> values) {
+    choices_[name] = std::move(values);
+  }
 
   /// Options that several commands share.
   void add_plugin_dir();
@@ -55,6 +90,7 @@ class CommandLine {
 
  private:
   void print_help() const;
+  CommandDescription description() const;
 
   std::string usage_;
   std::string summary_;
@@ -62,6 +98,8 @@ class CommandLine {
   boost::program_options::options_description arguments_;
   boost::program_options::positional_options_description positional_;
   boost::program_options::variables_map values_;
+  std::vector<std::string> many_;  // arguments that take all that are left
+  std::map<std::string, std::vector<std::string>> choices_;
 };
 
 }  // namespace unmask::cli

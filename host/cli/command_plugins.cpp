@@ -85,6 +85,7 @@ int command_plugins(const Arguments& arguments) {
       "test FILE: try everything that a plugin of its kind must keep, and say what does not hold.\n"
       "check and test use the examples.json of the plugin's folder, or --params or --examples.");
   line.positional("action", "list, show, new, check or test");
+  line.choices("action", {"list", "show", "new", "check", "test"});
   line.positional("subject", "plugin id, kind, or library file");
   line.positional("id", "id of a new plugin");
   line.options().add_options()(

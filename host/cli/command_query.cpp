@@ -1,5 +1,7 @@
 // unmask query: ask the database.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <map>
@@ -7,9 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/terminal.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "store/queries.hpp"
+#include "table/elide.hpp"
 #include "table/table.hpp"
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
@@ -19,8 +23,14 @@ namespace {
 
 namespace po = boost::program_options;
 
-// Of a terminal that is not wide, and of a page.
-constexpr std::size_t kWidth = 100;
+// Where nobody looks at a terminal: that of a page.
+constexpr std::size_t kPageWidth = 100;
+
+// Files and pipes get the same text from every terminal.
+std::size_t output_width() {
+  if (::isatty(STDOUT_FILENO) != 1) return kPageWidth;
+  return static_cast<std::size_t>(base::terminal_columns(STDOUT_FILENO));
+}
 
 void print_names() {
   table::Table table{{"name", "answers"}, {}};
@@ -28,6 +38,12 @@ void print_names() {
     table.rows.push_back({std::string(query.name), std::string(query.description)});
   }
   table::print(std::cout, table, table::Format::kTable);
+}
+
+std::vector<std::string> query_names() {
+  std::vector<std::string> names;
+  for (const store::NamedQuery& query : store::named_queries()) names.emplace_back(query.name);
+  return names;
 }
 
 // A single word is the name of a query, anything else is SQL.
@@ -38,10 +54,8 @@ bool is_name(const std::string& question) {
 std::string sql_of(const std::string& question) {
   if (!is_name(question)) return question;
   if (const store::NamedQuery* query = store::find_query(question)) return std::string(query->sql);
-  std::vector<std::string> names;
-  for (const store::NamedQuery& query : store::named_queries()) names.emplace_back(query.name);
   throw UsageError("no query is named \"" + question + "\"\n" +
-                   words::help_for_unknown(question, names, "named queries"));
+                   words::help_for_unknown(question, query_names(), "named queries"));
 }
 
 // model=so_*,attack=pgd*: conditions on columns of the query that must all hold.
@@ -69,7 +83,7 @@ std::vector<store::ColumnFilter> parse_only(const std::vector<std::string>& text
 }
 
 // Notes are too long for a column of a terminal: the column keeps numbers, the notes come below.
-std::string take_notes(table::Table& table) {
+std::string take_notes(table::Table& table, std::size_t width) {
   const auto column = std::find(table.columns.begin(), table.columns.end(), "note");
   if (column == table.columns.end()) return "";
   const auto at = column - table.columns.begin();
@@ -81,7 +95,7 @@ std::string take_notes(table::Table& table) {
     if (note == nullptr) continue;
     const auto [number, is_new] = numbers.emplace(*note, numbers.size() + 1);
     const std::string mark = "(" + std::to_string(number->second) + ")";
-    if (is_new) below += table::wrapped(mark + " " + *note, kWidth) + "\n";
+    if (is_new) below += table::wrapped(mark + " " + *note, width) + "\n";
     value = mark;
   }
   if (numbers.empty()) {
@@ -92,14 +106,20 @@ std::string take_notes(table::Table& table) {
 }
 
 void print_answer(table::Table table, table::Format format, const store::NamedQuery* named) {
+  const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  const std::size_t width = output_width();
+  if (format == table::Format::kTable && named == nullptr && is_terminal) {
+    return table::print(std::cout, table::elided(std::move(table), width), format);
+  }
   if (format != table::Format::kTable || named == nullptr) {
     const table::Style style = named == nullptr ? table::Style() : store::style_of(*named);
     return table::print(std::cout, table, format, style);
   }
   const std::string common = table::take_common_columns(table, store::label_columns());
-  if (!common.empty()) std::cout << table::wrapped(common, kWidth) << "\n\n";
-  const std::string notes = take_notes(table);
-  table::print_fitting(std::cout, table, store::network_columns(), kWidth);
+  if (!common.empty()) std::cout << table::wrapped(common, width) << "\n\n";
+  const std::string notes = take_notes(table, width);
+  const auto print = is_terminal ? table::print_elided : table::print_fitting;
+  print(std::cout, table, store::network_columns(), width);
   if (!notes.empty()) std::cout << "\n" << notes;
 }
 
@@ -112,8 +132,11 @@ int command_query(const Arguments& arguments) {
       "tables are\ndescribed in docs/database.md. In the format table, what is the same in every "
       "row of a named query\nstands once above it, notes stand below it, and where it were wider "
       "than "
-      "100 columns the network of\nseveral rows is a heading above them.");
+      "the terminal (100 columns in a\nfile or pipe) the network of several rows is a heading "
+      "above "
+      "them; on a terminal texts are cut, if\nthey must be, and end in ~.");
   line.positional("question", "name or SQL");
+  line.choices("question", query_names());
   line.options().add_options()("list", "list the named queries")(
       "sql", "print the SQL of a named query instead of asking it")(
       "only",

@@ -15,6 +15,7 @@ int command_run(const Arguments& arguments);
 int command_merge(const Arguments& arguments);
 int command_submit(const Arguments& arguments);
 int command_status(const Arguments& arguments);
+int command_watch(const Arguments& arguments);
 int command_exec(const Arguments& arguments);
 int command_explain(const Arguments& arguments);
 int command_import(const Arguments& arguments);
@@ -29,5 +30,8 @@ int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_schema(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);
+int command_help(const Arguments& arguments);
+int command_completion(const Arguments& arguments);
+int command_man(const Arguments& arguments);
 
 }  // namespace unmask::cli

@@ -1,6 +1,7 @@
 // The `unmask` executable: finds the command, turns errors into one message and an exit code.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,83 +14,12 @@
 #include <system_error>
 #include <tuple>
 
-#include "cli/commands.hpp"
+#include "base/terminal.hpp"
+#include "cli/command_table.hpp"
 #include "cli/host_context.hpp"
-#include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 
 namespace {
-
-struct Command {
-  const char* name;
-  int (*function)(const unmask::cli::Arguments&);
-  const char* summary;
-};
-
-constexpr Command kCommands[] = {
-    {"check", unmask::cli::command_check, "validate a manifest and name every error in it"},
-    {"plan",
-     unmask::cli::command_plan,
-     "show what a manifest asks for, what is stored, what will run"},
-    {"run", unmask::cli::command_run, "run what is missing of a manifest and record it"},
-    {"explain",
-     unmask::cli::command_explain,
-     "say why cells are stored, or in what they differ from what is"},
-    {"submit",
-     unmask::cli::command_submit,
-     "run a manifest on several machines: freeze its plan, divide it, send it to Slurm"},
-    {"merge", unmask::cli::command_merge, "put the databases of several machines into one"},
-    {"status", unmask::cli::command_status, "show how much of a manifest is done, and what failed"},
-    {"exec",
-     unmask::cli::command_exec,
-     "execute one stored cell in this process, without recording it"},
-    {"import",
-     unmask::cli::command_import,
-     "make a safetensors file from elsewhere fit a model, and check that it does"},
-    {"query", unmask::cli::command_query, "ask the database: a named query or SQL"},
-    {"compare",
-     unmask::cli::command_compare,
-     "compare two networks, attacks, studies or runs sample by sample"},
-    {"pivot", unmask::cli::command_pivot, "show one number of all attacks as a table of two axes"},
-    {"figure", unmask::cli::command_figure, "draw a figure of a study, with its data beside it"},
-    {"export", unmask::cli::command_export, "write the results as files for other programs"},
-    {"verdict",
-     unmask::cli::command_verdict,
-     "say whether gradients are masked, why, and what evidence is missing"},
-    {"judge",
-     unmask::cli::command_judge,
-     "judge one network: attack it, measure it, say whether its gradient is masked"},
-    {"samples",
-     unmask::cli::command_samples,
-     "show what an attack did to each sample, as a table and a picture"},
-    {"plugins", unmask::cli::command_plugins, "list, show and check plugins"},
-    {"schema", unmask::cli::command_schema, "print the JSON Schema of manifests, for editors"},
-    {"doctor", unmask::cli::command_doctor, "show LibTorch, BLAS, devices, SQLite, plugin folders"},
-};
-
-void print_help(std::ostream& out) {
-  out << "unmask " UNMASK_VERSION
-         " - tells whether a classifier is robust or merely hides its gradients\n\n"
-         "usage: unmask COMMAND [ARGUMENTS] [--help]\n\n";
-  for (const Command& command : kCommands) {
-    out << "  " << command.name << std::string(10 - std::strlen(command.name), ' ')
-        << command.summary << "\n";
-  }
-  out << "\nexit codes: 0 done, 1 some cells failed, 2 usage, 3 manifest or data, 4 plugin, 5 "
-         "database, "
-         "70 bug\n";
-}
-
-int run_command(const std::string& name, const unmask::cli::Arguments& arguments) {
-  std::vector<std::string> names;
-  for (const Command& command : kCommands) {
-    if (name == command.name) return command.function(arguments);
-    names.emplace_back(command.name);
-  }
-
-  throw unmask::UsageError("unknown command \"" + name + "\"\n" +
-                           unmask::words::help_for_unknown(name, names, "commands"));
-}
 
 // A program may be started with standard descriptors closed. The next file that it opens would get
 // such a number, and what is printed would go into that file. Now each of them is open, in the
@@ -99,6 +29,20 @@ void guard_standard_descriptors() {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest free number
   }
+}
+
+// What a shell says of a program that SIGPIPE ended; where somebody had that signal ignored, too.
+constexpr int kEndedByPipe = 128 + SIGPIPE;
+
+// A pipe or socket whose other end is closed.
+bool has_lost_its_reader(int fd) {
+  pollfd end{fd, POLLOUT, 0};
+  return ::poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+void complain(const char* what) {
+  using namespace unmask::base;  // NOLINT(google-build-using-namespace): one line
+  std::cerr << painted("unmask:", Color::kRed, wants_color(STDERR_FILENO)) << " " << what << "\n";
 }
 
 void expect_working_folder() {
@@ -123,8 +67,8 @@ int main(int argc, char** argv) {
           std::filesystem::read_symlink("/proc/self/exe"), argc - 2, argv + 2);
     }
     const std::string name = argc > 1 ? argv[1] : "";
-    if (name.empty() || name == "--help" || name == "-h" || name == "help") {
-      print_help(name.empty() ? std::cerr : std::cout);
+    if (name.empty() || name == "--help" || name == "-h") {
+      (name.empty() ? std::cerr : std::cout) << unmask::cli::overview_text();
       return name.empty() ? static_cast<int>(unmask::ExitCode::kUsage) : 0;
     }
     if (name == "--version") {
@@ -132,19 +76,21 @@ int main(int argc, char** argv) {
       return 0;
     }
     expect_working_folder();
-    const int code = run_command(name, {argv + 2, argv + argc});
+    const int code = unmask::cli::find_command(name).function({argv + 2, argv + argc});
     std::cout.flush();
+    // Whoever read has seen enough (`| head`): that is no error of anybody.
+    if (!std::cout && has_lost_its_reader(STDOUT_FILENO)) return kEndedByPipe;
     // A full disk behind a redirection must not pass for success.
     if (!std::cout)
       throw unmask::Error(unmask::ExitCode::kStore, "cannot write to standard output");
     return code;
   } catch (const unmask::Error& error) {
-    std::cerr << "unmask: " << error.what() << "\n";
+    complain(error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    std::cerr << "unmask: out of memory\n";
+    complain("out of memory");
   } catch (const std::exception& error) {
-    std::cerr << "unmask: " << error.what() << "\n";
+    complain(error.what());
   }
   return static_cast<int>(unmask::ExitCode::kInternal);
 }

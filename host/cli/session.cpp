@@ -13,6 +13,7 @@
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
 #include "cli/store_recorder.hpp"
+#include "run/live_state.hpp"
 #include "store/writer_busy.hpp"
 #include "unmask/errors.hpp"
 
@@ -144,8 +145,9 @@ run::RunSummary Session::execute(std::int64_t id) {
   if (::getpid() != 1) {
     options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
   }
+  const auto progress = run::make_live_progress(progress_, run::live_file(options.log_folder));
   run::RunSummary summary =
-      run::run_cells(cells_, store_->lookup(cells_), options, recorder, progress_);
+      run::run_cells(cells_, store_->lookup(cells_), options, recorder, *progress);
   strays.end_all();
   if (const std::size_t count = strays.count(); count > 0) {
     summary.notes.push_back(base::counted(count, "process", "processes") +

@@ -48,7 +48,7 @@ class PlainProgress final : public Progress {
     }
     if (!will_retry) tally_.failed(cell);
     const auto lines = failure_lines(cell, failure, will_retry);
-    print("FAILED " + worker_name(slot) + "  " + lines.front());
+    print(failed_text(output_.has_colors) + " " + worker_name(slot) + "  " + lines.front());
     for (std::size_t i = 1; i < lines.size(); ++i) *output_.people << lines[i] << '\n';
     output_.people->flush();
   }

@@ -1,16 +1,14 @@
 #include "run/progress.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
-#include <string_view>
 
+#include "base/terminal.hpp"
 #include "run/json_progress.hpp"
 #include "run/plain_progress.hpp"
 #include "run/terminal_progress.hpp"
@@ -27,23 +25,14 @@ double steady_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-int terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
-}
-
-// Standard error is a terminal that understands how to move the cursor.
-bool is_redrawable_terminal() {
-  const char* kind = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  return ::isatty(STDERR_FILENO) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
-}
-
 ProgressOutput with_defaults(ProgressOutput output) {
-  if (output.people == nullptr) output.people = &std::cerr;
+  if (output.people == nullptr) {
+    output.people = &std::cerr;
+    output.has_colors = base::wants_color(STDERR_FILENO);
+  }
   if (output.programs == nullptr) output.programs = &std::cout;
-  if (!output.is_terminal) output.is_terminal = is_redrawable_terminal;
-  if (!output.width) output.width = terminal_width;
+  if (!output.is_terminal) output.is_terminal = [] { return base::is_redrawable(STDERR_FILENO); };
+  if (!output.width) output.width = [] { return base::terminal_columns(STDERR_FILENO); };
   if (!output.now) output.now = steady_now;
   return output;
 }

@@ -59,6 +59,7 @@ struct ProgressOutput {
   std::ostream* programs = nullptr;   ///< JSON lines; null: standard output
   std::function<bool()> is_terminal;  ///< null: asks whether standard error is one
   std::function<int()> width;         ///< columns; null: asks the terminal
+  bool has_colors = false;            ///< in lines for people; by itself as --color says
   std::function<double()> now;  ///< seconds on a clock that only moves forward; null: that clock
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/counted.hpp"
+#include "base/terminal.hpp"
 #include "run/progress.hpp"
 #include "text/utf8.hpp"
 
@@ -32,6 +33,10 @@ std::string fit(std::string_view line, int columns) {
     if (++characters > limit) return std::string(line.substr(0, kept)) + "~";
   }
   return std::string(line);
+}
+
+std::string failed_text(bool has_colors) {
+  return base::painted("FAILED", base::Color::kRed, has_colors);
 }
 
 std::string one_line(std::string_view text) {

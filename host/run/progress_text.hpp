@@ -15,6 +15,9 @@ namespace unmask::run {
 /// points, which is right for all that is printed here.
 std::string fit(std::string_view line, int columns);
 
+/// "FAILED", in red where there are colours.
+std::string failed_text(bool has_colors);
+
 /// A text of several lines as one line.
 std::string one_line(std::string_view text);
 

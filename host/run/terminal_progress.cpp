@@ -70,7 +70,7 @@ class TerminalProgress final : public Progress {
     }
     if (!will_retry) tally_.failed(cell);
     auto lines = failure_lines(cell, failure, will_retry);
-    lines.front().insert(0, "FAILED ");
+    lines.front().insert(0, failed_text(output_.has_colors) + " ");
     print_above(lines);
   }
   void cell_skipped(const Cell& cell, const std::string& reason) override {

@@ -41,6 +41,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"verdict", {"base", "text", "table", "catalog", "wire", "store"}},
     {"results", {"base", "text", "table", "catalog", "wire", "store", "verdict"}},
     {"run", {"base", "text", "catalog", "wire", "plan", "store"}},
+    {"watch", {"base", "text", "table", "catalog", "wire", "store", "run"}},
     {"cli",
      {"base",
       "text",
@@ -53,7 +54,8 @@ const std::map<std::string, std::set<std::string>> kRooms = {
       "store",
       "verdict",
       "results",
-      "run"}}};
+      "run",
+      "watch"}}};
 
 // Rooms with LibTorch. The loader's half for the host has none of it and is a target of its own.
 const std::set<std::string> kTorchRooms = {"loader", "ode", "conformance", "engine"};

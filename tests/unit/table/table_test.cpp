@@ -8,9 +8,11 @@
 #include <string_view>
 #include <utility>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "table/elide.hpp"
 #include "table/latex.hpp"
 #include "unmask/errors.hpp"
 
@@ -295,6 +297,55 @@ TEST(Wrapped, BreaksAtBlanks) {
   EXPECT_EQ(wrapped("one two three", 12), "one two\n  three");
   EXPECT_EQ(wrapped("one two three", 3), "one\n  two\n  three");
   EXPECT_EQ(wrapped("", 3), "");
+}
+
+TEST(Elided, CutsLinesAndMarksThem) {
+  EXPECT_EQ(elided("abcdef", 6), "abcdef");
+  EXPECT_EQ(elided("abcdef", 5), "abcd~");
+  EXPECT_EQ(elided("abcdef\nxy\nuvwxyz", 4), "abc~\nxy\nuvw~");
+  EXPECT_EQ(elided("", 3), "");
+}
+
+// A wide character takes two columns; half of one cannot be shown.
+TEST(Elided, CountsColumnsAndNotBytes) {
+  EXPECT_EQ(elided("\u00e4\u00f6\u00fc", 3), "\u00e4\u00f6\u00fc");
+  EXPECT_EQ(elided("\u00e4\u00f6\u00fc\u00df", 3), "\u00e4\u00f6~");
+  EXPECT_EQ(elided("\u4e2d\u6587\u5b57", 4), "\u4e2d~");
+}
+
+TEST(Elided, FitsATableIntoATerminal) {
+  const Table table{{"name", "message", "value"},
+                    {{std::string("a short one"), std::string(200, 'm'), 0.123456},
+                     {std::string(40, 'n'), std::string("m"), std::int64_t{123456789012}}}};
+
+  const Table narrow = elided(table, 60);
+
+  EXPECT_LE(widest_line(to_text(narrow, Format::kTable)), 60U);
+  EXPECT_EQ(std::get<std::int64_t>(narrow.rows[1][2]), 123456789012);
+  EXPECT_EQ(std::get<std::string>(narrow.rows[0][0]), "a short one");
+  EXPECT_EQ(std::get<std::string>(narrow.rows[0][1]).back(), '~');
+}
+
+TEST(Elided, LeavesATableThatFitsAsItIs) {
+  const Table table = networks(20);
+
+  EXPECT_EQ(to_text(elided(table, 200), Format::kTable), to_text(table, Format::kTable));
+}
+
+// Nothing can be told apart in less; then the terminal breaks lines.
+TEST(Elided, KeepsEightColumnsOfEachText) {
+  const Table table{{"a", "b"}, {{std::string(30, 'a'), std::string(30, 'b')}}};
+
+  EXPECT_EQ(widest_line(to_text(elided(table, 5), Format::kTable)), 18U);
+}
+
+TEST(Fitting, CutsWhatHeadingsDoNotMendWhereItMay) {
+  std::ostringstream kept, cut;
+  print_fitting(kept, networks(40), kNetwork, 15);
+  print_elided(cut, networks(40), kNetwork, 15);
+
+  EXPECT_GT(widest_line(kept.str()), 22U);
+  EXPECT_THAT(cut.str(), ::testing::HasSubstr("aaaaaaaaaaa~  9\n"));
 }
 
 }  // namespace

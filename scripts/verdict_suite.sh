@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Judges classifiers whose truth is known and compares.
 #
-#   scripts/verdict_suite.sh FOLDER [--budget quick|standard|thorough] [--db FILE] [--workers N]
+#   scripts/verdict_suite.sh FOLDER [--budget quick|standard|thorough] [--seed N] [--db FILE] [--workers N]
 #
 # FOLDER holds truth.json, TorchScript files and images:
 #   { "images": FILE, "n": COUNT, "norm": "linf", "eps": [RADIUS, ...],
@@ -10,12 +10,13 @@
 #                   "adaptive": { RADIUS: percent that the best known attack leaves } }, ... ] }
 # A model is right when it is judged "masked" and its truth is masked, or "not detected" and its truth is honest_weak
 # or robust, and when its worst case lies at most 10 points above "adaptive" at every judged radius. The truth is
-# compared with; nothing of it but the radii reaches the judge. Prints a line for each model and a confusion table.
+# compared with; nothing of it but the radii reaches the judge. Prints a line for each model and a confusion table; while
+# it works, each verdict on standard error. --db keeps the evidence, and what it holds already does not run again.
 # Exit code: 0 all are right, 1 some are not, 2 usage. UNMASK names the program, else the newest build is taken.
 set -euo pipefail
 
 usage() {
-  echo "usage: scripts/verdict_suite.sh FOLDER [--budget quick|standard|thorough] [--db FILE] [--workers N]" >&2
+  echo "usage: scripts/verdict_suite.sh FOLDER [--budget quick|standard|thorough] [--seed N] [--db FILE] [--workers N]" >&2
   exit 2
 }
 
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --budget) [ $# -ge 2 ] || usage; budget=$2; shift 2 ;;
     --db) [ $# -ge 2 ] || usage; db=$2; shift 2 ;;
-    --workers) [ $# -ge 2 ] || usage; more+=(--workers "$2"); shift 2 ;;
+    --workers|--seed) [ $# -ge 2 ] || usage; more+=("$1" "$2"); shift 2 ;;
     -*) usage ;;
     *) [ -z "$folder" ] || usage; folder=$1; shift ;;
   esac
@@ -49,23 +50,30 @@ quote() { printf "'%s'" "${1//\'/\'\'}"; }
 ask() { sqlite3 -batch -noheader -separator $'\t' "$work/answers.sqlite" "$1"; }
 ask "CREATE TABLE t AS SELECT CAST(readfile($(quote "$folder/truth.json")) AS TEXT) AS j;
      CREATE TABLE model AS SELECT m.key AS place, m.value AS j FROM t, json_each(t.j, '\$.models') m;
-     CREATE TABLE answer (place INTEGER, j TEXT, seconds REAL);"
+     CREATE TABLE answer (place INTEGER, j TEXT, seconds REAL, cpu REAL);"
 images=$(ask "SELECT json_extract(j, '\$.images') FROM t")
 norm=$(ask "SELECT coalesce(json_extract(j, '\$.norm'), 'linf') FROM t")
 samples=$(ask "SELECT coalesce(json_extract(j, '\$.n'), 200) FROM t")
 
+export LC_ALL=C
+TIMEFORMAT='%U %S'
 while IFS=$'\t' read -r place file radii; do
   start=$(date +%s)
   status=0
-  "$unmask" judge "$folder/$file" --data "$folder/$images" --epsilon "$radii" --norm "$norm" --samples "$samples" \
-    --budget "$budget" --db "$db" --format json --progress none "${more[@]}" </dev/null >"$work/answer.json" 2>"$work/errors.txt" || status=$?
+  # `time` counts the worker processes, too: unmask waits for them.
+  { time "$unmask" judge "$folder/$file" --data "$folder/$images" --epsilon "$radii" --norm "$norm" --samples "$samples" \
+    --budget "$budget" --db "$db" --format json --progress none "${more[@]}" </dev/null >"$work/answer.json" 2>"$work/errors.txt" \
+    || status=$?; } 2>"$work/time.txt"
   if [ "$status" -gt 1 ] || [ ! -s "$work/answer.json" ]; then
     echo "verdict_suite: $file could not be judged:" >&2
     cat "$work/errors.txt" >&2
     echo '{"judgement": "no answer", "radii": [], "verdicts": []}' >"$work/answer.json"
   fi
-  ask "INSERT INTO answer VALUES ($place, CAST(readfile($(quote "$work/answer.json")) AS TEXT), $(($(date +%s) - start)))"
-  ask "SELECT printf('%-22s judged in %d s', json_extract(m.j, '\$.name'), a.seconds)
+  read -r user_s system_s <"$work/time.txt"
+  ask "INSERT INTO answer VALUES ($place, CAST(readfile($(quote "$work/answer.json")) AS TEXT), $(($(date +%s) - start)),
+    $user_s + $system_s)"
+  ask "SELECT printf('%-22s %s, in %d s (%.0f s of processors)', json_extract(m.j, '\$.name'),
+         json_extract(a.j, '\$.judgement'), a.seconds, a.cpu)
        FROM answer a JOIN model m ON m.place = a.place WHERE a.place = $place" >&2
 done < <(ask "SELECT m.place, json_extract(m.j, '\$.file'),
     (SELECT group_concat(value, ',') FROM json_each(coalesce(json_extract(m.j, '\$.judge_eps'), json_extract(t.j, '\$.eps'))))
@@ -86,23 +94,23 @@ CREATE TABLE result AS
     (SELECT count(*) FROM worst w WHERE w.place = a.place)
       = json_array_length(coalesce(json_extract(m.j, '\$.judge_eps'), json_extract(t.j, '\$.eps')))
       AND NOT EXISTS (SELECT 1 FROM worst w WHERE w.place = a.place AND w.found > w.adaptive + 10 + 1e-9) AS is_broken,
-    (SELECT group_concat(printf('%g: %.1f (%.1f)', epsilon, found, adaptive), ', ') FROM worst w WHERE w.place = a.place) AS worst,
+    (SELECT group_concat(printf('%g: %.1f (%s)', epsilon, found, iif(adaptive IS NULL, 'unknown', printf('%.1f', adaptive))), ', ') FROM worst w WHERE w.place = a.place) AS worst,
     coalesce((SELECT group_concat(DISTINCT json_extract(r.value, '\$.rule'))
      FROM json_each(a.j, '\$.verdicts') v, json_each(v.value, '\$.rules') r
      WHERE json_extract(r.value, '\$.state') = 'decides'),
      (SELECT 'symptoms ' || group_concat(DISTINCT json_extract(r.value, '\$.rule'))
      FROM json_each(a.j, '\$.verdicts') v, json_each(v.value, '\$.rules') r
      WHERE json_extract(r.value, '\$.state') = 'symptom'), 'no rule') AS rules,
-    a.seconds
+    a.seconds, a.cpu
   FROM answer a JOIN model m ON m.place = a.place, t;"
 echo "model, verdict, expected; worst case in percent at each radius (best known attack); rules that decided"
 ask "SELECT printf('%-5s %-22s %-22s expected %s; %s%s; %s; %d s', iif(is_right AND is_broken, 'right', 'WRONG'), name, judgement,
-  expected, worst, iif(is_broken, '', ' MORE THAN 10 POINTS ABOVE'), rules, seconds) FROM result ORDER BY place"
+  expected, worst, iif(is_broken, '', iif(worst IS NULL, 'no worst case', ' MORE THAN 10 POINTS ABOVE')), rules, seconds) FROM result ORDER BY place"
 echo
 ask "SELECT printf('%-14s %8s %8s %13s %13s %10s', 'truth', 'masked', 'suspect', 'not detected', 'insufficient', 'no answer');
   SELECT printf('%-14s %8d %8d %13d %13d %10d', expected, sum(judgement = 'masked'), sum(judgement = 'suspect'),
     sum(judgement = 'not detected'), sum(judgement = 'insufficient evidence'), sum(judgement = 'no answer'))
   FROM result GROUP BY expected ORDER BY expected;
-  SELECT printf('%d of %d verdicts are right, %d of %d worst cases are close enough; %d s', sum(is_right), count(*), sum(is_broken),
-    count(*), sum(seconds)) FROM result"
+  SELECT printf('%d of %d verdicts are right, %d of %d worst cases are close enough; %d s (%.0f s of processors)', sum(is_right),
+    count(*), sum(is_broken), count(*), sum(seconds), sum(cpu)) FROM result"
 [ "$(ask "SELECT count(*) > 0 AND min(is_right AND is_broken) FROM result")" = 1 ]

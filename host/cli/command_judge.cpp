@@ -50,8 +50,8 @@ std::string summary_text() {
          "Passes of a budget, for each image and radius, when no attack succeeds; an image that "
          "falls leaves an\nattack early:\n" +
          budget_text() +
-         "A network that is random, or whose answers depend on the batch, gets attacks for that "
-         "besides.";
+         "A network that is random, whose answers depend on the batch, or that answers with labels "
+         "alone gets attacks\nfor that besides.";
 }
 
 void declare_judge_options(CommandLine& line) {
@@ -67,6 +67,9 @@ void declare_judge_options(CommandLine& line) {
       "norm", po::value<std::string>()->default_value("linf"), "linf or l2")(
       "budget", po::value<std::string>()->default_value("quick"), "quick, standard or thorough")(
       "samples", po::value<std::int64_t>()->default_value(200), "images, the first ones")(
+      "seed",
+      po::value<std::int64_t>()->default_value(0),
+      "seed of the attacks and probes; a verdict that another one changes was none")(
       "classes",
       po::value<std::int64_t>(),
       "number of classes, for a safetensors file; default: the largest label plus 1")(
@@ -173,6 +176,8 @@ JudgeRequest request_from(const CommandLine& line) {
   request.budget = parse_budget(line.get<std::string>("budget"));
   request.samples = line.get<std::int64_t>("samples");
   if (request.samples < 1) throw UsageError("--samples must be at least 1");
+  request.seed = line.get<std::int64_t>("seed");
+  if (request.seed < 0) throw UsageError("--seed must be at least 0");
   request.subject = subject_from(line);
   return request;
 }
@@ -185,9 +190,11 @@ void keep_manifest(const fs::path& file, const JudgeRequest& request) {
     bool is_ours = false;
     for (const bool is_random : {false, true}) {
       for (const bool is_coupled : {false, true}) {
-        JudgeRequest other = request;
-        other.findings = {is_random, is_coupled};
-        is_ours = is_ours || there == judge_manifest(other).text;
+        for (const bool is_one_hot : {false, true}) {
+          JudgeRequest other = request;
+          other.findings = {is_random, is_coupled, is_one_hot};
+          is_ours = is_ours || there == judge_manifest(other).text;
+        }
       }
     }
     if (!is_ours) {
@@ -237,11 +244,13 @@ JudgeObservations observe(const store::Store& store, const std::string& study) {
 
 JudgeFindings findings_of(const JudgeObservations& seen) {
   constexpr double kRepeats = 1e-4;  // as store/thresholds.cpp
-  const auto is_above = [&](const char* name) {
+  const auto is_above = [&](const char* name, double threshold) {
     const auto found = seen.metrics.find(name);
-    return found != seen.metrics.end() && found->second > kRepeats;
+    return found != seen.metrics.end() && found->second > threshold;
   };
-  return {is_above("check.randomised"), is_above("check.batch_dependence")};
+  return {is_above("check.randomised", kRepeats),
+          is_above("check.batch_dependence", kRepeats),
+          is_above("check.one_hot_output", 0.5)};
 }
 
 struct Judging {
@@ -313,7 +322,7 @@ int command_judge(const Arguments& arguments) {
   judging.request = request_from(line);
   if (line.has("write-manifest")) {
     // Nobody has looked at the network yet: whatever it may need.
-    judging.request.findings = {true, true};
+    judging.request.findings = {true, true, true};
     const fs::path file = line.get<std::string>("write-manifest");
     base::write_file_atomically(file, judge_manifest(judging.request).text);
     std::cerr << "wrote " << file.string() << "; "

@@ -1,6 +1,7 @@
 #include "cli/judge_manifest.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "text/numbers.hpp"
@@ -24,6 +25,7 @@ struct Effort {
   std::int64_t draws;         // gradients that are averaged for a step (eot)
   std::int64_t queries;       // of Square
   std::int64_t estimates;     // steps along gradients estimated from answers
+  std::int64_t label_steps;   // along the boundary, from labels alone
   std::int64_t noise;         // random points
   bool has_direction_probes;  // those that ask for an average of answers, noise and lines
   bool has_planted_examples;  // the binarisation test
@@ -31,15 +33,24 @@ struct Effort {
 
 Effort effort_of(Budget budget) {
   switch (budget) {
-    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 20, false, false};
-    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 50, true, false};
+    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 20, false, false};
+    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 24, 50, true, false};
     case Budget::kThorough: break;
   }
-  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 200, true, true};
+  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 200, true, true};
 }
 
 constexpr std::int64_t kShortSteps = 20;
 constexpr std::int64_t kPairs = 32;  // of queries for one estimated gradient
+
+// Of hop_skip_jump: 100 sqrt(t) for the direction of step t, and some dozens for bisection and step size.
+std::int64_t boundary_queries(std::int64_t steps) {
+  std::int64_t queries = 0;
+  for (std::int64_t t = 1; t <= steps; ++t) {
+    queries += std::lround(100 * std::sqrt(static_cast<double>(t))) + 30;
+  }
+  return queries;
+}
 
 // A definition with what it costs.
 struct Method {
@@ -145,6 +156,13 @@ class Methods {
           {{"norm", norm_}, {"queries", effort_.queries}, {"batch_size", 1}},
           {effort_.queries, 0});
     }
+    // Where answers are labels no proposal is better than another until one succeeds.
+    if (findings_.is_one_hot) {
+      add("hop_skip_jump",
+          "hop_skip_jump",
+          {{"norm", norm_}, {"steps", effort_.label_steps}},
+          {boundary_queries(effort_.label_steps), 0});
+    }
     if (effort_.estimates > 0) {
       const JudgeCost cost{effort_.estimates * (2 * kPairs + 1), 0};
       const Json params = {{"steps", effort_.estimates}, {"pairs", kPairs}};
@@ -220,7 +238,7 @@ Json evaluation(const JudgeRequest& request,
                  {"solver", {"@train"}},
                  {"attack", list_of_names(attacks)},
                  {"epsilon", radii(request)},
-                 {"seed", {0}},
+                 {"seed", {request.seed}},
                  {"clean", true},
                  {"probes", list_of_names(probes)}};
   Json evaluate = {{"samples", request.samples}, {"batch_size", 100}};
@@ -241,6 +259,7 @@ Json evaluation(const JudgeRequest& request,
                                {"solver", "@train"},
                                {"attack", prefix + "pgd"},
                                {"epsilon", everything}});
+    if (request.seed != 0) evaluate["add"].back()["seed"] = request.seed;
   }
   return evaluate;
 }

@@ -30,6 +30,7 @@ struct JudgeSubject {
 struct JudgeFindings {
   bool is_random = false;         ///< the same images get other answers when asked again
   bool is_batch_coupled = false;  ///< answers depend on the other images of the batch
+  bool is_one_hot = false;        ///< answers are labels: zeros and a one
 };
 
 struct JudgeRequest {
@@ -38,6 +39,7 @@ struct JudgeRequest {
   std::string norm = "linf";          ///< linf or l2
   Budget budget = Budget::kQuick;
   std::int64_t samples = 200;  ///< first ones of the test split
+  std::int64_t seed = 0;       ///< of attacks and probes
   JudgeFindings findings;
 };
 

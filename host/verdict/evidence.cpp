@@ -1,7 +1,9 @@
 #include "verdict/evidence.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 namespace unmask::verdict {
@@ -13,6 +15,17 @@ Attacks filtered(const Attacks& attacks, const std::function<bool(const Attack&)
     if (is_wanted(*attack)) result.push_back(attack);
   }
   return result;
+}
+
+bool compares_passes(const std::string& probe) {
+  static constexpr std::array<std::string_view, 7> kProbes = {"batch_gradient",
+                                                              "batch_invariance",
+                                                              "finite_differences",
+                                                              "gradient_norm",
+                                                              "noise_stability",
+                                                              "path_discontinuity",
+                                                              "spsa_agreement"};
+  return std::find(kProbes.begin(), kProbes.end(), probe) != kProbes.end();
 }
 
 }  // namespace
@@ -111,6 +124,7 @@ std::int64_t Evidence::left_by(const Attacks& attacks) const {
 std::vector<const Probe*> Evidence::probes(const std::string& plugin,
                                            const std::string& value) const {
   std::vector<const Probe*> result;
+  if (compares_passes(plugin) && is_random()) return result;
   for (const Probe& probe : network_.probes) {
     const bool fits = probe.plugin == plugin && probe.values.contains(value) &&
                       (!probe.epsilon || *probe.epsilon == epsilon_) &&

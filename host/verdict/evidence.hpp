@@ -131,7 +131,8 @@ class Evidence {
   /// Whether the network gives other answers when it is asked again.
   bool is_random() const;
 
-  /// Probes with these values that hold for this threat.
+  /// Probes with these values that hold for this threat. Of a random network those that compare
+  /// passes are left out: what they compare is its draws.
   std::vector<const Probe*> probes(const std::string& plugin, const std::string& value) const;
 
   /// The largest value of a metric over the attacks that have it, and who has it.

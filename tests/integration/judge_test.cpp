@@ -242,6 +242,10 @@ TEST_F(Suite, SucceedsWhenEverythingIsRight) {
 
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("2 of 2 verdicts are right, 2 of 2 worst cases"));
+  EXPECT_THAT(
+      outcome.err,
+      AllOf(HasSubstr("masked.pt              masked, in "), HasSubstr("not detected, in ")))
+      << "who waits sees each verdict";
 }
 
 TEST_F(Suite, FailsForAWrongVerdict) {

@@ -25,8 +25,6 @@ const Rule kFiniteDifferences = {
         R"({"define": {"probe": {"finite_differences": {"plugin": "finite_differences", "params": {"epsilon": "${epsilon}"}}}}, "evaluate": {"matrix": {"probes": ["finite_differences"]}}})",
     .measure = [](const Evidence& e) {
       Measurement best;
-      // Differences of a random network are differences between its draws.
-      if (e.is_random()) return best;
       const double limit = e.threshold("cosine");
       for (const Probe* probe : e.probes("finite_differences", "fd_cosine_large")) {
         // A saturated cross-entropy changes by less than it is rounded.

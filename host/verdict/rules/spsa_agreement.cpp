@@ -43,7 +43,6 @@ const Rule kSpsaAgreement = {
       const double limit = e.threshold("cosine");
       const auto expected = values_by_sample(e, "spsa_expected");
       Measurement best;
-      if (e.is_random()) return best;
       for (const Probe* probe : e.probes("spsa_agreement", "spsa_cosine")) {
         Marks marks;
         for (const auto& [sample, cosine] : probe->values.at("spsa_cosine")) {

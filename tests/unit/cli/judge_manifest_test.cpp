@@ -50,7 +50,7 @@ TEST(JudgeManifest, EveryAttackAndProbeThatIsUsedIsDefined) {
     for (const char* norm : {"linf", "l2"}) {
       JudgeRequest asked = request(budget);
       asked.norm = norm;
-      asked.findings = {.is_random = true, .is_batch_coupled = true};
+      asked.findings = {.is_random = true, .is_batch_coupled = true, .is_one_hot = true};
       const json manifest = parsed(asked);
       const json& matrix = manifest.at("evaluate").at("matrix");
 
@@ -74,9 +74,14 @@ TEST(JudgeManifest, NamesTheStudyByWhatIsAsked) {
   other.epsilons = {"0.1"};
   JudgeRequest looked = request();
   looked.findings.is_random = true;
+  JudgeRequest reseeded = request();
+  reseeded.seed = 1;
 
   EXPECT_TRUE(words::is_valid_name(study)) << study;
   EXPECT_NE(judge_manifest(other).study, study);
+  EXPECT_NE(judge_manifest(reseeded).study, study);
+  EXPECT_EQ(parsed(reseeded).at("evaluate").at("matrix").at("seed"), json::array({1}));
+  EXPECT_EQ(parsed(reseeded).at("evaluate").at("add").at(0).at("seed"), 1);
   EXPECT_NE(judge_manifest(request(Budget::kStandard)).study, study);
   EXPECT_EQ(judge_manifest(looked).study, study) << "what a look finds is no other question";
   EXPECT_EQ(judge_manifest(request()).text, judge_manifest(request()).text);
@@ -88,6 +93,11 @@ TEST(JudgeManifest, AnswersToWhatALookFinds) {
   JudgeRequest random = request();
   random.findings.is_random = true;
 
+  JudgeRequest labels = request();
+  labels.findings.is_one_hot = true;
+
+  EXPECT_THAT(attacks(request()), Not(Contains("hop_skip_jump")));
+  EXPECT_THAT(attacks(labels), Contains("hop_skip_jump"));
   EXPECT_THAT(attacks(request()), Not(Contains("square_alone")));
   EXPECT_THAT(attacks(request()), Not(Contains("pgd_averaged")));
   EXPECT_THAT(attacks(request()), Contains(judge_manifest(request()).look));

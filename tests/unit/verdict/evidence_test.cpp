@@ -108,14 +108,42 @@ TEST(Evidence, ThePlainAttackIsTheOneWithTheLeastEffort) {
   EXPECT_EQ(reading_of(verdict, "step_elasticity").found.value, 0.7);
 }
 
-TEST(Evidence, DifferencesOfARandomNetworkSayNothing) {
+// Every rule about a probe that compares passes, at its worst.
+Verdict compared(double check_randomised) {
+  const auto all = [](double value) { return [=](std::int64_t) { return value; }; };
   Case c;
-  c.plain(first(30), {{"check.randomised", 0.01}});
-  c.probe({.plugin = "finite_differences",
-           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}}});
+  c.plain(first(30), {{"check.randomised", check_randomised}});
+  c.probe({.plugin = "finite_differences", .values = {{"fd_cosine_large", all(0)}}});
+  c.probe({.plugin = "spsa_agreement",
+           .values = {{"spsa_cosine", all(0)}, {"spsa_expected", all(0.2)}}});
+  c.probe(
+      {.plugin = "batch_gradient", .values = {{"batch_cosine", all(0)}, {"leak_ratio", all(100)}}});
+  c.probe({.plugin = "batch_invariance", .values = {{"logit_shift", all(1)}}});
+  c.probe({.plugin = "gradient_norm",
+           .values = {{"predicted_gain", all(2)}, {"realised_gain", all(0)}}});
+  c.probe({.plugin = "path_discontinuity", .values = {{"path_jumps", all(3)}}});
+  c.probe({.plugin = "noise_stability", .values = {{"i2", all(1)}}});
+  return c.verdict();
+}
 
-  EXPECT_EQ(to_string(reading_of(c.verdict(), "finite_differences").state),
-            std::string("lacks evidence"));
+TEST(Evidence, DifferencesOfARandomNetworkAreThoseOfItsDraws) {
+  const Verdict random = compared(0.01);
+  const Verdict fixed = compared(0);
+
+  for (const char* rule : {"finite_differences",
+                           "spsa_agreement",
+                           "batch_cosine",
+                           "leak_ratio",
+                           "batch_variance",
+                           "gain",
+                           "path_jumps",
+                           "unstable_loss"}) {
+    EXPECT_EQ(to_string(reading_of(random, rule).state), std::string("lacks evidence")) << rule;
+    EXPECT_NE(to_string(reading_of(fixed, rule).state), std::string("lacks evidence")) << rule;
+  }
+  EXPECT_EQ(reading_of(random, "randomised").state, RuleState::kSymptom);
+  EXPECT_NE(random.judgement, Judgement::kMasked);
+  EXPECT_EQ(fixed.judgement, Judgement::kMasked);
 }
 
 TEST(Evidence, DifferencesOfCrossEntropyAreLostInItsRounding) {

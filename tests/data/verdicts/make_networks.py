@@ -76,6 +76,13 @@ class Fold(nn.Module):
         return torch.abs(torch.remainder(x * 4.0, 2.0) - 1.0)
 
 
+class BatchStatistics(nn.Module):
+    """Batch normalisation that was traced in training mode: always by the statistics of the batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, training=True)
+
+
 class Inside(nn.Module):
     """Something around a network."""
 
@@ -214,7 +221,6 @@ def networks():
     yield "honest_normalised", Normalised(train(lambda: nn.Sequential(Normalised(mlp(nn.ReLU()))), 4)[0].net)
     yield "honest_confident", Times(plain, 2.0)
     yield "honest_log_softmax", LogSoftmax(plain)
-    yield "honest_little_noise", Noisy(plain, 0.01)
     yield "honest_much_noise", Noisy(plain, 0.3)
     yield "honest_oscillating", train(lambda: nn.Sequential(Fold(), mlp(nn.ReLU())), 5, steps=600)
     yield "robust_linear", train(lambda: nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, CLASSES)), 6, 0.05)
@@ -235,6 +241,9 @@ def networks():
     yield "honest_winners", train(
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 60), WinnersTakeAll(0.1), nn.Linear(60, CLASSES)), 10)
     yield "masked_batch_leak", BatchLeak(plain, 0.3)
+    yield "masked_batch_statistics", train(
+        lambda: nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1), BatchStatistics(), nn.ReLU(), nn.Flatten(),
+                              nn.Linear(216, CLASSES)), 11)
     yield "masked_decoy", Decoy(plain, mlp(nn.Tanh()))
 
 

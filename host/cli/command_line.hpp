@@ -12,6 +12,9 @@
 
 namespace unmask::cli {
 
+/// What --db is when it is not given.
+inline constexpr const char* kDefaultDatabase = "results/unmask.sqlite";
+
 /// The declared options of a command and, after parse(), their values.
 class CommandLine {
  public:

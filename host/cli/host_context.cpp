@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/child.hpp"
 #include "base/die_with_parent.hpp"
 #include "base/files.hpp"
+#include "base/unique_fd.hpp"
 #include "cli/machine.hpp"
 #include "loader/discover.hpp"
 #include "loader/folders.hpp"
@@ -152,6 +155,20 @@ json HostContext::ask_engine(const std::string& command,
   return json::parse(first_line(child.out));
 }
 
+int HostContext::become_engine(const std::string& command, const json& request) const {
+  const base::UniqueFd input = base::memory_file(base::encode_request(request));
+  if (::dup2(input.get(), STDIN_FILENO) < 0) {
+    throw InternalError(std::string("cannot hand a request to the engine: ") +
+                        std::strerror(errno));
+  }
+  // No host to die with, and the threads of a worker.
+  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) {
+    ::setenv(name, std::to_string(request.value("threads", 1)).c_str(), 1);  // NOLINT: one thread
+  }
+  const std::array<const char*, 1> argv = {command.c_str()};
+  return open_engine(executable_, static_cast<int>(argv.size()), argv.data());
+}
+
 base::ItemAnswers HostContext::ask_engine_each(const std::string& command,
                                                const std::string& name,
                                                const json& items,
@@ -186,6 +203,10 @@ run::WorkerCommand HostContext::worker_command(const std::string& device,
 int run_engine(const fs::path& executable, int argc, const char* const* argv) {
   // Before LibTorch is loaded: a host that ends meanwhile leaves no orphan.
   base::die_with_parent();
+  return open_engine(executable, argc, argv);
+}
+
+int open_engine(const fs::path& executable, int argc, const char* const* argv) {
   const fs::path library =
       executable.parent_path().parent_path() / "lib/unmask/libunmask_engine.so";
   void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

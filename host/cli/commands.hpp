@@ -21,6 +21,7 @@ int command_judge(const Arguments& arguments);
 int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_schema(const Arguments& arguments);
+int command_db(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);
 
 }  // namespace unmask::cli

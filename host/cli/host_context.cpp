@@ -18,6 +18,7 @@
 #include "cli/machine.hpp"
 #include "loader/discover.hpp"
 #include "loader/folders.hpp"
+#include "loader/trust.hpp"
 #include "unmask/errors.hpp"
 
 extern char** environ;  // NOLINT: POSIX says that the program declares it
@@ -99,6 +100,10 @@ loader::ListCommand list_command(const fs::path& executable) {
   return {{executable.string(), kEngineCommand, "plugins", "{fd}"}, engine_environment(1)};
 }
 
+std::vector<catalog::PluginRefusal> take_distrusted(std::vector<fs::path>& files) {
+  return loader::take_distrusted(files, std::getenv(loader::kTrustVariable));
+}
+
 }  // namespace
 
 HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
@@ -109,13 +114,14 @@ HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
 
 const catalog::Catalog& HostContext::catalog() const {
   if (!catalog_) {
-    catalog_ = loader::remembered_catalog(cache_,
-                                          surroundings(executable_),
-                                          loader::list_libraries(plugin_folders_),
-                                          [&](const std::vector<fs::path>& files) {
-                                            return loader::inspect_in_child(
-                                                list_command(executable_), files);
-                                          });
+    std::vector<fs::path> libraries = loader::list_libraries(plugin_folders_);
+    const auto distrusted = take_distrusted(libraries);
+    catalog_ = loader::remembered_catalog(
+        cache_, surroundings(executable_), libraries, [&](const std::vector<fs::path>& files) {
+          return loader::inspect_in_child(list_command(executable_), files);
+        });
+    auto& refusals = catalog_->refusals;
+    refusals.insert(refusals.end(), distrusted.begin(), distrusted.end());
   }
   return *catalog_;
 }
@@ -128,7 +134,12 @@ json HostContext::plugin_files() const {
 }
 
 catalog::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
-  return loader::inspect_files(list_command(executable_), files);
+  std::vector<fs::path> trusted = files;
+  const auto distrusted = take_distrusted(trusted);
+  catalog::Catalog catalog;
+  if (!trusted.empty()) catalog = loader::inspect_files(list_command(executable_), trusted);
+  catalog.refusals.insert(catalog.refusals.end(), distrusted.begin(), distrusted.end());
+  return catalog;
 }
 
 json HostContext::ask_engine(const std::string& command,

@@ -19,11 +19,14 @@ int command_exec(const Arguments& arguments) {
       "exec MANIFEST --cell KEY [options]",
       "Executes one cell of a manifest without recording it and prints its result as JSON. An "
       "attack or probe\nneeds the stored checkpoint of its training. KEY may be shortened as "
-      "long as it is unique.\nTo debug: gdb --args unmask exec ... (set follow-fork-mode child)");
+      "long as it is unique.\nTo debug: gdb --args unmask exec MANIFEST --cell KEY --in-process");
   line.positional("manifest", "the manifest");
   line.options().add_options()(
       "cell", po::value<std::string>()->required(), "key of the cell (unmask plan --list)")(
-      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N");
+      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N")(
+      "in-process",
+      "execute it in this process instead of a child: for debuggers and profilers. What ends or "
+      "crashes the cell ends this program");
   line.add_database();
   line.add_plugin_dir();
   if (!line.parse(arguments)) return 0;
@@ -63,6 +66,7 @@ int command_exec(const Arguments& arguments) {
   };
   if (cell->needs) request["checkpoint"] = checkpoint_of(*cell->needs);
   if (cell->needs_source) request["source"] = checkpoint_of(*cell->needs_source);
+  if (line.has("in-process")) return host.become_engine("execute", request);
   constexpr double kADay = 86400;
   std::cout << host.ask_engine("execute", request, kADay).dump(2) << "\n";
   return 0;

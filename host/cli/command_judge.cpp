@@ -340,6 +340,9 @@ int command_judge(const Arguments& arguments) {
   judging.session.manifest = judging.manifest;
   judging.session.database = line.database();
   judging.session.device = line.get<std::string>("device");
+  if (line.has("plugin-dir")) {
+    judging.session.plugin_dirs = line.get<std::vector<std::string>>("plugin-dir");
+  }
   judging.session.workers = line.find<int>("workers");
   judging.session.waits = line.has("wait");
   judging.session.argv = arguments;

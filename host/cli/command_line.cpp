@@ -78,9 +78,8 @@ void CommandLine::add_plugin_dir() {
 }
 
 void CommandLine::add_database() {
-  options_.add_options()("db",
-                         po::value<std::string>()->default_value("results/unmask.sqlite"),
-                         "the results database");
+  options_.add_options()(
+      "db", po::value<std::string>()->default_value(kDefaultDatabase), "the results database");
 }
 
 void CommandLine::print_help() const {

@@ -14,6 +14,9 @@
 
 namespace unmask::cli {
 
+/// What --db is when it is not given.
+inline constexpr const char* kDefaultDatabase = "results/unmask.sqlite";
+
 /// An option or an argument, for those who explain or complete it.
 struct ParameterDescription {
   std::string name;   ///< long, without dashes

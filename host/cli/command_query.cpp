@@ -165,6 +165,9 @@ int command_query(const Arguments& arguments) {
   }
   const table::Format format = table::parse_format(line.get<std::string>("format"));
   store::Store store = store::Store::open_reader(line.database());
+  if (const std::string newer = store.newer_than_this(); !newer.empty()) {
+    std::cerr << "note: " << newer << "\n";
+  }
   if (line.has("run") || line.has("against")) {
     store.look_from_run(line.find<std::int64_t>("run"), line.find<std::int64_t>("against"));
   }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/counted.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/retry_option.hpp"
 #include "cli/session.hpp"
 #include "cli/shard_run.hpp"
 #include "cli/shell_words.hpp"
@@ -111,7 +113,42 @@ void add_shard_options(CommandLine& line) {
       "seconds between two publications of the shard's database");
 }
 
+std::optional<std::size_t> at_least(int lowest, const char* option, std::optional<int> value) {
+  if (!value) return std::nullopt;
+  if (*value < lowest) {
+    throw UsageError("--" + std::string(option) + " must be at least " + std::to_string(lowest) +
+                     ", not " + std::to_string(*value));
+  }
+  return static_cast<std::size_t>(*value);
+}
+
+SessionOptions session_options(const CommandLine& line, const Arguments& arguments) {
+  const auto words = [&](const char* name) {
+    return line.find<std::vector<std::string>>(name).value_or(std::vector<std::string>{});
+  };
+  SessionOptions options;
+  if (!line.has("plan")) options.manifest = line.required("manifest");
+  options.database = line.database();
+  options.device = line.get<std::string>("device");
+  options.workers = line.find<int>("workers");
+  options.only = words("only");
+  options.fail_fast = line.has("fail-fast");
+  options.max_failures = at_least(1, "max-failures", line.find<int>("max-failures"));
+  options.recycle_after = at_least(0, "recycle", line.find<int>("recycle"));
+  options.retries = parse_retries(words("retry"));
+  options.plugin_dirs = words("plugin-dir");
+  options.cuda_graphs = line.has("cuda-graphs");
+  options.waits = line.has("wait");
+  options.argv = arguments;
+  options.argv.insert(options.argv.begin(), {"unmask", "run"});
+  return options;
+}
+
 void add_run_options(CommandLine& line) {
+  const std::string retry_help =
+      "try a failed cell again so often: N, or CLASS=N for one class of failures or all=N; "
+      "default: " +
+      default_retries_text();
   line.options().add_options()("device",
                                po::value<std::string>()->default_value("auto"),
                                "auto, cpu, cuda (all devices) or cuda:N")(
@@ -121,7 +158,12 @@ void add_run_options(CommandLine& line) {
       "only",
       po::value<std::vector<std::string>>()->composing(),
       "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(
-      "fail-fast", "begin no further cell after a failure")(
+      "retry", po::value<std::vector<std::string>>()->composing(), retry_help.c_str())(
+      "max-failures", po::value<int>(), "begin no further cell after this many failed")(
+      "fail-fast", "the same as --max-failures 1")(
+      "recycle",
+      po::value<int>(),
+      "replace a worker after this many cells; 0: never for that reason; default: 1000")(
       "wait", "when another run writes to the same database, wait until it ends")(
       "cuda-graphs",
       "record passes under fixed or replayed steps as CUDA graphs; needs a CUDA device")(
@@ -162,19 +204,9 @@ int command_run(const Arguments& arguments) {
   line.positional("manifest", "the manifest");
   add_run_options(line);
   if (!line.parse(arguments)) return 0;
-  SessionOptions options;
   const bool is_of_plan = line.has("plan");
   if (line.has("shard") && !is_of_plan) throw UsageError("--shard needs --plan");
-  if (!is_of_plan) options.manifest = line.required("manifest");
-  options.database = line.database();
-  options.device = line.get<std::string>("device");
-  options.workers = line.find<int>("workers");
-  options.only = line.find<std::vector<std::string>>("only").value_or(std::vector<std::string>{});
-  options.fail_fast = line.has("fail-fast");
-  options.cuda_graphs = line.has("cuda-graphs");
-  options.waits = line.has("wait");
-  options.argv = arguments;
-  options.argv.insert(options.argv.begin(), {"unmask", "run"});
+  SessionOptions options = session_options(line, arguments);
   const std::string command = shell_command(options.argv);
   const run::ProgressMode mode = run::parse_progress_mode(line.get<std::string>("progress"));
   const auto progress = run::make_progress(mode);

@@ -73,6 +73,9 @@ int command_status(const Arguments& arguments) {
     }
   }
   const store::Store store = store::Store::open_reader(line.database());
+  if (const std::string newer = store.newer_than_this(); !newer.empty()) {
+    std::cerr << "note: " << newer << "\n";
+  }
   if (!line.has("manifest")) print_query(store, "runs", "runs");
   print_query(store, "failures", "failures");
   return static_cast<int>(is_complete ? ExitCode::kDone : ExitCode::kCellsFailed);

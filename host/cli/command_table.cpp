@@ -40,6 +40,7 @@ constexpr Command kCommands[] = {
     {"samples",
      command_samples,
      "show what an attack did to each sample, as a table and a picture"},
+    {"db", command_db, "what a database is and holds; copies of it; remove what nothing refers to"},
     {"plugins", command_plugins, "list, show and check plugins"},
     {"schema", command_schema, "print the JSON Schema of manifests, for editors"},
     {"doctor", command_doctor, "show LibTorch, BLAS, devices, SQLite, plugin folders"},

@@ -29,6 +29,7 @@ int command_judge(const Arguments& arguments);
 int command_samples(const Arguments& arguments);
 int command_plugins(const Arguments& arguments);
 int command_schema(const Arguments& arguments);
+int command_db(const Arguments& arguments);
 int command_doctor(const Arguments& arguments);
 int command_help(const Arguments& arguments);
 int command_completion(const Arguments& arguments);

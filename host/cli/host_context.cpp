@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/child.hpp"
 #include "base/die_with_parent.hpp"
 #include "base/files.hpp"
+#include "base/unique_fd.hpp"
 #include "cli/machine.hpp"
 #include "loader/discover.hpp"
 #include "loader/folders.hpp"
+#include "loader/trust.hpp"
 #include "unmask/errors.hpp"
 
 extern char** environ;  // NOLINT: POSIX says that the program declares it
@@ -96,6 +100,10 @@ loader::ListCommand list_command(const fs::path& executable) {
   return {{executable.string(), kEngineCommand, "plugins", "{fd}"}, engine_environment(1)};
 }
 
+std::vector<catalog::PluginRefusal> take_distrusted(std::vector<fs::path>& files) {
+  return loader::take_distrusted(files, std::getenv(loader::kTrustVariable));
+}
+
 }  // namespace
 
 HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
@@ -106,13 +114,14 @@ HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
 
 const catalog::Catalog& HostContext::catalog() const {
   if (!catalog_) {
-    catalog_ = loader::remembered_catalog(cache_,
-                                          surroundings(executable_),
-                                          loader::list_libraries(plugin_folders_),
-                                          [&](const std::vector<fs::path>& files) {
-                                            return loader::inspect_in_child(
-                                                list_command(executable_), files);
-                                          });
+    std::vector<fs::path> libraries = loader::list_libraries(plugin_folders_);
+    const auto distrusted = take_distrusted(libraries);
+    catalog_ = loader::remembered_catalog(
+        cache_, surroundings(executable_), libraries, [&](const std::vector<fs::path>& files) {
+          return loader::inspect_in_child(list_command(executable_), files);
+        });
+    auto& refusals = catalog_->refusals;
+    refusals.insert(refusals.end(), distrusted.begin(), distrusted.end());
   }
   return *catalog_;
 }
@@ -125,7 +134,12 @@ json HostContext::plugin_files() const {
 }
 
 catalog::Catalog HostContext::inspect(const std::vector<fs::path>& files) const {
-  return loader::inspect_files(list_command(executable_), files);
+  std::vector<fs::path> trusted = files;
+  const auto distrusted = take_distrusted(trusted);
+  catalog::Catalog catalog;
+  if (!trusted.empty()) catalog = loader::inspect_files(list_command(executable_), trusted);
+  catalog.refusals.insert(catalog.refusals.end(), distrusted.begin(), distrusted.end());
+  return catalog;
 }
 
 json HostContext::ask_engine(const std::string& command,
@@ -150,6 +164,20 @@ json HostContext::ask_engine(const std::string& command,
     throw Error(static_cast<ExitCode>(code), reason);
   }
   return json::parse(first_line(child.out));
+}
+
+int HostContext::become_engine(const std::string& command, const json& request) const {
+  const base::UniqueFd input = base::memory_file(base::encode_request(request));
+  if (::dup2(input.get(), STDIN_FILENO) < 0) {
+    throw InternalError(std::string("cannot hand a request to the engine: ") +
+                        std::strerror(errno));
+  }
+  // No host to die with, and the threads of a worker.
+  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) {
+    ::setenv(name, std::to_string(request.value("threads", 1)).c_str(), 1);  // NOLINT: one thread
+  }
+  const std::array<const char*, 1> argv = {command.c_str()};
+  return open_engine(executable_, static_cast<int>(argv.size()), argv.data());
 }
 
 base::ItemAnswers HostContext::ask_engine_each(const std::string& command,
@@ -186,6 +214,10 @@ run::WorkerCommand HostContext::worker_command(const std::string& device,
 int run_engine(const fs::path& executable, int argc, const char* const* argv) {
   // Before LibTorch is loaded: a host that ends meanwhile leaves no orphan.
   base::die_with_parent();
+  return open_engine(executable, argc, argv);
+}
+
+int open_engine(const fs::path& executable, int argc, const char* const* argv) {
   const fs::path library =
       executable.parent_path().parent_path() / "lib/unmask/libunmask_engine.so";
   void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -50,6 +50,11 @@ class HostContext {
                             const nlohmann::json& request,
                             double timeout_s) const;
 
+  /// The same in this process, which loads LibTorch and plugins for it: what ends the cell in a
+  /// disorderly way ends this program. The answer goes to standard output, one line. @return the exit
+  /// code
+  int become_engine(const std::string& command, const nlohmann::json& request) const;
+
   /// A question about each of several things (see base/items.hpp).
   /// @param name     of the list in the request
   /// @param purpose  for messages: "data sets cannot be read"
@@ -72,7 +77,10 @@ class HostContext {
   mutable std::optional<catalog::Catalog> catalog_;
 };
 
-/// Open the engine library and hand over; the code behind `unmask __engine ...`. Exit code.
+/// Open the engine library and hand over. Exit code.
+int open_engine(const std::filesystem::path& executable, int argc, const char* const* argv);
+
+/// The same in a child that dies with its host; the code behind `unmask __engine ...`. Exit code.
 int run_engine(const std::filesystem::path& executable, int argc, const char* const* argv);
 
 }  // namespace unmask::cli

@@ -10,8 +10,10 @@
 #include "base/counted.hpp"
 #include "base/left_behind.hpp"
 #include "cli/cell_filter.hpp"
+#include "cli/command_line.hpp"
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
+#include "cli/shell_words.hpp"
 #include "cli/store_recorder.hpp"
 #include "run/live_state.hpp"
 #include "store/writer_busy.hpp"
@@ -121,6 +123,22 @@ std::int64_t Session::record() {
   return id;
 }
 
+// As many digits as nobody else in the plan shares: keys are hashes, twelve are enough by far.
+std::string Session::exec_command(const wire::Cell& cell) const {
+  std::vector<std::string> argv = {
+      "unmask", "exec", options_.manifest.string(), "--cell", cell.key.substr(0, 12)};
+  if (options_.database != kDefaultDatabase) {
+    argv.insert(argv.end(), {"--db", options_.database.string()});
+  }
+  for (const std::string& folder : options_.plugin_dirs) {
+    argv.insert(argv.end(), {"--plugin-dir", folder});
+  }
+  if (execution_.devices.front() != "cpu") {
+    argv.insert(argv.end(), {"--device", execution_.devices.front()});
+  }
+  return shell_command(argv) + " [--in-process]";
+}
+
 run::RunSummary Session::execute(std::int64_t id) {
   run::RunOptions options;
   options.workers = static_cast<int>(execution_.devices.size());
@@ -131,8 +149,14 @@ run::RunSummary Session::execute(std::int64_t id) {
                                 folders_.checkpoints);
   };
   options.timeout_s = planned_.study.run.timeout_s;
-  options.crash_retries = planned_.study.run.crash_retries;
-  options.fail_fast = planned_.study.run.fail_fast || options_.fail_fast;
+  options.failures.retries = planned_.study.run.retries;
+  for (const auto& [failure_class, count] : options_.retries) {
+    options.failures.retries[failure_class] = count;
+  }
+  options.failures.max_failures = options_.max_failures;
+  if (planned_.study.run.fail_fast || options_.fail_fast) options.failures.max_failures = 1;
+  if (options_.recycle_after) options.recycle_after = *options_.recycle_after;
+  options.command_of = [&](const wire::Cell& cell) { return exec_command(cell); };
   options.stop = &stop_;
   options.hopeless = planned_.plan.hopeless;
   options.log_folder = folders_.logs / ("run-" + std::to_string(id));

@@ -2,6 +2,7 @@
 // One `unmask run`: plan the study, open the database, set right what has changed since, record
 // what is asked for, run what is missing.
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -37,6 +38,10 @@ struct SessionOptions {
   std::optional<int> workers;
   std::vector<std::string> only;  ///< filters of cells; empty: all
   bool fail_fast = false;
+  std::optional<std::size_t> max_failures;
+  wire::RetryLimits retries;  ///< in place of the manifest's
+  std::optional<std::size_t> recycle_after;
+  std::vector<std::string> plugin_dirs;  ///< as given, for commands that are printed
   bool cuda_graphs = false;
   bool waits = false;             ///< for another run on the same database to end
   std::vector<std::string> argv;  ///< for the record
@@ -62,6 +67,7 @@ class Session {
   void reconcile();
   std::int64_t record();
   run::RunSummary execute(std::int64_t run);
+  std::string exec_command(const wire::Cell& cell) const;
 
   const HostContext& host_;
   SessionOptions options_;

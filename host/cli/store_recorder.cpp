@@ -67,6 +67,7 @@ void StoreRecorder::cell_failed(const std::string& attempt,
     if (!recorded.log_tail.empty()) recorded.log_tail += "\n";
     recorded.log_tail += "(all of it: " + failure.log_file + ")";
   }
+  if (!failure.command.empty()) recorded.log_tail += "\n(alone: " + failure.command + ")";
   store_.fail_attempt(attempt, recorded);
 }
 

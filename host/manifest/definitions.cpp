@@ -10,7 +10,9 @@
 #include "manifest/keys.hpp"
 #include "manifest/solver_rules.hpp"
 #include "manifest/text.hpp"
+#include "manifest/time_limit.hpp"
 #include "manifest/training_rules.hpp"
+#include "text/article.hpp"
 
 namespace unmask::manifest {
 
@@ -157,7 +159,7 @@ void Definitions::read_kind(const std::string& kind) {
     if (!node.is(Node::Kind::kObject)) continue;
     is_ensemble[i] = node.find("members") != nullptr;
     if (is_ensemble[i]) {
-      check_ensemble(kind, node);
+      check_ensemble(kind, node, table.definitions[i]);
     } else {
       resolve(kind, node, merged[i].is_whole, table.definitions[i]);
     }
@@ -211,9 +213,7 @@ void Definitions::resolve(const std::string& kind,
     for (const ParamSpec& spec : catalog::full_table(*record)) parameters.push_back(spec.name);
   }
   check_keys(merged, Scope::kDefinition, reporter_, parameters);
-  if (const Node* description = merged.find("description")) {
-    expect(*description, Node::Kind::kString, "\"description\"", reporter_);
-  }
+  read_own_keys(kind, merged, out);
   const Node* params = merged.find("params");
   if (params != nullptr && !expect(*params, Node::Kind::kObject, "\"params\"", reporter_)) return;
   if (record == nullptr) return;
@@ -226,6 +226,26 @@ void Definitions::resolve(const std::string& kind,
   if (const Node* gradients = merged.find("gradients")) read_gradients(kind, *gradients, out);
   if (reporter_.count() == before) check_together(kind, params, out);
   if (reporter_.count() != before) out.plugin = nullptr;
+}
+
+// What a definition says of itself, whatever its plugin.
+void Definitions::read_own_keys(const std::string& kind,
+                                const Node& merged,
+                                ResolvedDefinition& out) {
+  if (const Node* description = merged.find("description")) {
+    expect(*description, Node::Kind::kString, "\"description\"", reporter_);
+  }
+  const Node* timeout = merged.find("timeout");
+  if (timeout == nullptr) return;
+  if (kind == "attack" || kind == "probe" || kind == "objective") {
+    out.definition.timeout_s = read_time_limit(*timeout, reporter_);
+  } else {
+    reporter_.at_key(code::kUnknownKey,
+                     *timeout,
+                     with_article(kind) + " has no \"timeout\"",
+                     "the limit of a cell stands with its attack, its probe or, of a training, its "
+                     "objective; that of all cells in \"run\"");
+  }
 }
 
 void Definitions::read_params(const std::string& kind,

@@ -72,7 +72,7 @@ class Definitions {
   void read_names(const std::string& kind, const Node& object);
   void read_kind(const std::string& kind);
   // Ensembles: keys, then, when all attacks are known, the members. See ensembles.cpp.
-  void check_ensemble(const std::string& kind, const Node& merged);
+  void check_ensemble(const std::string& kind, const Node& merged, ResolvedDefinition& out);
   void read_members(const Node& members,
                     const std::vector<bool>& is_ensemble,
                     const Kind& table,
@@ -93,6 +93,7 @@ class Definitions {
                    const Node* params,
                    bool is_whole,
                    ResolvedDefinition& out);
+  void read_own_keys(const std::string& kind, const Node& merged, ResolvedDefinition& out);
   void check_together(const std::string& kind,
                       const Node* params,
                       const ResolvedDefinition& definition);

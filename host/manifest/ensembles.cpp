@@ -9,7 +9,9 @@
 
 namespace unmask::manifest {
 
-void Definitions::check_ensemble(const std::string& kind, const Node& merged) {
+void Definitions::check_ensemble(const std::string& kind,
+                                 const Node& merged,
+                                 ResolvedDefinition& out) {
   const Node& members = *merged.find("members");
   if (kind != "attack") {
     reporter_.at_key(code::kUnknownKey,
@@ -27,9 +29,7 @@ void Definitions::check_ensemble(const std::string& kind, const Node& merged) {
                      "an ensemble consists of its \"members\", it has no " + in_quotes(key),
                      "its members are attacks as they are defined; an ensemble cannot be extended");
   }
-  if (const Node* description = merged.find("description")) {
-    expect(*description, Node::Kind::kString, "\"description\"", reporter_);
-  }
+  read_own_keys(kind, merged, out);
 }
 
 // The attacks that a name or a glob stands for. A glob passes over ensembles.

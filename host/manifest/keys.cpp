@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "catalog/verdict_thresholds.hpp"
+#include "wire/failure_class.hpp"
 
 namespace unmask::manifest {
 namespace {
@@ -18,6 +19,14 @@ std::vector<std::string> threshold_names() {
   std::vector<std::string> names;
   for (const catalog::VerdictThreshold& t : catalog::verdict_thresholds())
     names.emplace_back(t.name);
+  return names;
+}
+
+std::vector<std::string> retry_names() {
+  std::vector<std::string> names;
+  for (const wire::FailureRule& rule : wire::failure_rules()) {
+    if (wire::may_be_retried(rule.failure_class)) names.emplace_back(rule.name);
+  }
   return names;
 }
 
@@ -41,7 +50,14 @@ const std::map<Scope, ScopeInfo>& scopes() {
       {Scope::kDefine, {"define", {"dataset", "model", "objective", "solver", "attack", "probe"}}},
       {Scope::kDefinition,
        {"a definition",
-        {"plugin", "params", "extends", "description", "sweep", "members", "gradients"}}},
+        {"plugin",
+         "params",
+         "extends",
+         "description",
+         "sweep",
+         "members",
+         "gradients",
+         "timeout"}}},
       {Scope::kTrain, {"train", {"matrix", "add", "exclude", "only"}}},
       {Scope::kTrainMatrix,
        {"train.matrix", {"dataset", "model", "objective", "solver", "seed", "zip"}}},
@@ -85,7 +101,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
          "train_seed",
          "why"}}},
       {Scope::kRun, {"run", {"workers", "threads", "timeout", "retries", "fail_fast"}}},
-      {Scope::kRetries, {"run.retries", {"crash"}}},
+      {Scope::kRetries, {"run.retries", retry_names()}},
       {Scope::kVerdict, {"verdict", threshold_names()}},
   };
   return table;

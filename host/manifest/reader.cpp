@@ -13,6 +13,7 @@
 #include "manifest/keys.hpp"
 #include "manifest/matrix.hpp"
 #include "manifest/text.hpp"
+#include "manifest/time_limit.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::manifest {
@@ -221,29 +222,6 @@ const std::string* read_string(const Node& root, const char* key, Reporter& repo
              : nullptr;
 }
 
-// Seconds, or text like "90s", "30m", "2h".
-std::optional<double> read_timeout(const Node& node, Reporter& reporter) {
-  std::optional<double> seconds;
-  if (node.is_number()) {
-    seconds = node.number();
-  } else if (node.is(Node::Kind::kString)) {
-    static const std::map<char, double> kUnits = {{'s', 1}, {'m', 60}, {'h', 3600}};
-    const auto unit = node.string.empty() ? kUnits.end() : kUnits.find(node.string.back());
-    if (unit != kUnits.end()) {
-      if (const auto number = parse_decimal(node.string.substr(0, node.string.size() - 1))) {
-        seconds = *number * unit->second;
-      }
-    }
-  }
-  if (seconds && *seconds > 0 && std::isfinite(*seconds)) return seconds;
-  reporter.at_value(
-      node.is_number() || node.is(Node::Kind::kString) ? code::kWrongValue : code::kWrongType,
-      node,
-      "timeout must be a positive time",
-      "write \"90s\", \"30m\", \"2h\" or seconds");
-  return std::nullopt;
-}
-
 void read_run(const Node& run, Reporter& reporter, RunSettings& out) {
   if (!expect(run, Node::Kind::kObject, "\"run\"", reporter)) return;
   check_keys(run, Scope::kRun, reporter);
@@ -265,11 +243,17 @@ void read_run(const Node& run, Reporter& reporter, RunSettings& out) {
   };
   out.workers = integer(run, "workers", 1, 4096);
   out.threads = integer(run, "threads", 1, 4096);
-  if (const Node* timeout = run.find("timeout")) out.timeout_s = read_timeout(*timeout, reporter);
+  if (const Node* timeout = run.find("timeout"))
+    out.timeout_s = read_time_limit(*timeout, reporter);
   if (const Node* retries = run.find("retries")) {
     if (expect(*retries, Node::Kind::kObject, "\"retries\"", reporter)) {
       check_keys(*retries, Scope::kRetries, reporter);
-      out.crash_retries = integer(*retries, "crash", 0, 100).value_or(out.crash_retries);
+      for (const wire::FailureRule& rule : wire::failure_rules()) {
+        if (!wire::may_be_retried(rule.failure_class)) continue;
+        if (const auto count = integer(*retries, rule.name, 0, 100)) {
+          out.retries[rule.failure_class] = *count;
+        }
+      }
     }
   }
   if (const Node* fail_fast = run.find("fail_fast")) {

@@ -11,6 +11,7 @@
 #include "catalog/verdict_thresholds.hpp"
 #include "manifest/keys.hpp"
 #include "unmask/params.hpp"
+#include "wire/failure_class.hpp"
 
 namespace unmask::manifest {
 namespace schemas {
@@ -170,6 +171,24 @@ json stage(Scope matrix_scope, Scope zip, Scope add, Scope rule, json more = jso
   return object(std::move(more));
 }
 
+json time_limit(const char* meaning) {
+  return described({{"anyOf",
+                     {{{"type", "number"}, {"exclusiveMinimum", 0}},
+                      {{"type", "string"}, {"pattern", "^[.eE0-9+]+[smh]$"}}}}},
+                   meaning);
+}
+
+json retries() {
+  json properties = json::object();
+  for (const wire::FailureRule& rule : wire::failure_rules()) {
+    if (!wire::may_be_retried(rule.failure_class)) continue;
+    properties[rule.name] = {
+        {"type", "integer"}, {"minimum", 0}, {"maximum", 100}, {"default", rule.retries}};
+  }
+  return described(object(std::move(properties)),
+                   "how often a cell is tried again after a failure of a class");
+}
+
 json run() {
   const auto whole = [](int least, int most, const char* meaning) {
     return described({{"type", "integer"}, {"minimum", least}, {"maximum", most}}, meaning);
@@ -177,13 +196,8 @@ json run() {
   return described(
       object({{"workers", whole(1, 4096, "worker processes")},
               {"threads", whole(1, 4096, "threads of one worker")},
-              {"timeout",
-               described({{"anyOf",
-                           {{{"type", "number"}, {"exclusiveMinimum", 0}},
-                            {{"type", "string"}, {"pattern", "^[.eE0-9+]+[smh]$"}}}}},
-                         "limit for one cell: \"90s\", \"30m\", \"2h\" or seconds")},
-              {"retries",
-               object({{"crash", whole(0, 100, "how often a cell is tried again after a crash")}})},
+              {"timeout", time_limit("limit for one cell: \"90s\", \"30m\", \"2h\" or seconds")},
+              {"retries", retries()},
               {"fail_fast", described({{"type", "boolean"}}, "stop at the first failed cell")}}),
       "how to run; changes no result");
 }
@@ -275,6 +289,9 @@ json definition(const Catalog& catalog, const std::string& kind) {
                     {"items", {{"type", {"boolean", "number", "string"}}}}}}},
                  "parameter -> list of values: one definition for each")},
       {"description", text("for people")}};
+  if (kind == "attack" || kind == "probe" || kind == "objective") {
+    properties["timeout"] = time_limit("limit for one of its cells, in place of that of \"run\"");
+  }
   if (kind == "attack") {
     properties["members"] =
         described({{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 1}},

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "wire/cell.hpp"
+#include "wire/failure_class.hpp"
 #include "wire/manifest_record.hpp"
 
 namespace unmask::words {
@@ -36,6 +37,9 @@ struct Definition {
 
   /// Of a probe: the gradient solvers that it compares, besides that of the cell.
   std::vector<Definition> gradients = {};
+
+  /// Seconds that a cell of this attack, probe or objective may take; nullopt: as long as any cell.
+  std::optional<double> timeout_s = std::nullopt;
 
   /// Where it is written: a diagnostic without code and message, for what a plugin finds wrong with
   /// it later. Null when the host made it.
@@ -85,8 +89,8 @@ struct ExcludedRow {
 struct RunSettings {
   std::optional<int> workers;
   std::optional<int> threads;       ///< of one worker
-  std::optional<double> timeout_s;  ///< per cell
-  int crash_retries = 1;
+  std::optional<double> timeout_s;  ///< per cell, unless its definition says otherwise
+  wire::RetryLimits retries;        ///< that are written
   bool fail_fast = false;
 };
 

@@ -161,6 +161,7 @@ wire::Cell train_cell(const manifest::Study& study,
   make.add_locals("objective", "objective", row.objective, cell.locals);
   make.add_locals("solver", "solver", row.solver, cell.locals);
   cell.labels = train_labels(row);
+  cell.timeout_s = row.objective.timeout_s;
   return cell;
 }
 
@@ -217,6 +218,7 @@ wire::Cell evaluate_cell(const manifest::Study& study,
   cell.labels.epsilon = row.epsilon;
   cell.labels.epsilon_text = row.epsilon_text;
   cell.labels.seed = row.seed;
+  cell.timeout_s = row.method.timeout_s;
   return cell;
 }
 
@@ -262,7 +264,12 @@ Plan make_plan(const manifest::Study& study,
     if (is_new) {
       plan.cells.push_back(std::move(cell));
     } else {
-      plan.cells[found->second].aliases.push_back(std::move(cell.labels));
+      wire::Cell& first = plan.cells[found->second];
+      // Of two definitions of one computation the more patient one decides.
+      const bool both = first.timeout_s && cell.timeout_s;
+      first.timeout_s =
+          both ? std::optional(std::max(*first.timeout_s, *cell.timeout_s)) : std::nullopt;
+      first.aliases.push_back(std::move(cell.labels));
     }
     return found->second;
   };

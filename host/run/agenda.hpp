@@ -14,6 +14,7 @@
 #include "run/ready_cells.hpp"
 #include "run/summary.hpp"
 #include "wire/cell.hpp"
+#include "wire/messages.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::run {
@@ -42,6 +43,9 @@ class Agenda {
   const std::optional<wire::CheckpointFile>& checkpoint(std::size_t index) const {
     return checkpoints_[index];
   }
+
+  /// What a worker is told to execute a cell. Its trainings are done.
+  wire::Execute order(std::size_t index) const;
 
   /// A cell has its result: what waits for it may become ready.
   void finish(std::size_t index, const std::optional<wire::CheckpointFile>& checkpoint);

@@ -67,6 +67,8 @@ class JsonProgress final : public Progress {
                  {"message", failure.message},
                  {"log_tail", failure.log_tail},
                  {"log_file", failure.log_file},
+                 {"plugins", failure.plugins},
+                 {"command", failure.command},
                  {"signal", failure.signal ? json(*failure.signal) : json()},
                  {"exit_code", failure.exit_code ? json(*failure.exit_code) : json()},
                  {"will_retry", will_retry}});

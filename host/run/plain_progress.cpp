@@ -56,6 +56,10 @@ class PlainProgress final : public Progress {
     tally_.skipped(cell);
     print("skip   " + wire::title(cell) + ": " + one_line(reason));
   }
+  void cells_skipped(const std::vector<const Cell*>& cells, const std::string& reason) override {
+    for (const Cell* cell : cells) tally_.skipped(*cell);
+    print("skip   " + base::counted(cells.size(), "cell") + ": " + one_line(reason));
+  }
   void cell_again(const Cell& cell) override { tally_.again(cell); }
   void notice(const std::string& text) override { print(text); }
   void tick() override {}

@@ -56,6 +56,11 @@ class NoProgress final : public Progress {
 
 Progress::~Progress() = default;
 
+void Progress::cells_skipped(const std::vector<const wire::Cell*>& cells,
+                             const std::string& reason) {
+  for (const wire::Cell* cell : cells) cell_skipped(*cell, reason);
+}
+
 ProgressMode parse_progress_mode(const std::string& text) {
   if (text == "auto") return ProgressMode::kAuto;
   if (text == "terminal") return ProgressMode::kTerminal;

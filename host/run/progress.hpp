@@ -6,6 +6,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "run/summary.hpp"
 #include "wire/cell.hpp"
@@ -34,6 +35,9 @@ class Progress {
                            const wire::CellFailure& failure,
                            bool will_retry) = 0;
   virtual void cell_skipped(const wire::Cell& cell, const std::string& reason) = 0;
+  /// Several for one reason; said of each of them unless a reporter has one word for all.
+  virtual void cells_skipped(const std::vector<const wire::Cell*>& cells,
+                             const std::string& reason);
   /// A cell of the plan that counted as stored has lost its result and will run again.
   virtual void cell_again(const wire::Cell& cell) = 0;
   /// A sentence about the run as a whole: "finishing 2 running cells; Ctrl-C again stops them".

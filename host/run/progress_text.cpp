@@ -6,6 +6,7 @@
 #include "base/terminal.hpp"
 #include "run/progress.hpp"
 #include "text/utf8.hpp"
+#include "wire/spec.hpp"
 
 namespace unmask::run {
 namespace {
@@ -68,12 +69,33 @@ std::vector<std::string> failure_lines(const wire::Cell& cell,
                   (will_retry ? " (will be tried again)" : ""));
   for (std::size_t i = 1; i < message.size(); ++i)
     lines.push_back("    " + std::string(message[i]));
+  if (!failure.plugins.empty()) lines.push_back("    plugins: " + failure.plugins);
   const std::vector<std::string_view> tail = lines_of(failure.log_tail);
   const std::size_t first = tail.size() - std::min(tail.size(), kShownTailLines);
   for (std::size_t i = first; i < tail.size(); ++i)
     lines.push_back("    | " + std::string(tail[i]));
   if (!failure.log_file.empty()) lines.push_back("    log: " + failure.log_file);
+  if (!failure.command.empty()) lines.push_back("    alone: " + failure.command);
   return lines;
+}
+
+std::string plugins_text(const wire::Cell& cell) {
+  std::vector<std::string> words;
+  wire::for_each_part(cell.spec,
+                      [&](const std::string&, const std::string& kind, const nlohmann::json& part) {
+                        const auto plugin = part.find("plugin");
+                        if (plugin == part.end() || !plugin->is_string()) return;
+                        std::string word = kind + " " + plugin->get<std::string>();
+                        if (std::find(words.begin(), words.end(), word) == words.end()) {
+                          words.push_back(std::move(word));
+                        }
+                      });
+  std::stable_partition(words.begin(), words.end(), [](const std::string& word) {
+    return word.starts_with("attack ") || word.starts_with("probe ");
+  });
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
 std::string discarded_text(const std::string& training, std::size_t here, std::size_t elsewhere) {

@@ -27,11 +27,15 @@ std::string worker_name(int slot);
 /// " (attempt 2)"; empty for the first.
 std::string attempt_text(int attempt);
 
-/// What is told of a failure: title, class and message of several lines; the end of the worker's
-/// log, and where all of it is.
+/// What is told of a failure: title, class and message of several lines; the plugins; the end of
+/// the worker's log, and where all of it is; the command that executes the cell again.
 std::vector<std::string> failure_lines(const wire::Cell& cell,
                                        const wire::CellFailure& failure,
                                        bool will_retry);
+
+/// The plugins of a cell by kind, its attack or probe first: "attack pgd, dataset strokes, model
+/// mlp, solver rk4"; empty when its specification names none.
+std::string plugins_text(const wire::Cell& cell);
 
 /// A training gave other weights than before, so results of the former ones are gone.
 /// @param here  of them, cells of this run; they run again  @param elsewhere  the others

@@ -1,10 +1,8 @@
 #include "run/runner.hpp"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 #include <variant>
 
@@ -12,6 +10,7 @@
 #include "run/agenda.hpp"
 #include "run/complaint.hpp"
 #include "run/crew.hpp"
+#include "run/ledger.hpp"
 #include "run/progress_text.hpp"
 #include "run/slot.hpp"
 #include "unmask/errors.hpp"
@@ -46,6 +45,8 @@ class Runner {
         progress_(progress),
         agenda_(plan, stored),
         crew_(options),
+        policy_(plan, stored, options.failures),
+        ledger_({plan, options, recorder, progress, agenda_, policy_}),
         attempts_(plan.size(), 0) {}
 
   RunSummary run() {
@@ -59,18 +60,19 @@ class Runner {
         stop_now();
         break;
       }
-      fail_hopeless();
+      if (may_begin_cells()) ledger_.settle_without_workers();
       hand_out();
       wait();
     }
     stop_idle_workers();
-    summary_.hit = agenda_.outline().hit;
-    summary_.not_run = agenda_.outline().cells() - summary_.ran - summary_.failed -
-                       summary_.skipped - summary_.interrupted;
-    summary_.drained = stop_ != StopLevel::kNone;
-    summary_.wall_s = now_s() - start;
-    progress_.run_finished(summary_);
-    return summary_;
+    RunSummary& summary = ledger_.summary();
+    summary.hit = agenda_.outline().hit;
+    summary.not_run = agenda_.outline().cells() - summary.ran - summary.failed - summary.skipped -
+                      summary.interrupted;
+    summary.drained = stop_ != StopLevel::kNone;
+    summary.wall_s = now_s() - start;
+    progress_.run_finished(summary);
+    return summary;
   }
 
  private:
@@ -84,19 +86,17 @@ class Runner {
     slot.failed_starts = 0;
     ++slot.cells_begun;
     const auto& checkpoint = agenda_.needs().checkpoint(index);
-    const auto& source = agenda_.needs().source(index);
     if (cell.kind == CellKind::kTrain || checkpoint) slot.holds = checkpoint.value_or(index);
+    slot.kills_before = options_.memory_kills();
     slot.time_limit.reset();
-    if (options_.timeout_s) slot.time_limit = now_s() + *options_.timeout_s;
+    if (const auto limit = timeout_of(cell)) slot.time_limit = now_s() + *limit;
     slot.log->begin(cell.key + " " + wire::title(cell));
-
-    wire::Execute message{
-        cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
-    if (checkpoint) message.checkpoint = agenda_.checkpoint(*checkpoint);
-    if (source) message.source = agenda_.checkpoint(*source);
-    message.keep_adversarials = cell.keeps_adversarials;
-    slot.process->send(message);
+    slot.process->send(agenda_.order(index));
     progress_.cell_started(crew_.number_of(slot), cell, ++attempts_[index]);
+  }
+
+  std::optional<double> timeout_of(const Cell& cell) const {
+    return cell.timeout_s ? cell.timeout_s : options_.timeout_s;
   }
 
   // @param spoilt  a remark that is told later, with what becomes of the worker
@@ -110,35 +110,14 @@ class Runner {
       fail_cell(slot, failed(FailureClass::kPluginError, *recorded.refusal));
       return;
     }
-    ++summary_.ran;
+    ++ledger_.summary().ran;
     progress_.cell_done(crew_.number_of(slot), cell, result);
     for (const std::string& remark : result.remarks) {
-      if (remark != spoilt) note(wire::title(cell) + ": " + remark);
+      if (remark != spoilt) ledger_.note(wire::title(cell) + ": " + remark);
     }
+    policy_.finished(index);
     agenda_.finish(index, result.checkpoint);
-    if (!recorded.discarded.empty()) run_again(cell, recorded.discarded);
-  }
-
-  void note(const std::string& text) {
-    std::vector<std::string>& notes = summary_.notes;
-    if (std::find(notes.begin(), notes.end(), text) != notes.end()) return;
-    notes.push_back(text);
-    progress_.notice(text);
-  }
-
-  // A training was repeated and gave other weights: what was stored of the former ones is gone.
-  void run_again(const Cell& training, const std::vector<std::string>& keys) {
-    std::vector<Agenda::Lost> lost;
-    for (const std::string& key : keys) {
-      if (const auto found = agenda_.lose(key)) lost.push_back(*found);
-    }
-    const std::size_t elsewhere = keys.size() - lost.size();
-    summary_.discarded_elsewhere += elsewhere;
-    note(discarded_text(wire::title(training), lost.size(), elsewhere));
-    for (const Agenda::Lost& item : lost) {
-      progress_.cell_again(plan_[item.cell]);
-      if (item.failed_need) skip(item.cell, *item.failed_need);
-    }
+    if (!recorded.discarded.empty()) ledger_.run_again(cell, recorded.discarded);
   }
 
   // Record a failure and decide what follows for the cell. The caller sees to the worker. A cell
@@ -148,70 +127,32 @@ class Runner {
     const Cell& cell = plan_[index];
     failure.log_tail = slot.log->tail();
     failure.log_file = slot.log->file().string();
-    const auto wish = is_blameless && may_begin_cells() ? std::optional(Wish::kFreshWorker)
-                                                        : retry(index, failure.failure_class);
+    failure.plugins = plugins_text(cell);
+    if (options_.command_of) failure.command = options_.command_of(cell);
+    const bool is_interrupted = failure.failure_class == FailureClass::kInterrupted;
+    std::optional<Wish> wish;
+    if (may_begin_cells()) {
+      wish = is_blameless ? Wish::kFreshWorker : policy_.failed(index, failure.failure_class);
+    }
+    if (!wish && !is_interrupted) {
+      if (const auto why = policy_.gave_up(index, failure.failure_class)) {
+        failure.message += "; " + *why;
+      }
+    }
     recorder_.cell_failed(slot.attempt, cell, failure, wish.has_value());
     progress_.cell_failed(crew_.number_of(slot), cell, failure, wish.has_value());
-    if (failure.failure_class == FailureClass::kInterrupted) {
-      ++summary_.interrupted;
+    if (is_interrupted) {
+      ++ledger_.summary().interrupted;
     } else if (wish) {
       agenda_.ready().add(index, *wish);
     } else {
-      give_up(index, failure);
+      ledger_.give_up(index, failure);
     }
-  }
-
-  void give_up(std::size_t index, const CellFailure& failure) {
-    ++summary_.failed;
-    if (options_.fail_fast && !is_failing_fast_) {
-      is_failing_fast_ = true;
-      progress_.notice("a cell failed: no further cell begins");
-    }
-    failed_trainings_[index] =
-        "(" + std::string(wire::to_string(failure.failure_class)) + "): " + failure.message;
-    for (const std::size_t dependant : agenda_.give_up(index)) skip(dependant, index);
-  }
-
-  // What would hold a worker for ever is not given to one.
-  void fail_hopeless() {
-    const auto is_hopeless = [&](std::size_t i) {
-      return options_.hopeless.contains(plan_[i].key);
-    };
-    if (options_.hopeless.empty() || !may_begin_cells()) return;
-    for (const std::size_t index : agenda_.ready().take_all(is_hopeless)) {
-      const Cell& cell = plan_[index];
-      const CellFailure failure = failed(FailureClass::kTimeout, options_.hopeless.at(cell.key));
-      const std::string attempt = recorder_.attempt_started(cell, ::getpid(), "cpu");
-      recorder_.cell_failed(attempt, cell, failure, false);
-      progress_.cell_skipped(cell, failure.message);
-      give_up(index, failure);
-    }
-  }
-
-  // Whether the cell gets another try after a failure of this class, and what kind of worker for
-  // it.
-  std::optional<Wish> retry(std::size_t index, FailureClass failure_class) {
-    if (!may_begin_cells()) return std::nullopt;
-    int& tried = retries_[{index, failure_class}];
-    if (tried >= wire::retries_of(failure_class, options_.crash_retries)) return std::nullopt;
-    ++tried;
-    return wire::rule_of(failure_class).retries_alone ? Wish::kAlone : Wish::kFreshWorker;
-  }
-
-  void skip(std::size_t index, std::size_t failed_training) {
-    const Cell& cell = plan_[index];
-    const std::string reason =
-        (agenda_.needs().checkpoint(index) == failed_training ? "its training failed "
-                                                              : "its source failed ") +
-        failed_trainings_.at(failed_training);
-    recorder_.cell_skipped(cell, reason);
-    progress_.cell_skipped(cell, reason);
-    ++summary_.skipped;
   }
 
   // ---- handing out ----
 
-  bool may_begin_cells() const { return stop_ == StopLevel::kNone && !is_failing_fast_; }
+  bool may_begin_cells() const { return stop_ == StopLevel::kNone && !policy_.is_enough(); }
 
   bool is_over() const {
     return !crew_.has_cells() && (!may_begin_cells() || agenda_.ready().size() == 0);
@@ -327,7 +268,7 @@ class Runner {
       wire::CellResult result = m.result;
       if (!m.spoilt.empty()) result.remarks.push_back(m.spoilt);
       finish_cell(slot, result, m.spoilt);
-      if (!m.spoilt.empty()) replace_spoilt(slot, m.spoilt);
+      settle_worker(slot, m.spoilt);
       return;
     }
     fail_and_recycle(slot, failed(FailureClass::kInvalid, *wrong));
@@ -341,7 +282,7 @@ class Runner {
       fail_cell(slot, std::move(failure));
       slot.state = State::kIdle;
       slot.time_limit.reset();
-      if (!m.spoilt.empty()) replace_spoilt(slot, m.spoilt);
+      settle_worker(slot, m.spoilt);
     } else {
       fail_and_recycle(slot, std::move(failure));
     }
@@ -359,9 +300,21 @@ class Runner {
     slot.kill();
   }
 
-  // A cell left its worker in another state than it found it in. The next cell must not feel that.
-  void replace_spoilt(Slot& slot, const std::string& what) {
-    note(wire::title(plan_[slot.cell]) + ": " + what + "; its worker was replaced");
+  // A cell has ended in an orderly way. A worker that it left in another state than it found it in,
+  // and one that has grown or served long enough, is replaced: the next cell must not feel that.
+  void settle_worker(Slot& slot, const std::string& spoilt) {
+    const std::string title = wire::title(plan_[slot.cell]);
+    const std::int64_t bytes = resident_bytes(slot.process->pid());
+    if (slot.cells_begun == 1) slot.first_bytes = bytes;
+    const std::int64_t growth = bytes - slot.first_bytes;
+    if (!spoilt.empty()) {
+      ledger_.note(title + ": " + spoilt + "; its worker was replaced");
+    } else if (growth > options_.memory_growth_bytes) {
+      progress_.notice(title + ": its worker had grown by " + memory_text(growth) + " in " +
+                       std::to_string(slot.cells_begun) + " cells and was replaced");
+    } else if (options_.recycle_after == 0 || slot.cells_begun < options_.recycle_after) {
+      return;
+    }
     slot.stop(options_.term_grace_s);
   }
 
@@ -371,6 +324,11 @@ class Runner {
     const State state = slot.state;
     if (state == State::kRunning) {
       CellFailure failure = crash(*slot.process, status);
+      if (status.signal == SIGKILL && options_.memory_kills() > slot.kills_before) {
+        failure.failure_class = FailureClass::kOutOfMemory;
+        failure.message =
+            "the kernel killed the worker in the middle of the cell, since memory ran out";
+      }
       // A worker may fall over what an earlier cell left behind before it even reads the next one.
       // That cannot repeat itself for ever: the next try is the first cell of its worker.
       const bool is_blameless = slot.process->left_messages_unread() && slot.cells_begun > 1;
@@ -407,8 +365,8 @@ class Runner {
         slot.start_problem = "it said nothing for " + seconds_text(options_.hello_timeout_s);
         slot.kill();
       } else if (slot.state == State::kRunning) {
-        slot.condemn(
-            failed(FailureClass::kTimeout, "no result after " + seconds_text(*options_.timeout_s)));
+        slot.condemn(failed(FailureClass::kTimeout,
+                            "no result after " + seconds_text(*timeout_of(plan_[slot.cell]))));
         slot.process->signal(SIGTERM);
         slot.kill_at = now + options_.term_grace_s;
       }
@@ -475,13 +433,11 @@ class Runner {
 
   Agenda agenda_;
   Crew crew_;
+  FailurePolicy policy_;
+  Ledger ledger_;
   std::vector<int> attempts_;
-  std::map<std::pair<std::size_t, FailureClass>, int> retries_;  // of a cell, used up
-  std::map<std::size_t, std::string> failed_trainings_;          // "(class): why"
 
   StopLevel stop_ = StopLevel::kNone;
-  bool is_failing_fast_ = false;
-  RunSummary summary_;
 };
 
 }  // namespace

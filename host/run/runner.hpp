@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "run/agenda.hpp"
+#include "run/failure_policy.hpp"
+#include "run/memory.hpp"
 #include "run/progress.hpp"
 #include "run/stop.hpp"
 #include "run/summary.hpp"
@@ -61,9 +64,8 @@ class Recorder {
 struct RunOptions {
   int workers = 1;
   std::function<WorkerCommand(int slot)> worker_command;  ///< slots count from 0
-  std::optional<double> timeout_s;                        ///< per cell; none: no limit
-  int crash_retries = 1;
-  bool fail_fast = false;             ///< after a failure begin no further cell
+  std::optional<double> timeout_s;  ///< per cell without a limit of its own; none: no limit
+  FailureOptions failures = {};
   const StopRequest* stop = nullptr;  ///< may be null
   std::filesystem::path log_folder;   ///< gets worker-<slot>.log; empty: no log files
   std::size_t log_limit_bytes = std::size_t{16} << 20;  ///< per cell
@@ -75,6 +77,15 @@ struct RunOptions {
   std::function<void(const std::vector<pid_t>&)> worker_ended = {};
   /// Cells by key that no worker would come to an end with, and why: they fail without one.
   std::map<std::string, std::string> hopeless = {};
+  /// A worker is replaced after so many cells; 0: never for that reason.
+  std::size_t recycle_after = 1000;
+  /// A worker is replaced when its memory between cells has grown by more than this since its first.
+  std::int64_t memory_growth_bytes = std::int64_t{2} << 30;
+  /// How many processes the kernel has killed for lack of memory (run/memory.hpp). One more of them,
+  /// and a worker that SIGKILL ended, is a cell that needs more memory, not one that crashed.
+  std::function<std::int64_t()> memory_kills = run::memory_kills;
+  /// The command that executes one cell again, for people; null: there is none.
+  std::function<std::string(const wire::Cell&)> command_of = {};
 };
 
 /// Run what is not done.

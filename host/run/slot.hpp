@@ -2,6 +2,7 @@
 // A place for one worker process after the other, as the loop in runner.cpp sees it.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ struct Slot {
   std::size_t cells_begun = 0;       ///< by this process
   std::optional<std::size_t> holds;  ///< train cell whose checkpoint it has loaded
   int failed_starts = 0;             ///< in a row
+  std::int64_t first_bytes = 0;      ///< resident memory after the first cell of this process
+  std::int64_t kills_before = 0;     ///< what RunOptions::memory_kills said when its cell began
 
   std::size_t cell = 0;                           ///< kRunning, kDying
   std::string attempt;                            ///< likewise

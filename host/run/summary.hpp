@@ -21,7 +21,7 @@ struct RunSummary {
   std::size_t hit = 0;          ///< were done before, and still are
   std::size_t ran = 0;          ///< done in this run
   std::size_t failed = 0;       ///< failed for good in this run
-  std::size_t skipped = 0;      ///< their train cell failed
+  std::size_t skipped = 0;      ///< their train cell failed, or their kin is quarantined
   std::size_t interrupted = 0;  ///< were running when the run was stopped
   std::size_t not_run = 0;  ///< never begun, because the run drained, was stopped or failed fast
   /// Results of cells outside of the plan that belonged to other weights of a training of this run.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.hpp"
 #include "run/progress_text.hpp"
 #include "run/tally.hpp"
 
@@ -76,6 +77,10 @@ class TerminalProgress final : public Progress {
   void cell_skipped(const Cell& cell, const std::string& reason) override {
     tally_.skipped(cell);
     print_above({"skipped " + wire::title(cell) + ": " + one_line(reason)});
+  }
+  void cells_skipped(const std::vector<const Cell*>& cells, const std::string& reason) override {
+    for (const Cell* cell : cells) tally_.skipped(*cell);
+    print_above({"skipped " + base::counted(cells.size(), "cell") + ": " + one_line(reason)});
   }
   void cell_again(const Cell& cell) override { tally_.again(cell); }
   void notice(const std::string& text) override { print_above({text}); }

@@ -330,6 +330,23 @@ void Database::enable_wal() {
   execute("set synchronous", "PRAGMA synchronous = FULL");
 }
 
+void Database::enable_rollback() {
+  const std::string mode = text("set journal_mode", "PRAGMA journal_mode = DELETE");
+  if (mode != "delete") {
+    throw StoreError(file_.string() + " cannot leave its journal mode \"" + mode +
+                     "\"; close what reads it and run the same command again");
+  }
+  execute("set synchronous", "PRAGMA synchronous = FULL");
+}
+
+void Database::check_quickly(std::uintmax_t most_bytes) {
+  std::error_code error;
+  const auto bytes = fs::file_size(file_, error);
+  if (error || bytes > most_bytes) return;
+  const std::string found = text("check", "PRAGMA quick_check(1)");
+  if (found != "ok") throw_error(file_.string(), "check", SQLITE_CORRUPT, found);
+}
+
 Statement Database::prepare(const std::string& name, std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code =

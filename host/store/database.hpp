@@ -114,6 +114,13 @@ class Database {
   /// failure. Changes the file, so only once it is known to be ours.
   void enable_wal();
 
+  /// A rollback journal with full synchronisation, where there can be no write-ahead log.
+  void enable_rollback();
+
+  /// Look for damage in a file of at most `most_bytes`: pages, indices and constraints, but not
+  /// whether an index agrees with its table. @throws SqliteError that names the first damage
+  void check_quickly(std::uintmax_t most_bytes);
+
   /// @param name for messages: what the statement does
   Statement prepare(const std::string& name, std::string_view sql);
   /// Execute any number of statements without parameters.

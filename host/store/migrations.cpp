@@ -77,7 +77,7 @@ int schema_version() {
   return kMigrations[std::size(kMigrations) - 1].version;
 }
 
-int check_identity(Database& database, int newest) {
+int check_identity(Database& database) {
   const std::string file = database.file().string();
   const auto application = database.integer("read application_id", "PRAGMA application_id");
   const auto version = database.integer("read user_version", "PRAGMA user_version");
@@ -88,11 +88,6 @@ int check_identity(Database& database, int newest) {
                      " is a SQLite database of another application, not a results database; "
                      "name another file with --db");
   }
-  if (version > newest) {
-    throw StoreError(file + " has schema version " + std::to_string(version) +
-                     ", this unmask knows versions up to " + std::to_string(newest) +
-                     "; use the newer unmask that wrote it");
-  }
   if (version < 1) {
     throw StoreError(file + " has schema version " + std::to_string(version) +
                      ", which no unmask writes; restore it from a backup");
@@ -100,10 +95,31 @@ int check_identity(Database& database, int newest) {
   return static_cast<int>(version);
 }
 
+int check_writable(Database& database, int newest) {
+  const int version = check_identity(database);
+  const std::string file = database.file().string();
+  if (version > newest) {
+    throw StoreError(file + " has schema version " + std::to_string(version) +
+                     ", this unmask writes versions up to " + std::to_string(newest) +
+                     "; use the newer unmask that wrote it, or name another file with --db "
+                     "(queries work with this one, too)");
+  }
+  if (version == 0) return version;
+  const std::string sealed =
+      database.text("look for a seal", "SELECT value FROM meta WHERE key = 'sealed_at'");
+  if (!sealed.empty()) {
+    throw StoreError(file + " was sealed at " + sealed +
+                     " and stays as it is; name another file with --db, or make a copy that can be "
+                     "written: unmask db backup COPY --db " +
+                     file);
+  }
+  return version;
+}
+
 void migrate(Database& database, std::span<const Migration> steps) {
   UNMASK_CHECK(!steps.empty(), "no schema steps");
   const int newest = steps.back().version;
-  const int version = check_identity(database, newest);
+  const int version = check_writable(database, newest);
   if (version == newest) return;
   if (version > 0) back_up(database, version);
   database.execute("suspend foreign keys", "PRAGMA foreign_keys = OFF");

@@ -25,11 +25,15 @@ std::span<const Migration> migrations();
 /// Version after the last step.
 int schema_version();
 
-/// Whose file is it, and does it fit this program?
-/// @throws StoreError with one sentence and a remedy
-/// @param newest the newest version that this program knows
-/// @return the version of the file; 0 when it is empty
-int check_identity(Database& database, int newest);
+/// Whose file is it? @throws StoreError with one sentence and a remedy
+/// @return the version of its schema, which may be one that this program does not know; 0 when it is
+///         empty
+int check_identity(Database& database);
+
+/// May this program write to it, too? @param newest  the newest version that it knows
+/// @throws StoreError for a file of a newer unmask and for a sealed one, as check_identity() does
+/// @return the version
+int check_writable(Database& database, int newest);
 
 /// Bring the file to the version of the last step: each step is one transaction with its version
 /// number. Before the first step a file that holds something is copied to `<file>.v<version>.bak`.

@@ -1,11 +1,13 @@
 #include "store/store.hpp"
 
+#include <cstdlib>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include <sqlite3.h>
 
+#include "store/file_system.hpp"
 #include "store/migrations.hpp"
 #include "store/result_folders.hpp"
 #include "store/sql_values.hpp"
@@ -18,6 +20,9 @@ namespace unmask::store {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A writer looks for damage first in files up to this size: a fraction of a second.
+constexpr std::uintmax_t kQuicklyCheckedBytes = std::uintmax_t{64} << 20;
 
 // Attempts and runs that say "running" belong to a process that is gone: only one process writes,
 // and that is this one now.
@@ -110,8 +115,13 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 Store Store::open_writer(const fs::path& given) {
+  return open_writer(given, file_system_of(ResultFolders::of(given).database));
+}
+
+Store Store::open_writer(const fs::path& given, const FileSystem& system) {
   // One name per file, so that there is one lock per file.
   const fs::path file = ResultFolders::of(given).database;
+  const Journal journal = journal_for(file, system, std::getenv(kNetworkVariable));  // NOLINT
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
   if (error) {
@@ -121,12 +131,17 @@ Store Store::open_writer(const fs::path& given) {
   // Look before touching anything: a file that is not ours gets neither a lock beside it nor a log.
   if (fs::exists(file, error)) {
     Database look = Database::open(file, Database::Mode::kRead);
-    check_identity(look, schema_version());
+    check_writable(look, schema_version());
   }
   base::UniqueFd lock = take_writer_lock(file);
   Database database = Database::open(file, Database::Mode::kWrite);
-  check_identity(database, schema_version());
-  database.enable_wal();
+  check_writable(database, schema_version());
+  database.check_quickly(kQuicklyCheckedBytes);
+  if (journal == Journal::kWriteAhead) {
+    database.enable_wal();
+  } else {
+    database.enable_rollback();
+  }
   migrate(database, migrations());
   refresh_definitions(database);
   insert_meta(database);
@@ -137,7 +152,7 @@ Store Store::open_writer(const fs::path& given) {
 Store Store::open_reader(const fs::path& given) {
   const fs::path file = ResultFolders::of(given).database;
   Database database = Database::open(file, Database::Mode::kRead);
-  const int version = check_identity(database, schema_version());
+  const int version = check_identity(database);
   if (version == 0) {
     throw StoreError(
         database.file().string() +
@@ -146,7 +161,11 @@ Store Store::open_reader(const fs::path& given) {
   if (version < schema_version()) {
     throw StoreError(database.file().string() + " has schema version " + std::to_string(version) +
                      ", this unmask reads version " + std::to_string(schema_version()) +
-                     "; `unmask run` upgrades it, after a backup");
+                     "; `unmask db migrate` upgrades it, and so does `unmask run`, after a backup");
+  }
+  // What a newer unmask put into its file fits its tables; what this one would put in front may not.
+  if (version > schema_version()) {
+    return Store(std::unique_ptr<Impl>(new Impl{{}, std::move(database), false}));
   }
   if (!has_current_definitions(database)) shadow_definitions(database);
   return Store(std::unique_ptr<Impl>(new Impl{{}, std::move(database), false}));
@@ -154,6 +173,13 @@ Store Store::open_reader(const fs::path& given) {
 
 const fs::path& Store::file() const noexcept {
   return impl_->database.file();
+}
+std::string Store::newer_than_this() const {
+  const int version = check_identity(impl_->database);
+  if (version <= schema_version()) return "";
+  return file().string() + " was written by a newer unmask (schema version " +
+         std::to_string(version) + ", this one knows " + std::to_string(schema_version()) +
+         "): it is only read, through its own views";
 }
 bool Store::is_writer() const noexcept {
   return impl_->is_writer;

@@ -32,6 +32,7 @@
 namespace unmask::store {
 
 class Database;
+struct FileSystem;     // store/file_system.hpp
 struct VerdictRecord;  // store/verdict_record.hpp
 
 /// What a run knows about itself when it begins.
@@ -92,11 +93,16 @@ class Store {
   /// Open for writing. Makes the folder and the file when they are missing, upgrades an older
   /// schema (after a backup beside the file), and marks attempts of dead runs as interrupted.
   /// @throws WriterBusy (store/writer_busy.hpp) when another process writes to it
-  /// @throws StoreError when the file is no database, damaged, another application's, or of a newer
-  ///         unmask
+  /// @throws StoreError when the file is no database, damaged, another application's, of a newer
+  ///         unmask or sealed, or lies on a network
   static Store open_writer(const std::filesystem::path& file);
 
-  /// Open for reading; never makes or changes the file. Works while another process writes.
+  /// The same for a file of which somebody else says where it lies.
+  /// @throws StoreError for a network, unless the environment allows it (store/file_system.hpp)
+  static Store open_writer(const std::filesystem::path& file, const FileSystem& system);
+
+  /// Open for reading; never makes or changes the file. Works while another process writes. A file
+  /// of a newer unmask keeps its own views and named queries.
   /// @throws StoreError when the file is missing, or for the reasons above
   static Store open_reader(const std::filesystem::path& file);
 
@@ -104,6 +110,8 @@ class Store {
   bool is_writer() const noexcept;
   /// A random name that this file was given when it was made.
   std::string uuid() const;
+  /// A sentence when a newer unmask wrote the file; else empty.
+  std::string newer_than_this() const;
 
   // --- Reading -------------------------------------------------------------------------------
 

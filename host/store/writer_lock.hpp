@@ -2,6 +2,7 @@
 // One process writes to a database at a time.
 
 #include <filesystem>
+#include <string>
 
 #include "base/unique_fd.hpp"
 
@@ -12,5 +13,9 @@ namespace unmask::store {
 /// @param file  the database by its real name (ResultFolders): one file, one lock
 /// @throws WriterBusy that names the process that holds it
 base::UniqueFd take_writer_lock(const std::filesystem::path& file);
+
+/// "process 7 on host since ..." while somebody has that right, else empty. Only looks: whoever
+/// wants the right meanwhile gets it.
+std::string writer_of(const std::filesystem::path& file);
 
 }  // namespace unmask::store

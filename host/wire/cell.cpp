@@ -30,6 +30,7 @@ void to_json(nlohmann::json& j, const Cell& cell) {
        {"labels", cell.labels},
        {"aliases", cell.aliases},
        {"keeps_adversarials", cell.keeps_adversarials}};
+  if (cell.timeout_s) j["timeout_s"] = *cell.timeout_s;
 }
 
 void from_json(const nlohmann::json& j, Cell& cell) {
@@ -44,6 +45,9 @@ void from_json(const nlohmann::json& j, Cell& cell) {
   j.at("labels").get_to(cell.labels);
   j.at("aliases").get_to(cell.aliases);
   j.at("keeps_adversarials").get_to(cell.keeps_adversarials);
+  if (const auto limit = j.find("timeout_s"); limit != j.end()) {
+    cell.timeout_s = limit->get<double>();
+  }
   cell.needs = checkpoint_of(cell.spec);
   cell.needs_source = source_of(cell.spec);
   if (key_of(cell.spec) != cell.key) {

@@ -55,6 +55,10 @@ struct Cell {
 
   /// Write the adversarial images to a file. No part of the key: the numbers are the same.
   bool keeps_adversarials = false;
+
+  /// Seconds that its definition allows it; nullopt: what the run allows every cell. No part of the
+  /// key either.
+  std::optional<double> timeout_s = std::nullopt;
 };
 
 /// A cell as another machine may read it. The trainings that it needs stand in its specification, by

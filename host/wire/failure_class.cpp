@@ -10,7 +10,7 @@ namespace {
 // that was short may belong to the neighbours.
 constexpr std::array<FailureRule, 7> kRules = {
     {{FailureClass::kPluginError, "plugin_error", true, 0, false},
-     {FailureClass::kCrash, "crash", false, std::nullopt, false},
+     {FailureClass::kCrash, "crash", false, 1, false},
      {FailureClass::kTimeout, "timeout", false, 0, false},
      {FailureClass::kOutOfMemory, "oom", true, 1, true},
      {FailureClass::kDeviceFault, "device_fault", true, 1, false},
@@ -27,6 +27,10 @@ static_assert(is_in_order(), "rule_of() takes the class for the row");
 
 }  // namespace
 
+std::span<const FailureRule> failure_rules() {
+  return kRules;
+}
+
 const FailureRule& rule_of(FailureClass failure_class) {
   return kRules.at(static_cast<std::size_t>(failure_class));
 }
@@ -42,8 +46,13 @@ std::optional<FailureClass> parse_failure_class(std::string_view name) {
   return found->failure_class;
 }
 
-int retries_of(FailureClass failure_class, int crash_retries) {
-  return rule_of(failure_class).retries.value_or(crash_retries);
+bool may_be_retried(FailureClass failure_class) {
+  return failure_class != FailureClass::kInterrupted;
+}
+
+int retries_of(FailureClass failure_class, const RetryLimits& limits) {
+  const auto asked = limits.find(failure_class);
+  return asked == limits.end() ? rule_of(failure_class).retries : asked->second;
 }
 
 void to_json(nlohmann::json& j, FailureClass failure_class) {

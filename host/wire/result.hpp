@@ -116,6 +116,8 @@ struct CellFailure {
   std::optional<int> signal;
   std::optional<int> exit_code;
   std::string log_file = {};  ///< where all that it printed is; empty: nowhere
+  std::string plugins = {};   ///< that the cell uses, the attack or probe first: "attack pgd, ..."
+  std::string command = {};   ///< executes the cell again, alone; empty: there is none
 };
 
 void to_json(nlohmann::json& json, const ResultFile& file);

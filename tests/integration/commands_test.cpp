@@ -318,7 +318,7 @@ TEST(Help, EveryCommandExplainsItself) {
   const Sandbox box;
 
   for (const char* command :
-       {"check", "plan", "run", "status", "exec", "query", "verdict", "plugins", "doctor"}) {
+       {"check", "plan", "run", "status", "exec", "db", "query", "verdict", "plugins", "doctor"}) {
     const Outcome outcome = box.unmask({command, "--help"});
     EXPECT_EQ(outcome.code, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(std::string("usage: unmask ") + command));

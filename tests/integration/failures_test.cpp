@@ -39,8 +39,8 @@ TEST(Failure, ACrashingAttackIsRecordedAndTheOthersGoOn) {
   EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE method = 'pgd' AND model = 'plain' AND state "
                     "<> 'done'"),
             "0\n");
-  // One retry in a fresh worker, per cell.
-  EXPECT_EQ(box.ask("SELECT DISTINCT n FROM (SELECT count(*) AS n FROM attempt a JOIN cells c ON "
+  // One retry in a fresh worker; what crashed twice is not tried in its other cells.
+  EXPECT_EQ(box.ask("SELECT max(n) FROM (SELECT count(*) AS n FROM attempt a JOIN cells c ON "
                     "c.cell_id = a.cell_id "
                     "WHERE c.method = 'bad' GROUP BY a.cell_id)"),
             "2\n");

@@ -15,6 +15,7 @@
 #include <iostream>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/die_with_parent.hpp"
 #include "base/frames.hpp"
@@ -142,6 +143,13 @@ void execute(int fd, const wire::Execute& cell) {
   }
   if (what == "progress") {
     for (int i = 1; i <= 3; ++i) base::write_frame(fd, wire::CellProgress{cell.key, i, 3, "epoch"});
+  }
+  if (what == "grow") {
+    static std::vector<std::string> kept;  // until this process ends
+    kept.emplace_back(static_cast<std::size_t>(cell.spec.at("bytes").get<std::int64_t>()), 'x');
+  }
+  if (what == "fail once" && is_first_time(marker)) {
+    return fail(fd, cell, wire::FailureClass::kPluginError, "not at first");
   }
   if (what == "spoil") answer.spoilt = "it changed the rounding mode";
   if (what == "throw and spoil") {

@@ -28,7 +28,8 @@ class Misbehave final : public Attack {
                                "outside_box",
                                "fork",
                                "stray",
-                               "huge_message"},
+                               "huge_message",
+                               "hang"},
                               "which rule")},
             .capabilities = {}};
   }
@@ -38,6 +39,9 @@ class Misbehave final : public Attack {
       Target&, const Tensor& x, const Tensor&, const Threat& threat, AttackContext&) override {
     if (how_ == "throw") throw std::runtime_error("this attack gives up");
     if (how_ == "nan") return x * std::numeric_limits<double>::quiet_NaN();
+    if (how_ == "hang") {
+      for (;;) ::pause();
+    }
     if (how_ == "fork") {
       // Parent and child both return into the worker, one more of them with every batch.
       if (::fork() < 0) throw std::runtime_error("cannot fork");

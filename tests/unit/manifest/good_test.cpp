@@ -146,7 +146,7 @@ TEST_F(GoodManifest, FileExtendsLaysThisFileOverItsBase) {
   EXPECT_EQ(study.eval_batch_size, 50);
   EXPECT_EQ(study.run.workers, 2);
   EXPECT_EQ(study.run.timeout_s, 1800.0);
-  EXPECT_EQ(study.run.crash_retries, 2);
+  EXPECT_EQ(study.run.retries, (wire::RetryLimits{{wire::FailureClass::kCrash, 2}}));
 }
 
 TEST_F(GoodManifest, TextIsVerbatim) {
@@ -330,6 +330,34 @@ TEST_F(GoodManifest, RulesKnowMeans) {
 
   EXPECT_THAT(lines(s),
               ElementsAre("rk4|rk4 attack pgd 0.1 - 0", "dopri5|dopri5 attack pgd 0.1 - 0"));
+}
+
+TEST_F(GoodManifest, EveryClassOfFailureButInterruptionHasItsRetries) {
+  const Study s = study(R"({ "matrix": { "attack": "pgd", "epsilon": 0.1 } })",
+                        R"(, "run": { "retries": { "timeout": 2, "oom": 0 } })");
+
+  EXPECT_EQ(s.run.retries,
+            (wire::RetryLimits{{wire::FailureClass::kTimeout, 2},
+                               {wire::FailureClass::kOutOfMemory, 0}}));
+}
+
+TEST_F(GoodManifest, ADefinitionHasItsOwnLimitAndHandsItOn) {
+  write("base.json",
+        R"({ "define": { "attack": { "slow": { "plugin": "pgd", "params": { "step_size": 0.1 },
+                                               "timeout": "2h" },
+                                     "child": { "extends": "slow", "params": { "steps": 3 } },
+                                     "both": { "members": ["slow", "pgd"], "timeout": 90 } },
+                         "objective": { "std": { "timeout": "1.5m" } } } })");
+  const Study s = study(R"({ "matrix": { "attack": ["slow", "child", "both", "pgd"],
+                                         "epsilon": 0.1, "checkpoint": "*/rk4/*" } })",
+                        R"(, "extends": ["base.json"])");
+
+  std::map<std::string, std::optional<double>> limits;
+  for (const EvaluateRow& row : s.evaluate) limits[row.method.name] = row.method.timeout_s;
+  EXPECT_EQ(limits,
+            (std::map<std::string, std::optional<double>>{
+                {"slow", 7200}, {"child", 7200}, {"both", 90}, {"pgd", std::nullopt}}));
+  EXPECT_EQ(s.train[0].objective.timeout_s, 90);
 }
 
 TEST_F(GoodManifest, AdversarialImagesAreKeptOnRequest) {

@@ -150,6 +150,35 @@ TEST(Key, IsTheSameWhenAdversarialImagesAreKept) {
   EXPECT_FALSE(plan.cells[2].keeps_adversarials);  // a probe
 }
 
+TEST(Key, IsTheSameWhateverTheLimitOfTime) {
+  manifest::Study other = study();
+  other.train[0].objective.timeout_s = 60;
+  other.evaluate[0].method.timeout_s = 5;
+
+  const Plan plan = make_plan(other, catalog(), facts_of(other));
+
+  EXPECT_EQ(keys(other), keys(study()));
+  EXPECT_EQ(plan.cells[0].timeout_s, 60);
+  EXPECT_EQ(plan.cells[1].timeout_s, 5);
+  EXPECT_EQ(plan.cells[2].timeout_s, std::nullopt);  // a probe without one
+}
+
+TEST(Plan, OfTwoNamesOfOneComputationTheMorePatientOneDecides) {
+  manifest::Study other = study();
+  other.evaluate.resize(1);
+  for (const std::optional<double> limit : {std::optional(5.0), std::optional(7.0)}) {
+    other.evaluate.push_back(other.evaluate[0]);
+    other.evaluate.back().method.name = "again";
+    other.evaluate.back().method.timeout_s = limit;
+  }
+  other.evaluate.erase(other.evaluate.begin());
+  EXPECT_EQ(make_plan(other, catalog(), facts_of(other)).cells.at(1).timeout_s, 7);
+
+  other.evaluate[0].method.timeout_s = std::nullopt;
+
+  EXPECT_EQ(make_plan(other, catalog(), facts_of(other)).cells.at(1).timeout_s, std::nullopt);
+}
+
 TEST(Plan, ATransferNeedsBothTrainings) {
   manifest::Study other = study();
   other.train.push_back(other.train[0]);

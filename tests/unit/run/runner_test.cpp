@@ -141,7 +141,7 @@ TEST_F(RunTest, KeepsTheResultOfAWorkerThatDiesRightAfterIt) {
 TEST_F(RunTest, DoesNotBlameTheNextCellForAWorkerThatDiesAfterAResult) {
   // Whether the worker is dead before it is given b or just after is a race; b must run in both
   // cases.
-  options.crash_retries = 0;
+  options.failures.retries[wire::FailureClass::kCrash] = 0;
 
   const RunSummary summary = run({fake_cell("a", doing("die after result")), fake_cell("b")});
 
@@ -264,7 +264,7 @@ TEST_F(RunTest, TriesACrashTwice) {
 }
 
 TEST_F(RunTest, TriesACrashAsOftenAsAsked) {
-  options.crash_retries = 3;
+  options.failures.retries[wire::FailureClass::kCrash] = 3;
 
   failure_of(doing("segfault"));
 
@@ -534,7 +534,7 @@ TEST_F(RunTest, SkipsNothingWhileATrainingWillBeTriedAgain) {
 }
 
 TEST_F(RunTest, BeginsNoFurtherCellAfterAFailureWhenAsked) {
-  options.fail_fast = true;
+  options.failures.max_failures = 1;
 
   const RunSummary summary = run({fake_cell("a", doing("throw")), fake_cell("b"), fake_cell("c")});
 
@@ -749,7 +749,7 @@ TEST_F(RunTest, CallsItAPluginErrorWhenTheWorkerDoes) {
 
 TEST_F(RunTest, GivesUpAWorkerThatGreetsAndLeaves) {
   start_workers_with("greet_and_exit");
-  options.crash_retries = 0;
+  options.failures.retries[wire::FailureClass::kCrash] = 0;
 
   // Whether it is seen leaving before it gets its first cell, or after, is a race; both must end.
   try {

@@ -18,7 +18,9 @@
 #include "base/files.hpp"
 #include "base/unique_fd.hpp"
 #include "store/database.hpp"
+#include "store/file_system.hpp"
 #include "store/migrations.hpp"
+#include "store/queries.hpp"
 #include "store/store.hpp"
 #include "unit/store/small_study.hpp"
 
@@ -144,15 +146,97 @@ TEST_F(RefusalTest, DatabaseWithoutAMarkIsAnotherApplications) {
   EXPECT_THAT(writing(), HasSubstr("is a SQLite database of another application"));
 }
 
-TEST_F(RefusalTest, NewerVersionNamesBothVersions) {
+TEST_F(RefusalTest, NewerVersionCanBeAskedAndNotWritten) {
   make_study_file();
-  Database::open(file_, Database::Mode::kWrite).execute("age", "PRAGMA user_version = 99");
+  {
+    Database newer = Database::open(file_, Database::Mode::kWrite);
+    newer.execute("age",
+                  "PRAGMA user_version = 99; "
+                  "CREATE VIEW tomorrow AS SELECT 7 AS seven");
+  }
+  const std::string before = bytes();
 
-  EXPECT_THAT(
-      reading(),
-      AllOf(
-          HasSubstr("schema version 99"), HasSubstr("up to 3"), HasSubstr("use the newer unmask")));
-  EXPECT_THAT(writing(), HasSubstr("schema version 99"));
+  EXPECT_THAT(writing(),
+              AllOf(HasSubstr("schema version 99"),
+                    HasSubstr("up to 3"),
+                    HasSubstr("use the newer unmask"),
+                    HasSubstr("queries work")));
+  const Store reader = Store::open_reader(file_);
+  EXPECT_EQ(run_query(reader, "SELECT seven FROM tomorrow").rows[0][0],
+            table::Value(std::int64_t{7}));
+  EXPECT_FALSE(run_query(reader, find_query("accuracy")->sql).rows.empty());
+  EXPECT_THAT(reader.newer_than_this(), HasSubstr("only read"));
+  EXPECT_EQ(bytes(), before);
+}
+
+TEST_F(RefusalTest, OwnVersionIsNotNewer) {
+  make_study_file();
+
+  EXPECT_EQ(Store::open_reader(file_).newer_than_this(), "");
+}
+
+TEST_F(RefusalTest, AWriterLooksForDamageInsideOfTables) {
+  make_study_file();
+  // Overwrite the content of a table's page in the middle: header and schema stay whole.
+  {
+    Database look = Database::open(file_, Database::Mode::kWrite);
+    look.enable_rollback();
+    const auto root = look.integer(
+        "find",
+        "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = 'sample_outcome'");
+    const auto page = look.integer("size", "PRAGMA page_size");
+    std::string all = bytes();
+    all.replace(static_cast<std::size_t>((root - 1) * page), 64, 64, '\xee');
+    write(all);
+  }
+
+  EXPECT_THAT(writing(), HasSubstr("is damaged"));
+}
+
+TEST_F(RefusalTest, ANetworkIsRefusedUnlessItIsAllowed) {
+  const FileSystem nfs{"nfs", true};
+
+  EXPECT_THAT(message_of([&] { Store::open_writer(file_, nfs); }),
+              AllOf(HasSubstr("network file system (nfs)"),
+                    HasSubstr("--db"),
+                    HasSubstr("UNMASK_NETWORK_DATABASE=rollback")));
+  EXPECT_FALSE(fs::exists(file_));
+  EXPECT_FALSE(fs::exists(file_.string() + ".lock"));
+}
+
+TEST_F(RefusalTest, AnAllowedNetworkGetsARollbackJournal) {
+  ::setenv(kNetworkVariable, "rollback", 1);
+  {
+    Store store = Store::open_writer(file_, FileSystem{"nfs", true});
+    testing::run_small_study(store);
+    EXPECT_EQ(store.database().text("mode", "PRAGMA journal_mode"), "delete");
+    EXPECT_EQ(store.database().integer("sync", "PRAGMA synchronous"), 2);  // FULL
+  }
+  ::unsetenv(kNetworkVariable);
+
+  EXPECT_EQ(reading(), "(no error)");
+}
+
+TEST(Network, IsToldByTheKindOfFileSystem) {
+  EXPECT_TRUE(file_system_of_type(0x6969).is_network);
+  EXPECT_EQ(file_system_of_type(0x6969).name, "nfs");
+  // As a signed number of 32 bits, which statfs gives on some machines.
+  EXPECT_EQ(file_system_of_type(static_cast<int>(0xff534d42)).name, "cifs");
+  EXPECT_FALSE(file_system_of_type(0xef53).is_network);
+  EXPECT_EQ(file_system_of_type(0x1234).name, "type 0x1234");
+}
+
+TEST(Network, IsLookedForWhereTheFileWillBe) {
+  const base::TempFolder folder;
+
+  EXPECT_EQ(file_system_of(folder.path() / "a" / "b" / "x.sqlite").name,
+            file_system_of(folder.path()).name);
+}
+
+TEST(Network, IsAllowedByOneWordOnly) {
+  EXPECT_EQ(journal_for("x", {"ext2/3/4", false}, "rollback"), Journal::kWriteAhead);
+  EXPECT_EQ(journal_for("x", {"nfs", true}, "rollback"), Journal::kRollback);
+  EXPECT_THROW(journal_for("x", {"nfs", true}, "yes"), UsageError);
 }
 
 TEST_F(RefusalTest, FolderThatCannotBeMadeIsNamed) {

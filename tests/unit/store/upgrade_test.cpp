@@ -45,7 +45,7 @@ TEST_F(UpgradeTest, AReaderIsToldWhatToDo) {
     FAIL() << "no error";
   } catch (const StoreError& error) {
     EXPECT_NE(std::string(error.what()).find("schema version 1"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("`unmask run` upgrades it"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("`unmask db migrate` upgrades it"), std::string::npos);
   }
 }
 

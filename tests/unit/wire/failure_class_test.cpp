@@ -32,13 +32,21 @@ TEST(FailureClasses, RefuseAnotherName) {
 }
 
 TEST(FailureClasses, AreRetriedByTheTableOfTheManual) {
-  EXPECT_EQ(retries_of(FailureClass::kPluginError, 7), 0);
-  EXPECT_EQ(retries_of(FailureClass::kCrash, 7), 7);
-  EXPECT_EQ(retries_of(FailureClass::kTimeout, 7), 0);
-  EXPECT_EQ(retries_of(FailureClass::kOutOfMemory, 7), 1);
-  EXPECT_EQ(retries_of(FailureClass::kDeviceFault, 7), 1);
-  EXPECT_EQ(retries_of(FailureClass::kInvalid, 7), 0);
-  EXPECT_EQ(retries_of(FailureClass::kInterrupted, 7), 0);
+  EXPECT_EQ(retries_of(FailureClass::kPluginError, {}), 0);
+  EXPECT_EQ(retries_of(FailureClass::kCrash, {}), 1);
+  EXPECT_EQ(retries_of(FailureClass::kTimeout, {}), 0);
+  EXPECT_EQ(retries_of(FailureClass::kOutOfMemory, {}), 1);
+  EXPECT_EQ(retries_of(FailureClass::kDeviceFault, {}), 1);
+  EXPECT_EQ(retries_of(FailureClass::kInvalid, {}), 0);
+  EXPECT_EQ(retries_of(FailureClass::kInterrupted, {}), 0);
+}
+
+TEST(FailureClasses, AreRetriedAsOftenAsAskedAndTheOthersAsBefore) {
+  const RetryLimits limits = {{FailureClass::kTimeout, 3}, {FailureClass::kCrash, 0}};
+
+  EXPECT_EQ(retries_of(FailureClass::kTimeout, limits), 3);
+  EXPECT_EQ(retries_of(FailureClass::kCrash, limits), 0);
+  EXPECT_EQ(retries_of(FailureClass::kOutOfMemory, limits), 1);
 }
 
 TEST(FailureClasses, OnlyMemoryThatWasShortIsTriedAgainAlone) {

@@ -203,12 +203,12 @@ class OneStudy(unittest.TestCase):
         self.assertLess(min(delays), SOON, delays)
 
     def test_two_studies_in_one_database(self):
-        self.assertEqual(self.folder.run("--only", "kind=train,train_seed=0").wait(), 0)
+        self.folder.run_to_end("--only", "kind=train,train_seed=0")
         with open(self.folder.manifest, encoding="utf-8") as file:
             other = file.read().replace('"watched"', '"other study"')
         with open(self.folder.manifest, "w", encoding="utf-8") as file:
             file.write(other)
-        self.assertEqual(self.folder.run("--only", "kind=train,train_seed=0").wait(), 0)
+        self.folder.run_to_end("--only", "kind=train,train_seed=0")
 
         self.assertEqual(self.stream.wait("overview", lambda o: o.get("study") == "other study")["study"], "other study")
         first = Stream(self.watch, "watched")

@@ -69,6 +69,12 @@ class Folder:
                                  "--progress", "none", *more],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
 
+    def run_to_end(self, *more):
+        run = self.run(*more)
+        _, err = run.communicate()
+        if run.returncode != 0:
+            raise AssertionError(err)
+
     def ask(self, sql):
         """Rows of a query; none while the database or its tables are missing."""
         try:

@@ -46,9 +46,7 @@ class Terminal(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Folder()
-        run = cls.folder.run()
-        assert run.wait() == 0, run.stderr.read()
-        run.stderr.close()
+        cls.folder.run_to_end()
 
     @classmethod
     def tearDownClass(cls):

@@ -27,6 +27,7 @@ constexpr Command kCommands[] = {
      command_import,
      "make a safetensors file from elsewhere fit a model, and check that it does"},
     {"query", command_query, "ask the database: a named query or SQL"},
+    {"report", command_report, "write a page that shows a study: verdicts, tables, figures"},
     {"compare", command_compare, "compare two networks, attacks, studies or runs sample by sample"},
     {"pivot", command_pivot, "show one number of all attacks as a table of two axes"},
     {"figure", command_figure, "draw a figure of a study, with its data beside it"},

@@ -20,6 +20,7 @@ int command_exec(const Arguments& arguments);
 int command_explain(const Arguments& arguments);
 int command_import(const Arguments& arguments);
 int command_query(const Arguments& arguments);
+int command_report(const Arguments& arguments);
 int command_compare(const Arguments& arguments);
 int command_pivot(const Arguments& arguments);
 int command_figure(const Arguments& arguments);

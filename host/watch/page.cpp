@@ -1,5 +1,6 @@
 #include "watch/page.hpp"
 
+#include "base/base64.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 #include "watch/page_parts.hpp"
@@ -13,12 +14,8 @@ std::string with(std::string text, std::string_view mark, std::string_view part)
   return text.replace(at, mark.size(), part);
 }
 
-unsigned digit(char c) {
-  return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 std::string source_of(std::string_view part) {
-  return "'sha256-" + base64_of_hex(sha256_hex(part)) + "'";
+  return "'sha256-" + base::base64_of_hex(sha256_hex(part)) + "'";
 }
 
 }  // namespace
@@ -34,23 +31,6 @@ std::string content_security_policy() {
          source_of(kPageCss) +
          "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
          "frame-ancestors 'none'";
-}
-
-std::string base64_of_hex(std::string_view hex) {
-  constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string result;
-  unsigned bits = 0, count = 0;
-  for (const char c : hex) {
-    bits = bits << 4 | digit(c);
-    count += 4;
-    if (count < 6) continue;
-    count -= 6;
-    result += kLetters[bits >> count & 63];
-    bits &= (1U << count) - 1;
-  }
-  if (count > 0) result += kLetters[bits << (6 - count) & 63];
-  while (result.size() % 4 != 0) result += '=';
-  return result;
 }
 
 }  // namespace unmask::watch

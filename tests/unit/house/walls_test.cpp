@@ -40,6 +40,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"store", {"base", "text", "table", "catalog", "wire"}},
     {"verdict", {"base", "text", "table", "catalog", "wire", "store"}},
     {"results", {"base", "text", "table", "catalog", "wire", "store", "verdict"}},
+    {"report", {"base", "text", "table", "catalog", "wire", "store", "verdict", "results"}},
     {"run", {"base", "text", "catalog", "wire", "plan", "store"}},
     {"watch", {"base", "text", "table", "catalog", "wire", "store", "run"}},
     {"cli",
@@ -54,6 +55,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
       "store",
       "verdict",
       "results",
+      "report",
       "run",
       "watch"}}};
 

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.hpp"
 #include "unmask/sha256.hpp"
 #include "watch/page.hpp"
 
@@ -53,13 +54,13 @@ TEST(Viewer, StartsAnew) {
 
 // RFC 4648, section 10: "", "f", "fo", "foo", "foob", "fooba", "foobar".
 TEST(Base64, AgreesWithTheTestVectorsOfItsStandard) {
-  EXPECT_EQ(base64_of_hex(""), "");
-  EXPECT_EQ(base64_of_hex("66"), "Zg==");
-  EXPECT_EQ(base64_of_hex("666f"), "Zm8=");
-  EXPECT_EQ(base64_of_hex("666f6f"), "Zm9v");
-  EXPECT_EQ(base64_of_hex("666f6f62"), "Zm9vYg==");
-  EXPECT_EQ(base64_of_hex("666f6f6261"), "Zm9vYmE=");
-  EXPECT_EQ(base64_of_hex("666f6f626172"), "Zm9vYmFy");
+  EXPECT_EQ(base::base64_of_hex(""), "");
+  EXPECT_EQ(base::base64_of_hex("66"), "Zg==");
+  EXPECT_EQ(base::base64_of_hex("666f"), "Zm8=");
+  EXPECT_EQ(base::base64_of_hex("666f6f"), "Zm9v");
+  EXPECT_EQ(base::base64_of_hex("666f6f62"), "Zm9vYg==");
+  EXPECT_EQ(base::base64_of_hex("666f6f6261"), "Zm9vYmE=");
+  EXPECT_EQ(base::base64_of_hex("666f6f626172"), "Zm9vYmFy");
 }
 
 std::string between(const std::string& text, const std::string& first, const std::string& last) {
@@ -70,7 +71,7 @@ std::string between(const std::string& text, const std::string& first, const std
 TEST(Page, RunsItsOwnScriptAndStyleAndNothingElse) {
   const std::string policy = content_security_policy();
   const auto source = [](const std::string& text) {
-    return "'sha256-" + base64_of_hex(sha256_hex(text)) + "'";
+    return "'sha256-" + base::base64_of_hex(sha256_hex(text)) + "'";
   };
 
   EXPECT_THAT(policy, HasSubstr("default-src 'none'"));

@@ -25,7 +25,7 @@ class Grouping {
     std::vector<const LabelledRow*> rows;
   };
   const std::vector<Group>& groups() const& { return groups_; }
-  std::vector<Group> groups() && { return std::move(groups_); }
+  std::vector<Group> groups() && { return std::move(groups_); }  ///< outlives a temporary
 
  private:
   std::vector<Group> groups_;

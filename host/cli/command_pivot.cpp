@@ -1,5 +1,6 @@
 // unmask pivot: one number of all attacks as a table of two axes.
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>

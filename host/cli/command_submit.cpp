@@ -139,7 +139,8 @@ Tasks make_tasks(const Request& request, const HostContext& host) {
   s.device = request.device;
   s.workers = request.workers;
   s.threads = planned.study.run.threads.value_or(1);
-  if (s.engine == "local" && !s.workers && !planned.study.run.workers &&
+  // Tasks that run side by side share the processors.
+  if (s.engine == "local" && request.parallel > 1 && !s.workers && !planned.study.run.workers &&
       planned.catalog.cuda_devices == 0) {
     s.workers = std::max(1, usable_processors() / (request.parallel * s.threads));
   }

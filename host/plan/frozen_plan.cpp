@@ -7,6 +7,7 @@
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 #include "unmask/version.hpp"
+#include "wire/failure_class.hpp"
 #include "wire/key.hpp"
 
 namespace unmask::plan {
@@ -32,10 +33,14 @@ std::optional<T> optional_of(const json& value) {
 }
 
 json to_json(const manifest::RunSettings& run) {
+  json retries = json::object();
+  for (const auto& [failure_class, count] : run.retries) {
+    retries[wire::to_string(failure_class)] = count;
+  }
   return {{"workers", or_null(run.workers)},
           {"threads", or_null(run.threads)},
           {"timeout_s", or_null(run.timeout_s)},
-          {"crash_retries", run.crash_retries},
+          {"retries", retries},
           {"fail_fast", run.fail_fast}};
 }
 
@@ -44,7 +49,9 @@ manifest::RunSettings run_settings(const json& j) {
   run.workers = optional_of<int>(j.at("workers"));
   run.threads = optional_of<int>(j.at("threads"));
   run.timeout_s = optional_of<double>(j.at("timeout_s"));
-  j.at("crash_retries").get_to(run.crash_retries);
+  for (const auto& [name, count] : j.at("retries").items()) {
+    run.retries[json(name).get<wire::FailureClass>()] = count.get<int>();
+  }
   j.at("fail_fast").get_to(run.fail_fast);
   return run;
 }

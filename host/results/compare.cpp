@@ -1,11 +1,11 @@
 #include "results/compare.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
 #include <map>
 #include <set>
-#include <tuple>
-
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "results/pairing.hpp"
 #include "store/evidence.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "results/figure_parts.hpp"
 #include "text/suggest.hpp"

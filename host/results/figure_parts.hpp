@@ -24,7 +24,8 @@ class Grouping {
     std::string name;
     std::vector<const LabelledRow*> rows;
   };
-  const std::vector<Group>& groups() const { return groups_; }
+  const std::vector<Group>& groups() const& { return groups_; }
+  std::vector<Group> groups() && { return std::move(groups_); }  ///< outlives a temporary
 
  private:
   std::vector<Group> groups_;

@@ -48,27 +48,37 @@ std::string shortened(std::string_view text) {
 }
 
 // In single quotes gnuplot reads nothing but the quote itself, which is doubled.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : shortened(text)) result += c == '\'' ? "''" : std::string(1, c);
   return result + "'";
 }
 
-// The label of a tic is a format of numbers. Its parts stand on lines of their own.
-std::string tic_label(const std::string& text) {
+// A name in as few lines as its parts, which ", " separates, allow: of at most `width` characters.
+std::string lines_of_name(std::string_view text, std::size_t width) {
   std::string result;
+  std::string line;
+  const auto end_line = [&] {
+    if (!result.empty()) result += ".\"\\n\".";
+    result += in_quotes(line);
+    line.clear();
+  };
   for (std::size_t first = 0; first <= text.size();) {
     const std::size_t last = std::min(text.find(", ", first), text.size());
-    std::string part;
-    for (const char c : shortened(text.substr(first, last - first))) {
-      part += c == '%' ? "%%" : std::string(1, c);
-    }
-    std::string in_quotes = "'";
-    for (const char c : part) in_quotes += c == '\'' ? "''" : std::string(1, c);
-    result += (result.empty() ? "" : ".\"\\n\".") + in_quotes + "'";
+    const std::string_view part = text.substr(first, last - first);
+    if (!line.empty() && line.size() + 2 + part.size() > width) end_line();
+    line += (line.empty() ? "" : ", ") + std::string(part);
     first = last + 2;
   }
+  end_line();
   return result;
+}
+
+// The label of a tic is a format of numbers. Its parts stand on lines of their own.
+std::string tic_label(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '%' ? "%%" : std::string(1, c);
+  return lines_of_name(escaped, 0);
 }
 
 std::string datum(const std::optional<double>& value) {
@@ -173,10 +183,11 @@ class Script {
   }
 
   void print_axes(const Panel& panel) {
-    out_ << "set title " << quoted(panel.title) << " offset 0,-0.4\n";
-    out_ << "set xlabel " << quoted(panel.x_label.empty() ? figure_.x_label : panel.x_label)
+    out_ << "set title " << lines_of_name(panel.title, static_cast<std::size_t>(layout_.width / 8))
+         << " offset 0,-0.4\n";
+    out_ << "set xlabel " << in_quotes(panel.x_label.empty() ? figure_.x_label : panel.x_label)
          << "\n";
-    out_ << "set ylabel " << quoted(panel.y_label.empty() ? figure_.y_label : panel.y_label)
+    out_ << "set ylabel " << in_quotes(panel.y_label.empty() ? figure_.y_label : panel.y_label)
          << "\n";
     out_ << "unset logscale\nset xtics auto norotate\nset ytics auto\nset autoscale\n";
     if (panel.is_log_x) out_ << "set logscale x\n";
@@ -184,7 +195,7 @@ class Script {
     if (!panel.categories.empty()) print_categories(panel.categories);
     if (figure_.shape == Shape::kSurface) out_ << "set xrange [-1:1]\nset yrange [-1:1]\n";
     if (is_map()) {
-      out_ << "set cblabel " << quoted(figure_.value_label) << "\nunset grid\n";
+      out_ << "set cblabel " << in_quotes(figure_.value_label) << "\nunset grid\n";
       out_ << (figure_.is_share ? "set cbrange [0:1]\n" : "set cbrange [*:*]\n");
     }
     const bool has_key = figure_.panels.size() == 1 && titles_.size() > 1 && !is_map();
@@ -248,8 +259,9 @@ class Script {
                  double bar,
                  std::vector<std::string>& plots) const {
     const std::size_t style = style_of(curve);
-    const std::string title = " title " + quoted(curve.title);
-    const std::string bars = name + " using 1:2:3:4 with yerrorbars ps 0 lw 1 ";
+    const std::string title = " title " + in_quotes(curve.title);
+    const std::string bars =
+        name + " using 1:3:(0):($4-$3) with vectors heads size graph 0.008,90 lw 1 ";
     if (figure_.shape == Shape::kBars) {
       plots.push_back(name + " using 1:2:(" + words::number_text(bar * 0.9) + ") with boxes " +
                       colour(style) + title);
@@ -333,7 +345,7 @@ class Script {
       const bool has_line = figure_.shape == Shape::kCurves || figure_.shape == Shape::kLadder;
       out_ << (i > 0 ? ", \\\n  " : "") << "NaN with " << (has_line ? "linespoints" : "points")
            << " " << mark(i) << " ps 0.9 lw 1.6 " << dash(i) << " " << colour(i) << " title "
-           << quoted(titles_[i]);
+           << in_quotes(titles_[i]);
     }
     out_ << "\n";
   }

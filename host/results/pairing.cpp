@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -141,15 +142,28 @@ bool is_done(const AttackCell& cell) {
   return cell.state == "done";
 }
 
+// Axes in which the cells of a side are not all alike: enough to name one of them.
+Axes axes_that_vary(const Pairing& pairing) {
+  Axes axes;
+  for (std::size_t axis = 0; axis < kAxes.size(); ++axis) {
+    if (values_of(pairing.cells_a, axis).size() > 1 ||
+        values_of(pairing.cells_b, axis).size() > 1 || kAxes[axis] == "attack") {
+      axes.push_back(axis);
+    }
+  }
+  return axes;
+}
+
 void set_aside_partnerless(const std::vector<AttackCell>& cells,
                            const Groups& partners,
                            const std::vector<AttackCell>& others,
                            const Axes& equal,
                            const std::string& side,
                            Pairing& pairing) {
+  const Axes told_apart = axes_that_vary(pairing);
   for (const AttackCell& cell : cells) {
     if (cell.is_alias) continue;
-    const std::string what = side + ": " + name_of(cell, equal);
+    const std::string what = side + ": " + name_of(cell, told_apart);
     if (!is_done(cell)) {
       pairing.aside.push_back({what, "no result (" + cell.state + ")"});
     } else if (!partners.contains(key_of(cell, equal))) {

@@ -48,9 +48,10 @@ fs::path plan_of_submission(const fs::path& folder) {
   const fs::path file = folder / "submission.json";
   std::error_code error;
   if (!fs::exists(file, error)) return {};
-  const auto json = nlohmann::json::parse(base::read_file(file), nullptr, false);
-  const bool is_known = json.is_object() && json.contains("plan") && json["plan"].is_string();
-  return is_known ? folder / json["plan"].get<std::string>() : fs::path();
+  const auto content = nlohmann::json::parse(base::read_file(file), nullptr, false);
+  const bool is_known =
+      content.is_object() && content.contains("plan") && content["plan"].is_string();
+  return is_known ? folder / content["plan"].get<std::string>() : fs::path();
 }
 
 // A snapshot that cannot be carried costs time, nothing else.

@@ -2,8 +2,8 @@
 // Figures of the report: the data of `unmask figure`, drawn by Observable Plot.
 const Drawings = (() => {
   // Okabe and Ito's colours, told apart by people who see few; marks and dashes say the same again.
-  const light = ["#0072b2", "#c24e00", "#00795a", "#9c4a82", "#8a6d00", "#3b3f46", "#2f86b8", "#a3281c"];
-  const dark = ["#6bb3e8", "#f2955a", "#54c9a2", "#dc9cc6", "#d9c04c", "#c8ccd3", "#9fd3ef", "#f08b7f"];
+  const light = ["#0072b2", "#c24e00", "#00795a", "#9c4a82", "#8a6d00", "#8d949e", "#1b1d21", "#a3281c"];
+  const dark = ["#6bb3e8", "#f2955a", "#54c9a2", "#dc9cc6", "#d9c04c", "#7d8592", "#f2f3f5", "#f08b7f"];
   const symbols = ["circle", "square", "triangle", "diamond", "cross", "star", "wye", "hexagon"];
   const dashes = ["", "6 3", "2 2", "8 3 2 3", "10 4", "4 2", "1 3", "12 3 3 3"];
 
@@ -23,10 +23,13 @@ const Drawings = (() => {
   })));
   const hasInterval = (p) => !Number.isNaN(p.low) && !Number.isNaN(p.high);
 
+  // Shares are drawn in percent.
+  const labelOf = (figure, label) => (figure.is_share && label ? label.replace(" (share of samples)", ", %") : label || null);
+
   const base = (figure, panel, width) => ({
     width, marginLeft: 48, marginRight: 12, style: { fontSize: "11px", background: "transparent", color: css("--ink"), overflow: "visible" },
     ariaLabel: panel.title || figure.title,
-    y: { label: panel.y_label || figure.y_label, grid: true, ...(figure.is_share ? { domain: [0, 1], tickFormat: percent } : {}) },
+    y: { label: labelOf(figure, panel.y_label || figure.y_label), grid: true, ...(figure.is_share ? { domain: [0, 1], tickFormat: percent } : {}) },
   });
 
   function categoryPlot(figure, panel, width) {
@@ -52,8 +55,8 @@ const Drawings = (() => {
       }
       marks.push(Plot.ruleX(mine.filter(hasInterval), { x: place, y1: "low", y2: "high", stroke: css("--ink"), strokeWidth: 1.2 }));
     }
-    return Plot.plot({ ...options, height: 250 + (steep ? longest * 4.4 : 0), marginBottom: steep ? 28 + longest * 4.4 : 40,
-      x: { label: panel.x_label || figure.x_label, domain: [-0.6, names.length - 0.4], ticks: names.map((_, i) => i),
+    return Plot.plot({ ...options, height: 240 + (steep ? longest * 3.9 : 0), marginBottom: steep ? 22 + longest * 3.9 : 28,
+      x: { label: null, domain: [-0.6, names.length - 0.4], ticks: names.map((_, i) => i),
         tickFormat: (i) => short(names[i] ?? "", 26), tickRotate: steep ? -40 : 0 }, marks });
   }
 
@@ -102,8 +105,8 @@ const Drawings = (() => {
     const some = (k, count) => !surface || k === 0 || k === count - 1 || 2 * k === count - 1;
     return Plot.plot({ ...base(figure, panel, wide), marginLeft: left, marginBottom: surface ? 34 : 30 + longest * 3.6,
       height: surface ? 300 : 52 + longest * 3.6 + 34 * m,
-      x: { type: "band", domain: [...Array(n).keys()], label: panel.x_label || figure.x_label, tickFormat: (k) => (surface ? (some(k, n) ? String(at(k)) : "") : short(columns[k], 22)), tickSize: 0, tickRotate: surface ? 0 : -30 },
-      y: { type: "band", domain: [...Array(m).keys()], label: panel.y_label || figure.y_label, grid: false, tickFormat: (k) => (surface ? (some(k, m) ? String(at(k)) : "") : short(rows[k], 26)), tickSize: 0 },
+      x: { type: "band", domain: [...Array(n).keys()], label: surface ? panel.x_label || figure.x_label : null, tickFormat: (k) => (surface ? (some(k, n) ? String(at(k)) : "") : short(columns[k], 22)), tickSize: 0, tickRotate: surface ? 0 : -30 },
+      y: { type: "band", domain: [...Array(m).keys()], label: surface ? panel.y_label || figure.y_label : null, grid: false, tickFormat: (k) => (surface ? (some(k, m) ? String(at(k)) : "") : short(rows[k], 26)), tickSize: 0 },
       marks });
   }
 

@@ -119,7 +119,7 @@ function showFigure(figure, most = 12) {
   function draw() {
     const room = Math.min(holder.clientWidth || 700, 1120);
     const alone = panels.length === 1;
-    const width = Math.max(260, Math.min(room, alone ? 820 : room < 700 ? room : (room - 26) / 2));
+    const width = Math.max(260, Math.min(room, alone ? 1100 : room < 700 ? room : (room - 26) / 2));
     const parts = [];
     if (sameKey && titles.length > 1) parts.push(make("div", { style: "width:100%" }, keyOf(panels[0])));
     for (const panel of panels) {
@@ -134,6 +134,7 @@ function showFigure(figure, most = 12) {
     holder.replaceChildren(...parts);
   }
   redraws.push(draw);
+  if (figure.shape === "tiles") box.append(quiet(`Rows: ${figure.y_label}. Columns: ${figure.x_label}. ${figure.value_label.replace(" (share of samples)", " in percent")}.`));
   box.append(holder);
   const numbers = make("details", {}, make("summary", {}, "The numbers"));
   numbers.addEventListener("toggle", () => {
@@ -157,6 +158,7 @@ function figurePart(name, lacks) {
   if (figure.lacks) return [quiet(lacks ?? figure.lacks)];
   return [showFigure(figure), from(`unmask figure ${name} --out ${name}.csv`)];
 }
+const folded = (parts) => (parts.length > 1 ? [make("details", {}, make("summary", {}, "As a table"), parts)] : parts);
 function tablePart(name, lacks, options) {
   if (!table(name).rows.length) return [quiet(lacks)];
   return [showTable(table(name), options), asked(name)];
@@ -211,7 +213,7 @@ function evidence() {
     const measured = group.filter((r) => typeof r.value === "number");
     const loud = measured.filter((r) => r.state !== "quiet");
     const line = (r) => make("div", { class: "rule" }, make("b", {}, r.rule.replaceAll("_", " ")), drawnBullet(r),
-      make("p", {}, `${Drawings.plain(r.value)} (threshold ${Drawings.plain(r.threshold)}` + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
+      make("p", {}, `${Drawings.plain(r.value)}` + (typeof r.threshold === "number" ? ` (threshold ${Drawings.plain(r.threshold)}` : " (no threshold") + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
         (typeof r.p_adjusted === "number" ? `, adjusted p ${Drawings.plain(r.p_adjusted)}` : "") + `): ${r.sentence ?? ""}`));
     const rest = measured.filter((r) => r.state === "quiet");
     const lacking = group.filter((r) => typeof r.value !== "number");
@@ -283,10 +285,10 @@ section("summary", "Summary", summary());
 section("robustness", "Robustness", figurePart("robustness"), tablePart("robustness", "No attack has a result."), make("h3", {}, "Against all attacks at once"), tablePart("worst-case", "No attack has a result."),
   make("details", {}, make("summary", {}, "Every attack with its interval"), tablePart("accuracy", "No attack has a result.")));
 section("solvers", "Solvers and gradients", make("h3", {}, "The same attack through other gradients"), figurePart("gradient-matrix", "Only one gradient was taken: name solvers under \"gradient\" in evaluate."),
-  tablePart("gradient-matrix", "No attack has a result."), make("h3", {}, "The same weights under other solvers"), figurePart("solver-ladder", "Every network was evaluated under one solver: name several under \"solver\" in evaluate."));
+  folded(tablePart("gradient-matrix", "No attack has a result.")), make("h3", {}, "The same weights under other solvers"), figurePart("solver-ladder", "Every network was evaluated under one solver: name several under \"solver\" in evaluate."));
 section("effort", "Radius and effort", make("h3", {}, "Accuracy over the radius"), figurePart("accuracy-epsilon", "One radius was asked for: name several under \"epsilon\" in evaluate."), make("h3", {}, "More steps, queries or restarts"),
-  figurePart("elasticity", "No two attacks differ in one of these alone: define one with more \"steps\"."), tablePart("elasticity", "There is nothing to compare."), make("details", {}, make("summary", {}, "Everything that cells differ in alone"), tablePart("sweep", "Cells differ in nothing alone.")));
-section("seeds", "Seeds", figurePart("seeds", "One seed was trained: name several under \"seed\" in train."), tablePart("seeds", "No attack has a result."));
+  figurePart("elasticity", "No two attacks differ in one of these alone: define one with more \"steps\"."), folded(tablePart("elasticity", "There is nothing to compare.")), make("details", {}, make("summary", {}, "Everything that cells differ in alone"), tablePart("sweep", "Cells differ in nothing alone.")));
+section("seeds", "Seeds", figurePart("seeds", "One seed was trained: name several under \"seed\" in train."), folded(tablePart("seeds", "No attack has a result.")));
 section("evidence", "Evidence of masking", evidence(), make("h3", {}, "Paths of attacks"), traces(), make("h3", {}, "Loss landscape"), figurePart("landscape", "No landscape was recorded: the probe linearity draws them."), make("h3", {}, "Warnings"), tablePart("warnings", "Nothing makes these results doubtful."));
 section("training", "Training", figurePart("training", "No training was recorded: the networks came from elsewhere."));
 section("cost", "Cost", make("h3", {}, "What each attack found, and its price"), tablePart("effort", "No attack has a result."), make("h3", {}, "Work of the solvers"), tablePart("solves", "No network solves an equation."));

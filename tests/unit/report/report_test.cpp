@@ -110,7 +110,7 @@ TEST_F(ReportTest, EveryFigureHasThePointsThatAreDrawnElsewhere) {
 }
 
 TEST_F(ReportTest, AFilterKeepsTheNetworksThatItNames) {
-  const json& table = data({"train_seed=1"}).at("tables").at("accuracy");
+  const json table = data({"train_seed=1"}).at("tables").at("accuracy");
   const auto columns = table.at("columns").get<std::vector<std::string>>();
   const auto seed = static_cast<std::size_t>(
       std::find(columns.begin(), columns.end(), "train_seed") - columns.begin());

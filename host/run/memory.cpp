@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 
 namespace unmask::run {
@@ -41,12 +40,12 @@ std::int64_t memory_kills() {
 }
 
 std::string memory_text(std::int64_t bytes) {
-  constexpr double kMib = 1 << 20;
-  const double mib = static_cast<double>(bytes) / kMib;
-  char text[32];
-  std::snprintf(
-      text, sizeof text, mib < 1024 ? "%.0f MiB" : "%.1f GiB", mib < 1024 ? mib : mib / 1024);
-  return text;
+  constexpr std::int64_t kKib = 1 << 10, kMib = 1 << 20, kGib = 1 << 30;
+  if (bytes < kKib) return std::to_string(bytes) + " bytes";
+  if (bytes < kMib) return std::to_string(bytes / kKib) + " KiB";
+  if (bytes < kGib) return std::to_string(bytes / kMib) + " MiB";
+  const std::int64_t tenths = bytes * 10 / kGib;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
 }
 
 }  // namespace unmask::run

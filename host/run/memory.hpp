@@ -15,7 +15,7 @@ std::int64_t resident_bytes(pid_t pid);
 /// control group of this process included; 0 where it does not count.
 std::int64_t memory_kills();
 
-/// "1.5 GiB", "300 MiB"
+/// Rounded down: "1.5 GiB", "300 MiB", "12 KiB", "7 bytes".
 std::string memory_text(std::int64_t bytes);
 
 }  // namespace unmask::run

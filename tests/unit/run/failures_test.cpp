@@ -249,6 +249,13 @@ TEST_F(FailuresTest, AWorkerThatSomebodyKilledCrashed) {
   EXPECT_EQ(failure_of({{"do", "die always"}}).failure_class, FailureClass::kCrash);
 }
 
+TEST(MemoryText, HasTheUnitThatFits) {
+  EXPECT_EQ(memory_text(7), "7 bytes");
+  EXPECT_EQ(memory_text(12 << 10), "12 KiB");
+  EXPECT_EQ(memory_text(300 << 20), "300 MiB");
+  EXPECT_EQ(memory_text(std::int64_t{1536} << 20), "1.5 GiB");
+}
+
 // ---- what is told ----
 
 TEST_F(FailuresTest, SayWhichPluginsTookPartAndHowToSeeItAgain) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "results/figure_parts.hpp"
 #include "verdict/statistics.hpp"
@@ -60,14 +61,17 @@ std::vector<std::string_view> axes_without(const std::vector<std::string_view>& 
 
 Grouping::Grouping(const std::vector<LabelledRow>& rows,
                    const std::vector<std::string_view>& axes) {
+  // A worst case has no seed, a clean answer no radius: where all others agree, that needs no name.
+  std::map<std::size_t, std::set<std::string>> values;
   std::vector<std::size_t> differing;
   for (const std::string_view axis : axes) {
     const std::size_t a = axis_index(axis);
-    if (std::any_of(rows.begin(), rows.end(), [&](const LabelledRow& row) {
-          return row.labels[a] != rows.front().labels[a];
-        })) {
-      differing.push_back(a);
+    bool differs = false;
+    for (const LabelledRow& row : rows) {
+      if (!row.labels[a].empty()) values[a].insert(row.labels[a]);
+      differs = differs || row.labels[a] != rows.front().labels[a];
     }
+    if (differs) differing.push_back(a);
   }
   std::map<std::vector<std::string>, std::size_t> places;
   for (const LabelledRow& row : rows) {
@@ -77,7 +81,8 @@ Grouping::Grouping(const std::vector<LabelledRow>& rows,
       const std::string& label = row.labels[axis];
       key.push_back(label);
       // What is left out by default goes without saying.
-      if (label.empty() || label == "@eval" || label == "@self") continue;
+      if (label.empty() || label == "@eval" || label == "@self" || values[axis].size() < 2)
+        continue;
       const bool is_seed = kAxes[axis] == "seed" || kAxes[axis] == "train_seed";
       const bool is_solver = kAxes[axis] == "solver";
       const bool is_gradient = kAxes[axis] == "gradient";

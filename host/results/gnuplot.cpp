@@ -189,7 +189,7 @@ class Script {
          << "\n";
     out_ << "set ylabel " << in_quotes(panel.y_label.empty() ? figure_.y_label : panel.y_label)
          << "\n";
-    out_ << "unset logscale\nset xtics auto norotate\nset ytics auto\nset autoscale\n";
+    out_ << "unset logscale\nset bmargin\nset xtics auto norotate\nset ytics auto\nset autoscale\n";
     if (panel.is_log_x) out_ << "set logscale x\n";
     if (figure_.is_share && !is_map()) out_ << "set yrange [0:1.02]\n";
     if (!panel.categories.empty()) print_categories(panel.categories);
@@ -205,9 +205,21 @@ class Script {
 
   void print_categories(const std::vector<std::string>& categories) {
     std::size_t longest = 0;
-    for (const std::string& name : categories) longest = std::max(longest, name.size());
+    std::size_t lines = 1;
+    for (const std::string& name : categories) {
+      longest = std::max(longest, name.size());
+      std::size_t of_name = 1;
+      for (std::size_t at = name.find(", "); at != std::string::npos;
+           at = name.find(", ", at + 2)) {
+        ++of_name;
+      }
+      lines = std::max(lines, of_name);
+    }
     const double room = layout_.width * 0.75 / static_cast<double>(categories.size());
-    const bool turn = static_cast<double>(std::min<std::size_t>(longest, 16)) * 6.5 > room;
+    const bool turn = static_cast<double>(std::min<std::size_t>(longest, 14)) * 6.5 > room;
+    // gnuplot leaves room for one line. A turned name needs as much as it is long.
+    const std::size_t below = lines + (turn ? std::min<std::size_t>(longest, 14) / 3 : 0);
+    out_ << "set bmargin " << below + 3 << "\nset xlabel offset 0,-" << below - 1 << "\n";
     out_ << "set xrange [-0.6:" << static_cast<double>(categories.size()) - 0.4 << "]\nset xtics "
          << (turn ? "rotate by 35 right " : "norotate ") << "(";
     for (std::size_t i = 0; i < categories.size(); ++i) {

@@ -39,7 +39,8 @@ void print(const Explanation& group, bool shows_all) {
             << (group.is_stored ? (group.cells.size() == 1 ? " is stored: " : " are stored: ")
                                 : " will run: ")
             << group.reason << "\n";
-  const std::size_t shown = shows_all ? group.cells.size() : std::min(kCellsShown, group.cells.size());
+  const std::size_t shown =
+      shows_all ? group.cells.size() : std::min(kCellsShown, group.cells.size());
   for (std::size_t i = 0; i < shown; ++i) {
     std::cout << "  " << group.cells[i].key.substr(0, 12) << "  " << wire::title(group.cells[i])
               << "\n";

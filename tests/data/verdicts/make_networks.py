@@ -8,6 +8,7 @@ its truth is certain. Files differ from one version of PyTorch to the next; what
 import json
 import pathlib
 import struct
+import zipfile
 
 import torch
 import torch.nn.functional as F
@@ -260,6 +261,27 @@ def write_images(file: pathlib.Path) -> None:
     file.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
+def write_network(net: nn.Module, file: pathlib.Path) -> None:
+    """Without the lines of source that torch.jit.save adds, which name folders of the machine that made it."""
+    torch.jit.script(net).save(str(file))
+    strip(file)
+
+
+def strip(file: pathlib.Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        entries = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in entries:
+            if name.endswith(".debug_pkl"):
+                continue
+            info = zipfile.ZipInfo(name)
+            # Contents begin at multiples of 64 bytes, as LibTorch writes them: a field "FB" fills the gap.
+            begin = archive.fp.tell() + 30 + len(name.encode()) + 4
+            gap = -begin % 64
+            info.extra = b"FB" + struct.pack("<H", gap) + b"Z" * gap
+            archive.writestr(info, data)
+
+
 def report(name: str, net: nn.Module, unmasked: nn.Module) -> None:
     """What the plain attack leaves, and what the same attack leaves on the network below the mask."""
     x, y = Images(3).take(JUDGED)
@@ -286,7 +308,7 @@ def main() -> None:
         net.eval()
         for parameter in net.parameters():
             parameter.requires_grad_(False)
-        torch.jit.script(net).save(str(FOLDER / (name + ".pt")))
+        write_network(net, FOLDER / (name + ".pt"))
         report(name, net, plain)
 
 

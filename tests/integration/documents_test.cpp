@@ -55,6 +55,41 @@ TEST(Documents, StudiesOfRealImagesFindTheirData) {
   }
 }
 
+// scripts/findings.sh --check on the database that is kept beside the tests.
+base::ChildOutput check_findings(const std::vector<std::string>& pages) {
+  const std::string kept = std::string(UNMASK_TEST_DATA) + "/findings/unmask.sqlite.gz";
+  std::vector<std::string> argv = {"/usr/bin/env",
+                                   std::string("UNMASK=") + UNMASK_BINARY_DIR + "/bin/unmask",
+                                   std::string(UNMASK_SOURCE_DIR) + "/scripts/findings.sh",
+                                   "--check",
+                                   kept};
+  argv.insert(argv.end(), pages.begin(), pages.end());
+  return base::run_child(argv, 250);
+}
+
+TEST(Documents, TablesOfTheFindingsAreWhatTheDatabaseSays) {
+  const base::ChildOutput child = check_findings({});
+
+  EXPECT_TRUE(child.status.is_success())
+      << child.out << child.err
+      << "run: scripts/findings.sh (after scripts/findings.sh --export DATABASE for new results)";
+}
+
+TEST(Documents, AnotherNumberInATableOfTheFindingsIsNoticed) {
+  const Sandbox box;
+  std::string page = base::read_file(std::string(UNMASK_SOURCE_DIR) + "/docs/findings.md");
+  const std::string begin = "<!-- table -->\n";
+  const auto table = page.find(begin);
+  ASSERT_NE(table, std::string::npos);
+  const auto digit = page.find_first_of("0123456789", table + begin.size());
+  ASSERT_LT(digit, page.find("<!-- end of table -->", table));
+  page[digit] = page[digit] == '7' ? '8' : '7';
+
+  const base::ChildOutput child = check_findings({box.write("findings.md", page).string()});
+
+  EXPECT_EQ(child.status.exit_code, 1) << child.out << child.err;
+}
+
 TEST(Documents, TheManifestOfTheReadmePassesCheck) {
   const Sandbox box;
   const std::string readme = base::read_file(std::string(UNMASK_SOURCE_DIR) + "/README.md");

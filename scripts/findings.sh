@@ -34,7 +34,7 @@ if [ "$mode" = export ]; then
   sqlite3 -bail "$copy" "
     DELETE FROM series; DELETE FROM sample_metric;
     UPDATE manifest SET file = replace(file, rtrim(file, replace(file, '/', '')), 'experiments/');
-    UPDATE run SET argv = '[]', pid = NULL;
+    UPDATE run SET argv = '[]', pid = 0;
     UPDATE run_plugin SET file = replace(file, rtrim(file, replace(file, '/', '')), '');
     UPDATE attempt SET log_tail = NULL;
     UPDATE environment SET host = 'removed', json = json_remove(json, '\$.host', '\$.kernel');

@@ -1,6 +1,11 @@
 "use strict";
 // Shows the data of a report: cards, tables that sort and filter, figures with their tables.
 const data = JSON.parse(document.getElementById("data").textContent);
+// Tables come by columns, texts as places in a list of the different ones.
+for (const table of Object.values(data.tables)) {
+  const values = table.data.map((c) => (Array.isArray(c) ? c : c.places.map((k) => (k === null ? null : c.words[k]))));
+  table.rows = Array.from({ length: table.n }, (_, r) => values.map((c) => c[r]));
+}
 const networkColumns = ["study", "dataset", "model", "objective", "train_solver", "train_seed", "solver"];
 const labelColumns = new Set([...networkColumns, "gradient", "source", "attack", "method", "norm", "epsilon", "epsilon_text", "seed",
   "kind", "name", "phase", "solve", "rule", "sample", "n", "version", "fingerprint", "state", "judgement", "class", "label"]);

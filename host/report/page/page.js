@@ -216,7 +216,7 @@ function evidence() {
     const measured = group.filter((r) => typeof r.value === "number");
     const loud = measured.filter((r) => r.state !== "quiet");
     const line = (r) => make("div", { class: "rule" }, make("b", {}, r.rule.replaceAll("_", " ")), drawnBullet(r),
-      make("p", {}, `${Drawings.plain(r.value)} (threshold ${Drawings.plain(r.threshold)}` + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
+      make("p", {}, `${Drawings.plain(r.value)} (` + (typeof r.threshold === "number" ? `threshold ${Drawings.plain(r.threshold)}` : "no threshold") + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
         (typeof r.p_adjusted === "number" ? `, adjusted p ${Drawings.plain(r.p_adjusted)}` : "") + `): ${r.sentence ?? ""}`));
     const rest = measured.filter((r) => r.state === "quiet");
     const lacking = group.filter((r) => typeof r.value !== "number");

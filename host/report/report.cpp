@@ -4,6 +4,7 @@
 
 #include "base/base64.hpp"
 #include "report/page_parts.hpp"
+#include "report/report_data.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
@@ -54,7 +55,7 @@ std::string page_of(const nlohmann::json& data) {
   page = with(page, "/*PLOT*/", kPlotJs);
   page = with(page, "/*DRAWINGS*/", kDrawingsJs);
   page = with(page, "/*SCRIPT*/", kPageJs);
-  return with(std::move(page), "/*DATA*/", harmless(data));
+  return with(std::move(page), "/*DATA*/", harmless(compact(data)));
 }
 
 }  // namespace unmask::report

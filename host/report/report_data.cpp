@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -110,6 +112,33 @@ class RowFilter {
   std::vector<std::vector<std::pair<std::size_t, std::string>>> alternatives_;
 };
 
+// Columns of many labels that recur: the different ones, and for each row which it is.
+json words_of(const json& rows, std::size_t column) {
+  json words = json::array();
+  json places = json::array();
+  std::map<std::string, std::size_t> known;
+  for (const json& row : rows) {
+    if (!row[column].is_string()) {
+      places.push_back(nullptr);
+      continue;
+    }
+    const auto [at, is_new] = known.emplace(row[column].get<std::string>(), words.size());
+    if (is_new) words.push_back(at->first);
+    places.push_back(at->second);
+  }
+  return {{"words", std::move(words)}, {"places", std::move(places)}};
+}
+
+json column_of(const json& rows, std::size_t column) {
+  bool is_text = !rows.empty();
+  json values = json::array();
+  for (const json& row : rows) {
+    is_text = is_text && (row[column].is_string() || row[column].is_null());
+    values.push_back(row[column]);
+  }
+  return is_text ? words_of(rows, column) : values;
+}
+
 json table_of(const store::Store& store, const Source& source, const ReportOptions& options) {
   const store::NamedQuery* named = store::find_query(source.name);
   UNMASK_CHECK(named != nullptr || !source.sql.empty(),
@@ -206,6 +235,20 @@ json figure_of(const store::Store& store,
 }
 
 }  // namespace
+
+json compact(const json& data) {
+  json result = data;
+  for (auto& [name, table] : result["tables"].items()) {
+    const json rows = std::move(table["rows"]);
+    table.erase("rows");
+    table["n"] = rows.size();
+    table["data"] = json::array();
+    for (std::size_t c = 0; c < table["columns"].size(); ++c) {
+      table["data"].push_back(column_of(rows, c));
+    }
+  }
+  return result;
+}
 
 const std::vector<std::string>& filter_axes() {
   static const std::vector<std::string> axes = {

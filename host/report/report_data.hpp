@@ -31,4 +31,9 @@ inline constexpr std::size_t kMostSampleRows = 500;
 /// @throws StoreError, UsageError when nothing in the database matches
 nlohmann::json report_data(const store::Store& store, const ReportOptions& options);
 
+/// The same with tables by columns, as the page holds them: instead of "rows" the number of rows "n"
+/// and "data", a list of values for each column, or {words, places} for one of texts, where a place is
+/// null or the index of the row's word. A third of the size, since labels recur.
+nlohmann::json compact(const nlohmann::json& data);
+
 }  // namespace unmask::report

@@ -13,7 +13,7 @@ const Drawings = (() => {
   const number = (v) => (typeof v === "number" ? v : NaN);
   const short = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
   const percent = (v) => (100 * v).toFixed(v > 0 && v < 0.1 ? 1 : 0);
-  const plain = (v) => (Number.isInteger(v) ? String(v) : Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? String(+v.toPrecision(4)) : v.toExponential(2));
+  const plain = (v) => (typeof v !== "number" ? String(v ?? "") : Number.isInteger(v) ? String(v) : Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? String(+v.toPrecision(4)) : v.toExponential(2));
   const shown = (figure, v) => (figure.is_share ? percent(v) + " %" : plain(v));
 
   // Every point of a panel, with the name and place of its curve.

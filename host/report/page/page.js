@@ -1,6 +1,11 @@
 "use strict";
 // Shows the data of a report: cards, tables that sort and filter, figures with their tables.
 const data = JSON.parse(document.getElementById("data").textContent);
+// Tables come by columns, texts as places in a list of the different ones.
+for (const table of Object.values(data.tables)) {
+  const values = table.data.map((c) => (Array.isArray(c) ? c : c.places.map((k) => (k === null ? null : c.words[k]))));
+  table.rows = Array.from({ length: table.n }, (_, r) => values.map((c) => c[r]));
+}
 const networkColumns = ["study", "dataset", "model", "objective", "train_solver", "train_seed", "solver"];
 const labelColumns = new Set([...networkColumns, "gradient", "source", "attack", "method", "norm", "epsilon", "epsilon_text", "seed",
   "kind", "name", "phase", "solve", "rule", "sample", "n", "version", "fingerprint", "state", "judgement", "class", "label"]);
@@ -186,7 +191,7 @@ function summary() {
   const several = new Set(verdicts.map((v) => v.study)).size > 1;
   parts.push(make("div", { class: "cards" }, verdicts.map((v) => {
     const w = worst.find((x) => sameThreat(v, x));
-    const interval = w && typeof w.lower === "number" ? `${(100 * w.lower).toFixed(1)} to ${(100 * w.upper).toFixed(1)} %` : "";
+    const interval = w && typeof w.lower === "number" ? `${(100 * w.lower).toFixed(1)} to ${(100 * w.upper).toFixed(1)} % of all images` : "";
     const figureOf = (value, what, below) => make("div", {}, make("b", {}, value), make("span", {}, what), below ? make("span", {}, make("br"), below) : null);
     return make("article", { class: "card" }, make("span", { class: "badge " + (level[v.judgement] ?? "lacking") }, v.judgement),
       make("h3", {}, `${several ? v.study + ": " : ""}${name(v)} under ${v.solver}`), make("p", { class: "quiet" }, `${v.norm} ${v.epsilon_text}, ${v.n} images, ${counted(v.n_attacks, "attack")}` + (v.n_missing ? `, ${v.n_missing} without result` : "")),
@@ -213,7 +218,7 @@ function evidence() {
     const measured = group.filter((r) => typeof r.value === "number");
     const loud = measured.filter((r) => r.state !== "quiet");
     const line = (r) => make("div", { class: "rule" }, make("b", {}, r.rule.replaceAll("_", " ")), drawnBullet(r),
-      make("p", {}, `${Drawings.plain(r.value)}` + (typeof r.threshold === "number" ? ` (threshold ${Drawings.plain(r.threshold)}` : " (no threshold") + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
+      make("p", {}, `${Drawings.plain(r.value)} (` + (typeof r.threshold === "number" ? `threshold ${Drawings.plain(r.threshold)}` : "no threshold") + (typeof r.lower === "number" && typeof r.upper === "number" ? `, 95 % interval ${Drawings.plain(r.lower)} to ${Drawings.plain(r.upper)}` : "") +
         (typeof r.p_adjusted === "number" ? `, adjusted p ${Drawings.plain(r.p_adjusted)}` : "") + `): ${r.sentence ?? ""}`));
     const rest = measured.filter((r) => r.state === "quiet");
     const lacking = group.filter((r) => typeof r.value !== "number");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "catalog/verdict_thresholds.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/judge_manifest.hpp"
@@ -243,13 +244,13 @@ JudgeObservations observe(const store::Store& store, const std::string& study) {
 }
 
 JudgeFindings findings_of(const JudgeObservations& seen) {
-  constexpr double kRepeats = 1e-4;  // as store/thresholds.cpp
+  const double repeats = catalog::find_verdict_threshold("randomised")->value;
   const auto is_above = [&](const char* name, double threshold) {
     const auto found = seen.metrics.find(name);
     return found != seen.metrics.end() && found->second > threshold;
   };
-  return {is_above("check.randomised", kRepeats),
-          is_above("check.batch_dependence", kRepeats),
+  return {is_above("check.randomised", repeats),
+          is_above("check.batch_dependence", repeats),
           is_above("check.one_hot_output", 0.5)};
 }
 
@@ -288,6 +289,7 @@ JudgeReport run_manifest(const HostContext& host, const Judging& judging, const 
   report.study = manifest.study;
   report.manifest = shown(judging.manifest, judging.session.database);
   report.database = judging.session.database.string();
+  report.was_stopped = summary.interrupted + summary.not_run > 0;
   report.n_left = summary.failed + summary.skipped + summary.interrupted + summary.not_run;
   report.seen = observe(session.store(), manifest.study);
   if (only.empty()) {
@@ -303,7 +305,8 @@ JudgeReport run_manifest(const HostContext& host, const Judging& judging, const 
 JudgeReport judge(const HostContext& host, Judging judging) {
   const std::string look = judge_manifest(judging.request).look;
   JudgeReport report = run_manifest(host, judging, look);
-  if (report.n_left > 0) return report;
+  // One radius that fails leaves the others their say; a network that answers nothing does not.
+  if (report.was_stopped || report.seen.metrics.empty()) return report;
   judging.request.findings = findings_of(report.seen);
   return run_manifest(host, judging, "");
 }

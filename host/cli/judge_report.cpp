@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/counted.hpp"
+#include "catalog/verdict_thresholds.hpp"
 #include "cli/shell_words.hpp"
 #include "table/table.hpp"
 #include "verdict/report.hpp"
@@ -146,8 +147,8 @@ Judgement overall(const std::vector<Verdict>& verdicts) {
 }
 
 std::vector<std::string> remarks_of(const JudgeReport& report) {
-  // Those of store/thresholds.hpp: a network that is not random repeats its answers to the last bits.
-  constexpr double kRepeats = 1e-4;
+  // A network that is not random repeats its answers to the last bits.
+  const double repeats = catalog::find_verdict_threshold("randomised")->value;
   std::vector<std::string> remarks;
   if (metric(report, "output_is_one_hot") > 0.5) {
     remarks.push_back(
@@ -158,13 +159,13 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
         "The network answers with probabilities where logits are expected, which takes most of "
         "the gradient away: let it end before its softmax, or judge it with --output softmax.");
   }
-  const bool is_random = metric(report, "check.randomised") > kRepeats;
+  const bool is_random = metric(report, "check.randomised") > repeats;
   if (is_random) {
     remarks.push_back(
         "The same images get other answers when asked again: call model.eval() before the network "
         "is exported; if it is random on purpose, attacks here average over several answers.");
   }
-  if (!is_random && metric(report, "check.batch_dependence") > kRepeats) {
+  if (!is_random && metric(report, "check.batch_dependence") > repeats) {
     remarks.push_back(
         "Answers depend on the other images of the batch: batch normalisation in training mode "
         "does that (call model.eval() before exporting), and so do adaptive solvers that share a "

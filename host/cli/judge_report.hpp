@@ -26,7 +26,8 @@ struct JudgeReport {
   std::string study, manifest, database;
   std::vector<verdict::Verdict> verdicts;  ///< of the radii that were asked for
   JudgeObservations seen;
-  std::size_t n_left = 0;  ///< cells without a result
+  std::size_t n_left = 0;    ///< cells without a result
+  bool was_stopped = false;  ///< some of them, by the user
 };
 
 /// The gravest one: masked, suspect, insufficient evidence, not detected. Insufficient without any.

@@ -30,6 +30,9 @@ constexpr const char* kPalette =
 
 constexpr std::size_t kLongestText = 60;
 
+// More names than these do not fit above each of several panels; they get a place of their own.
+constexpr std::size_t kMostTitlesAbove = 3;
+
 std::string shortened(std::string_view text) {
   std::string result;
   std::size_t length = 0;
@@ -121,7 +124,7 @@ class Script {
 
   void choose_layout() {
     const std::size_t n = figure_.panels.size();
-    layout_.has_legend_panel = n > 1 && titles_.size() > 1;
+    layout_.has_legend_panel = n > 1 && titles_.size() > kMostTitlesAbove;
     const std::size_t cells = n + (layout_.has_legend_panel ? 1 : 0);
     layout_.columns = cells == 1 ? 1 : cells <= 4 ? 2 : cells <= 9 ? 3 : 4;
     layout_.rows = (cells + layout_.columns - 1) / layout_.columns;
@@ -198,9 +201,13 @@ class Script {
       out_ << "set cblabel " << in_quotes(figure_.value_label) << "\nunset grid\n";
       out_ << (figure_.is_share ? "set cbrange [0:1]\n" : "set cbrange [*:*]\n");
     }
-    const bool has_key = figure_.panels.size() == 1 && titles_.size() > 1 && !is_map();
-    out_ << (has_key ? "set key outside right top Left reverse samplen 2 spacing 1.2\n"
-                     : "unset key\n");
+    if (is_map() || titles_.size() < 2 || layout_.has_legend_panel) {
+      out_ << "unset key\n";
+    } else if (figure_.panels.size() > 1) {
+      out_ << "set key above center horizontal samplen 2\n";
+    } else {
+      out_ << "set key outside right top Left reverse samplen 2 spacing 1.2\n";
+    }
   }
 
   void print_categories(const std::vector<std::string>& categories) {
@@ -221,7 +228,7 @@ class Script {
     const std::size_t below = lines + (turn ? std::min<std::size_t>(longest, 14) / 3 : 0);
     out_ << "set bmargin " << below + 3 << "\nset xlabel offset 0,-" << below - 1 << "\n";
     out_ << "set xrange [-0.6:" << static_cast<double>(categories.size()) - 0.4 << "]\nset xtics "
-         << (turn ? "rotate by 35 right " : "norotate ") << "(";
+         << (turn ? "rotate by 35 right " : "norotate center ") << "(";
     for (std::size_t i = 0; i < categories.size(); ++i) {
       out_ << (i > 0 ? ", " : "") << tic_label(categories[i]) << " " << i;
     }
@@ -255,7 +262,7 @@ class Script {
       const double middle = static_cast<double>(c) - (n - 1) / 2;
       const double shift = figure_.shape == Shape::kBars     ? middle * 0.8 / n
                            : figure_.shape == Shape::kLadder ? middle * 0.05
-                           : figure_.shape == Shape::kDots   ? middle * 0.3
+                           : figure_.shape == Shape::kDots   ? middle * 0.16
                                                              : 0;
       const std::string name =
           block("$p" + std::to_string(index) + "c" + std::to_string(c), curve, shift);

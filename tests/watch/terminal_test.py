@@ -13,8 +13,8 @@ import unittest
 
 from support import PATIENCE, UNMASK, Folder, main
 
-COMMANDS = ["check", "plan", "run", "status", "watch", "exec", "import", "query", "verdict", "judge", "samples", "plugins",
-            "schema", "doctor", "help", "completion", "man"]
+COMMANDS = ["check", "plan", "run", "status", "watch", "explain", "submit", "merge", "exec", "import", "query", "report", "compare",
+            "pivot", "figure", "export", "verdict", "judge", "samples", "db", "plugins", "schema", "doctor", "help", "completion", "man"]
 
 
 def on_terminal(arguments, columns=80, environment=None, both=False):

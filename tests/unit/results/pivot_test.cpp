@@ -74,8 +74,8 @@ TEST_F(PivotTest, EmptyFieldsAndMissingResultsAreShownAsSuch) {
 }
 
 TEST_F(PivotTest, SeveralCellsInAFieldAreRefusedUnlessSaid) {
-  PivotQuestion question =
-      question_of("attack=pgd,gradient=@eval,epsilon=8/255,solver=bosh3,train_seed=0");
+  PivotQuestion question = question_of(
+      "model=so_resnet,attack=pgd,gradient=@eval,epsilon=8/255,solver=bosh3,train_seed=0");
   EXPECT_THAT(complaint(question), HasSubstr("2 cells that differ in\n  seed: 0 1"));
 
   question.over = {"seed"};
@@ -93,7 +93,7 @@ TEST_F(PivotTest, SeveralCellsInAFieldAreRefusedUnlessSaid) {
 }
 
 TEST_F(PivotTest, AWorstCaseOfWhichAttacksAreMissingIsABound) {
-  PivotQuestion question = question_of("train_seed=0,solver=bosh3,epsilon=8/255,norm=linf");
+  PivotQuestion question = question_of("model=so_resnet,train_seed=0,solver=bosh3,epsilon=8/255");
   question.columns = {"epsilon"};
   question.value = "worst_case";
 

@@ -224,9 +224,10 @@ class Script {
     }
     const double room = layout_.width * 0.75 / static_cast<double>(categories.size());
     const bool turn = static_cast<double>(std::min<std::size_t>(longest, 14)) * 6.5 > room;
-    // gnuplot leaves room for one line. A turned name needs as much as it is long.
-    const std::size_t below = lines + (turn ? std::min<std::size_t>(longest, 14) / 3 : 0);
-    out_ << "set bmargin " << below + 3 << "\nset xlabel offset 0,-" << below - 1 << "\n";
+    // gnuplot leaves room for a turned name, but for one line only of one that is not.
+    out_ << "set xlabel offset 0,0\n";
+    if (!turn)
+      out_ << "set bmargin " << lines + 3 << "\nset xlabel offset 0,-" << lines - 1 << "\n";
     out_ << "set xrange [-0.6:" << static_cast<double>(categories.size()) - 0.4 << "]\nset xtics "
          << (turn ? "rotate by 35 right " : "norotate center ") << "(";
     for (std::size_t i = 0; i < categories.size(); ++i) {

@@ -60,5 +60,17 @@ made=$(while read -r file; do
 done <<<"$sources" | sed 's/^build //' | sort -u)
 if [ -n "$made" ]; then cmake --build "$build" --target $made >/dev/null; fi
 
+# clang refuses the headers of LibTorch 1.13 in C++20 (a vector of a type that is not complete yet).
+commands=$build/compile_commands.json
+torch=$(grep -o -m 1 -- '-isystem [^ ]*/torch/csrc/api/include' "$commands" | head -n 1 | sed 's/-isystem //' || true)
+if [ -n "$torch" ] && grep -q 'define TORCH_VERSION_MAJOR 1$' "$torch/torch/version.h"; then
+  readable=$(awk '/"command":/ { torch = /\/torch\/csrc\/api\/include/ }
+    /"file":/ && !torch { sub(/.*"file": "/, ""); sub(/",?$/, ""); print }' "$commands" | sed "s#^$PWD/##" | sort -u)
+  left=$(comm -13 <(echo "$readable") <(sort -u <<<"$sources") | wc -l)
+  sources=$(comm -12 <(echo "$readable") <(sort -u <<<"$sources"))
+  [ "$left" -eq 0 ] || echo "tidy: $left files with LibTorch are left out, since clang cannot read LibTorch 1.13; 2.x it can"
+  [ -n "$sources" ] || exit 0
+fi
+
 echo "tidy: $(wc -l <<<"$sources") files that differ from $base"
 xargs -P "$(nproc)" -n 1 clang-tidy --quiet --warnings-as-errors='*' -p "$build" <<<"$sources"

@@ -105,6 +105,9 @@ class LiveProgress final : public Progress {
   void cell_skipped(const Cell& cell, const std::string& reason) override {
     inner_.cell_skipped(cell, reason);
   }
+  void cells_skipped(const std::vector<const Cell*>& cells, const std::string& reason) override {
+    inner_.cells_skipped(cells, reason);
+  }
   void cell_again(const Cell& cell) override { inner_.cell_again(cell); }
   void notice(const std::string& text) override {
     inner_.notice(text);

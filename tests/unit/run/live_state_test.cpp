@@ -86,6 +86,10 @@ TEST_F(LiveStateTest, PassesEveryEventOn) {
   EXPECT_THAT(people_.str(), HasSubstr("start"));
   EXPECT_THAT(people_.str(), HasSubstr("a word"));
   EXPECT_THAT(now().notices, ElementsAre("a word"));
+
+  // As one event, not one by one: reporters have a word for all.
+  live_->cells_skipped({&training_, &training_}, "because");
+  EXPECT_THAT(people_.str(), HasSubstr("skip   2 cells: because"));
 }
 
 TEST_F(LiveStateTest, ForgetsACellThatHasEnded) {

@@ -24,17 +24,9 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::message_of;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const StoreError& error) {
-    return error.what();
-  }
-  return "(no error)";
-}
 
 class MaintenanceTest : public ::testing::Test {
  protected:

@@ -30,15 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const StoreError& error) {
-    return error.what();
-  }
-  return "(no error)";
-}
+using testing::message_of;
 
 class RefusalTest : public ::testing::Test {
  protected:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/database.hpp"
+#include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::store::testing {
@@ -181,6 +182,15 @@ wire::CellResult probe_result() {
   result.device = "cpu";
   result.wall_s = 0.5;
   return result;
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+  return "(no error)";
 }
 
 void finish(Store& store,

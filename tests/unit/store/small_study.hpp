@@ -2,6 +2,7 @@
 // A made-up study for the tests of the store: two trained networks and one that fails to train,
 // four images, attacks with and without another gradient solver, a probe with a NaN.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ wire::CellResult attack_result(const std::string& right);
 
 /// Metric "median_norm" 0.5, metric "broken" NaN, and per sample a norm, the second one infinite.
 wire::CellResult probe_result();
+
+/// What the StoreError of an action says; "(no error)" when it throws none.
+std::string message_of(const std::function<void()>& action);
 
 /// Attempt and result in one go.
 void finish(Store& store, std::int64_t run, const wire::Cell& cell, const wire::CellResult& result);

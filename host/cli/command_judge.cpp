@@ -74,7 +74,9 @@ void declare_judge_options(CommandLine& line) {
       "classes",
       po::value<std::int64_t>(),
       "number of classes, for a safetensors file; default: the largest label plus 1")(
-      "size", po::value<std::int64_t>(), "height and width of pictures, when the files differ")(
+      "size",
+      po::value<std::int64_t>(),
+      "height and width of pictures, for a folder whose files differ")(
       "mean",
       po::value<std::string>()->default_value(""),
       "subtracted from pixels, e.g. 0.5,0.5,0.5")(
@@ -93,7 +95,7 @@ void declare_judge_options(CommandLine& line) {
                                                    "its parameters, a JSON object")(
       "write-manifest",
       po::value<std::string>(),
-      "write the manifest to this file, and run nothing")(
+      "write the manifest to this new file, and run nothing")(
       "format", po::value<std::string>()->default_value("text"), "text or json (everything)")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu, cuda or cuda:N")(
       "workers", po::value<int>(), "worker processes; default: one per processor, or per device")(
@@ -183,27 +185,42 @@ JudgeRequest request_from(const CommandLine& line) {
   return request;
 }
 
+// Whether a manifest is as we would write it for this request, whatever a look at the network found.
+bool is_unedited(const std::string& manifest, const JudgeRequest& request) {
+  JudgeRequest other = request;
+  for (const bool is_random : {false, true}) {
+    for (const bool is_coupled : {false, true}) {
+      for (const bool is_one_hot : {false, true}) {
+        other.findings = {is_random, is_coupled, is_one_hot};
+        if (manifest == judge_manifest(other).text) return true;
+      }
+    }
+  }
+  return false;
+}
+
 // Keep the manifest, but no other text than our own is replaced.
 void keep_manifest(const fs::path& file, const JudgeRequest& request) {
   const std::string text = judge_manifest(request).text;
   if (fs::exists(file)) {
     const std::string there = base::read_file(file);
-    bool is_ours = false;
-    for (const bool is_random : {false, true}) {
-      for (const bool is_coupled : {false, true}) {
-        for (const bool is_one_hot : {false, true}) {
-          JudgeRequest other = request;
-          other.findings = {is_random, is_coupled, is_one_hot};
-          is_ours = is_ours || there == judge_manifest(other).text;
-        }
-      }
-    }
-    if (!is_ours) {
+    if (there == text) return;
+    if (!is_unedited(there, request)) {
       throw UsageError(
           file.string() +
           " was edited: run it with unmask run, or move it away to have it written anew");
     }
-    if (there == text) return;
+  }
+  base::write_file_atomically(file, text);
+}
+
+// For --write-manifest: nobody has looked at the network yet, so whatever it may need.
+void write_manifest(const fs::path& file, JudgeRequest request) {
+  request.findings = {true, true, true};
+  const std::string text = judge_manifest(request).text;
+  if (fs::exists(file) && !is_unedited(base::read_file(file), request)) {
+    throw UsageError("--write-manifest " + file.string() +
+                     ": the file exists and holds something else; name another, or remove it");
   }
   base::write_file_atomically(file, text);
 }
@@ -317,17 +334,15 @@ int command_judge(const Arguments& arguments) {
   CommandLine line("judge NETWORK --data DATA --epsilon E [options]", summary_text());
   declare_judge_options(line);
   if (!line.parse(arguments)) return 0;
-  const std::string format = line.get<std::string>("format");
+  const auto format = line.get<std::string>("format");
   if (format != "text" && format != "json") {
     throw UsageError("--format \"" + format + "\" is not possible; it is text or json");
   }
   Judging judging;
   judging.request = request_from(line);
   if (line.has("write-manifest")) {
-    // Nobody has looked at the network yet: whatever it may need.
-    judging.request.findings = {true, true, true};
     const fs::path file = line.get<std::string>("write-manifest");
-    base::write_file_atomically(file, judge_manifest(judging.request).text);
+    write_manifest(file, judging.request);
     std::cerr << "wrote " << file.string() << "; "
               << shell_command({"unmask", "run", file.string(), "--db", line.database().string()})
               << " runs it\n";

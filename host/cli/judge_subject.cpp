@@ -23,7 +23,7 @@ std::string existing_file(const std::string& name, const std::string& what) {
 }
 
 Json json_object(const std::string& text, const std::string& option) {
-  const Json value = Json::parse(text, nullptr, false);
+  Json value = Json::parse(text, nullptr, false);
   if (!value.is_object()) {
     throw UsageError(option + " takes one JSON object, such as '{\"widths\": [64]}', not \"" +
                      text + "\"");
@@ -68,18 +68,32 @@ Json picture_folder(const fs::path& folder, std::optional<std::int64_t> size) {
   return {{"plugin", "image_folder"}, {"params", std::move(params)}};
 }
 
+// What the data says itself would be passed over without a word.
+void expect_not_given(bool is_given, const std::string& option, const std::string& what_it_is_for) {
+  if (is_given) throw UsageError(option + " is for " + what_it_is_for + ", and --data is none");
+}
+
 Json dataset_of(const BroughtNetwork& network) {
   const std::string& data = network.data;
+  const char* const of_file = "a safetensors file";
+  const char* const of_folder = "a folder of pictures";
   for (const char* plugin : {"cifar10", "cifar100", "mnist"}) {
     const std::string begin = std::string(plugin) + ":";
-    if (data.starts_with(begin)) return named_dataset(plugin, data.substr(begin.size()));
+    if (!data.starts_with(begin)) continue;
+    expect_not_given(network.classes.has_value(), "--classes", of_file);
+    expect_not_given(network.size.has_value(), "--size", of_folder);
+    return named_dataset(plugin, data.substr(begin.size()));
   }
-  if (fs::is_directory(data)) return picture_folder(data, network.size);
+  if (fs::is_directory(data)) {
+    expect_not_given(network.classes.has_value(), "--classes", of_file);
+    return picture_folder(data, network.size);
+  }
   if (!fs::is_regular_file(data)) {
     throw UsageError("--data \"" + data +
                      "\" is neither a safetensors file nor a folder of pictures that exists, nor "
                      "cifar10:FOLDER, cifar100:FOLDER or mnist:FOLDER");
   }
+  expect_not_given(network.size.has_value(), "--size", of_folder);
   Json params = {{"file", fs::absolute(data).lexically_normal().string()}};
   if (network.classes) params["num_classes"] = *network.classes;
   return {{"plugin", "tensors"}, {"params", std::move(params)}};

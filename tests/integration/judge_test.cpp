@@ -136,7 +136,7 @@ TEST_F(Judge, OfACheckpointUsesItsStudy) {
 TEST_F(Judge, WritesManifestsThatPassCheckForEveryBudgetAndNorm) {
   for (const char* budget : {"quick", "standard", "thorough"}) {
     for (const char* norm : {"linf", "l2"}) {
-      const std::string file = box_.path("written.json").string();
+      const std::string file = box_.path(std::string(budget) + "-" + norm + ".json").string();
       const Outcome written =
           judge_file("detached", {"--budget", budget, "--norm", norm, "--write-manifest", file});
       const Outcome checked = box_.unmask({"check", file});
@@ -146,6 +146,20 @@ TEST_F(Judge, WritesManifestsThatPassCheckForEveryBudgetAndNorm) {
     }
   }
   EXPECT_FALSE(fs::exists(box_.database())) << "it only writes";
+}
+
+TEST_F(Judge, WritesAManifestOverNothingElse) {
+  const std::string file = box_.path("written.json").string();
+  const auto write = [&] { return judge_file("detached", {"--write-manifest", file}); };
+  EXPECT_EQ(write().code, 0);
+  EXPECT_EQ(write().code, 0) << "the same again";
+  box_.write("written.json", "// mine\n");
+
+  const Outcome refused = write();
+
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("holds something else"));
+  EXPECT_EQ(base::read_file(file), "// mine\n");
 }
 
 TEST_F(Judge, OfWeightsNamesThePluginThatTheyAreFor) {

@@ -123,6 +123,16 @@ TEST_F(Subject, SaysWhatIsWrong) {
   EXPECT_THAT(with([](auto& n) { n.data = "/none"; }), HasSubstr("cifar10:FOLDER"));
   EXPECT_THAT(with([](auto& n) { n.data = "mnist:/none"; }), HasSubstr("there is no folder"));
   EXPECT_THAT(with([](auto& n) { n.mean = "0.5;0.5"; }), HasSubstr("--mean"));
+  EXPECT_THAT(with([](auto& n) { n.size = 32; }),
+              HasSubstr("--size is for a folder of pictures, and --data is none"));
+  for (const std::string& data : {folder("pictures"), "mnist:" + folder("pictures")}) {
+    EXPECT_THAT(with([&](auto& n) {
+                  n.data = data;
+                  n.classes = 10;
+                }),
+                HasSubstr("--classes is for a safetensors file, and --data is none"))
+        << data;
+  }
   EXPECT_THAT(with([](auto& n) {
                 n.file.clear();
                 n.model = "mlp";

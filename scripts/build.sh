@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds one preset: scripts/build.sh release|dev|ci|asan|tidy [cmake arguments].
+# Configures and builds one preset: scripts/build.sh release|dev|ci|asan [cmake arguments].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:?usage: scripts/build.sh PRESET [cmake arguments]}

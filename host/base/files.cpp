@@ -37,6 +37,10 @@ void write_all(int fd, std::string_view bytes, const fs::path& path) {
 // Removes a file unless told otherwise: a failed write leaves nothing behind.
 struct Leftover {
   std::string path;
+
+  Leftover() = default;
+  Leftover(const Leftover&) = delete;
+  Leftover& operator=(const Leftover&) = delete;
   ~Leftover() {
     if (!path.empty()) ::unlink(path.c_str());
   }

@@ -65,7 +65,7 @@ std::string command_of_task(const Submission& s) {
                                                         {"--plan", s.plan.string()}};
   std::vector<std::string> rest = {"--device", s.device, "--progress", "plain"};
   for (const std::string& folder : s.plugin_dirs) {
-    rest.push_back("--plugin-dir");
+    rest.emplace_back("--plugin-dir");
     rest.push_back(folder);
   }
   std::string text = "options=()\n";

@@ -1,5 +1,6 @@
 // unmask doctor: what this installation computes with, and what is wrong with it.
 
+#include <cmath>
 #include <iostream>
 
 #include "base/cache.hpp"
@@ -48,8 +49,7 @@ int command_doctor(const Arguments& arguments) {
   row("LibTorch", torch.at("libtorch").get<std::string>());
   const auto blas = torch.at("blas").get<std::string>();
   const double product_ms = torch.at("matrix_product_ms").get<double>();
-  row("BLAS",
-      blas + " (512 x 512 product: " + std::to_string(static_cast<int>(product_ms + 0.5)) + " ms)");
+  row("BLAS", blas + " (512 x 512 product: " + std::to_string(std::lround(product_ms)) + " ms)");
   row("kernels", torch.at("kernels").get<std::string>());
   if (is_reference_blas(blas) || product_ms > kSlowProductMs) {
     warnings.push_back("LibTorch gets a slow BLAS (" + blas +
@@ -67,7 +67,7 @@ int command_doctor(const Arguments& arguments) {
   row("plugins",
       std::to_string(catalog.plugins.size()) + " usable, " +
           std::to_string(catalog.refusals.size()) + " refused");
-  if (catalog.plugins.empty()) warnings.push_back("no plugin was found in the plugin folders");
+  if (catalog.plugins.empty()) warnings.emplace_back("no plugin was found in the plugin folders");
   for (const catalog::PluginRefusal& refusal : catalog.refusals) {
     warnings.push_back(refusal.file.string() + " " + refusal.reason);
   }

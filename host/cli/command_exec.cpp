@@ -33,7 +33,7 @@ int command_exec(const Arguments& arguments) {
 
   const HostContext host(line.plugin_dirs());
   const PlannedStudy planned = plan_study(line.required("manifest"), host);
-  const std::string wanted = line.get<std::string>("cell");
+  const auto wanted = line.get<std::string>("cell");
   const wire::Cell* cell = nullptr;
   for (const wire::Cell& candidate : planned.plan.cells) {
     if (!candidate.key.starts_with(wanted)) continue;

@@ -44,7 +44,7 @@ int command_help(const Arguments& arguments) {
     print_topics();
     return 0;
   }
-  const std::string name = line.get<std::string>("name");
+  const auto name = line.get<std::string>("name");
   // A topic of the name of a command says more, and names the command.
   if (const HelpTopic* topic = find_topic(name)) {
     std::cout << topic->name << ": " << topic->summary << "\n\n" << topic->text;

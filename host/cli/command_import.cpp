@@ -177,7 +177,7 @@ int command_import(const Arguments& arguments) {
       line.find<std::vector<std::string>>("params").value_or(std::vector<std::string>{}));
 
   const HostContext host(line.plugin_dirs());
-  const std::string plugin = line.get<std::string>("model");
+  const auto plugin = line.get<std::string>("model");
   const Model model = read_model(host.catalog(), plugin, name, params);
   const fs::path output =
       fs::absolute(fs::path(line.get<std::string>("output")) / (name + ".safetensors"))

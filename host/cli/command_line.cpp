@@ -158,7 +158,7 @@ std::vector<std::filesystem::path> CommandLine::plugin_dirs() const {
 }
 
 std::filesystem::path CommandLine::database() const {
-  const std::string name = get<std::string>("db");
+  const auto name = get<std::string>("db");
   if (name.empty()) throw UsageError("--db \"\" names no file; leave it out, or name one");
   return name;
 }

@@ -53,7 +53,7 @@ void print_pivot(const results::Pivot& pivot, table::Format format, bool interva
   const auto best = results::best_fields(pivot);
   for (std::size_t r = 0; r < best.size(); ++r) {
     for (std::size_t c = 0; c < best[r].size(); ++c) {
-      if (best[r][c]) style.bold.push_back({r, pivot.row_axes.size() + c});
+      if (best[r][c]) style.bold.emplace_back(r, pivot.row_axes.size() + c);
     }
   }
   if (format == table::Format::kTable && !pivot.common.empty()) {

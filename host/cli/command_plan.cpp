@@ -112,7 +112,7 @@ int command_plan(const Arguments& arguments) {
   line.add_database();
   line.add_plugin_dir();
   if (!line.parse(arguments)) return 0;
-  const std::string format = line.get<std::string>("format");
+  const auto format = line.get<std::string>("format");
   if (format != "text" && format != "json")
     throw UsageError("--format must be text or json, not \"" + format + "\"");
 

@@ -96,7 +96,7 @@ int command_plugins(const Arguments& arguments) {
   line.add_plugin_dir();
   if (!line.parse(arguments)) return 0;
   const HostContext host(line.plugin_dirs());
-  const std::string format = line.get<std::string>("format");
+  const auto format = line.get<std::string>("format");
   if (format != "text" && format != "json" && format != "markdown") {
     throw UsageError("--format must be text, json or markdown, not \"" + format + "\"");
   }

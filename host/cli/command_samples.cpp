@@ -66,7 +66,7 @@ fs::path images_of(const store::Store& store, const std::string& key, const fs::
         "the images of this attack were not kept; add \"save\": \"adversarials\" to "
         "\"evaluate\" and run again");
   }
-  const fs::path file = folder / kept->path;
+  fs::path file = folder / kept->path;
   if (!fs::exists(file)) {
     throw StoreError("the file " + file.string() + " is missing; run the study again");
   }

@@ -33,7 +33,7 @@ void print_query(const store::Store& store, const char* heading, const char* nam
 }
 
 int follow_study(const CommandLine& line) {
-  const double interval = line.get<double>("interval");
+  const auto interval = line.get<double>("interval");
   if (!(interval >= 0.05 && interval <= 86400)) {
     throw UsageError("--interval is a number of seconds from 0.05 to 86400");
   }

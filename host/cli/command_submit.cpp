@@ -320,7 +320,7 @@ int command_submit(const Arguments& arguments) {
   add_options(line);
   if (!line.parse(arguments)) return 0;
   const bool is_dry = line.has("dry-run");
-  const int parallel = line.get<int>("parallel");
+  const auto parallel = line.get<int>("parallel");
   if (parallel < 1) throw UsageError("--parallel must be at least 1");
   std::optional<SiteProfile> profile;
   if (const auto file = line.find<std::string>("profile")) profile = read_site_profile(*file);

@@ -22,6 +22,7 @@ std::vector<std::string> devices_of(const std::string& device, int cuda_devices)
   if (device == "cuda" || device == "auto") {
     need(0);
     std::vector<std::string> all;
+    all.reserve(static_cast<std::size_t>(cuda_devices));
     for (int i = 0; i < cuda_devices; ++i) all.push_back("cuda:" + std::to_string(i));
     return all;
   }

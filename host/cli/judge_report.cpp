@@ -126,7 +126,7 @@ std::string way_around(const std::string& kind) {
 }
 
 void add_next_if_masked(const JudgeReport& report, std::vector<std::string>& steps) {
-  steps.push_back(
+  steps.emplace_back(
       "Do not report what the plain gradient attack leaves; report the worst case above, as an "
       "upper bound: whoever knows the network may do better.");
   for (const std::string& kind : deciding_kinds(report)) {
@@ -151,22 +151,22 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
   const double repeats = catalog::find_verdict_threshold("randomised")->value;
   std::vector<std::string> remarks;
   if (metric(report, "output_is_one_hot") > 0.5) {
-    remarks.push_back(
+    remarks.emplace_back(
         "The network answers with zeros and ones alone: no loss has a gradient; let it end before "
         "its softmax or argmax.");
   } else if (metric(report, "output_is_probability") > 0.5) {
-    remarks.push_back(
+    remarks.emplace_back(
         "The network answers with probabilities where logits are expected, which takes most of "
         "the gradient away: let it end before its softmax, or judge it with --output softmax.");
   }
   const bool is_random = metric(report, "check.randomised") > repeats;
   if (is_random) {
-    remarks.push_back(
+    remarks.emplace_back(
         "The same images get other answers when asked again: call model.eval() before the network "
         "is exported; if it is random on purpose, attacks here average over several answers.");
   }
   if (!is_random && metric(report, "check.batch_dependence") > repeats) {
-    remarks.push_back(
+    remarks.emplace_back(
         "Answers depend on the other images of the batch: batch normalisation in training mode "
         "does that (call model.eval() before exporting), and so do adaptive solvers that share a "
         "step size.");
@@ -183,16 +183,17 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
     }
   }
   if (report.seen.n_labels == 2) {
-    remarks.push_back(
+    remarks.emplace_back(
         "The images have two labels: all targeted attacks are the same, and a network that always "
         "gives the same answer is right for a share of them.");
   } else if (report.seen.n_labels == 1) {
-    remarks.push_back("All images have the same label: a constant answer would pass for robust.");
+    remarks.emplace_back(
+        "All images have the same label: a constant answer would pass for robust.");
   }
   for (const std::string& failure : report.seen.failures) {
     remarks.push_back("Failed: " + failure);
     if (failure.find("classes apart") != std::string::npos) {
-      remarks.push_back(
+      remarks.emplace_back(
           "Labels and network count different numbers of classes: say how many there are with "
           "--classes, or mend the labels, which count from 0.");
     }
@@ -209,22 +210,22 @@ std::vector<std::string> next_steps(const JudgeReport& report) {
   const Judgement judgement = overall(report.verdicts);
   if (judgement == Judgement::kMasked) add_next_if_masked(report, steps);
   if (judgement == Judgement::kSuspect) {
-    steps.push_back(
+    steps.emplace_back(
         "Symptoms, and nothing that decides: take more images (--samples) and a larger --budget.");
   }
   if (judgement == Judgement::kInsufficient) {
-    steps.push_back(
+    steps.emplace_back(
         "Evidence is missing: unmask verdict says which, and which lines of a manifest supply it.");
   }
   if (judgement == Judgement::kNotDetected) {
-    steps.push_back(
+    steps.emplace_back(
         "No symptom of masking is no proof of robustness: the worst case is an upper bound. A "
         "larger --budget lowers it, and an attack made for this network may, too.");
   }
-  steps.push_back(
+  steps.emplace_back(
       "Every rule, its numbers and thresholds: " +
       shell_command({"unmask", "verdict", "study=" + report.study, "--db", report.database}));
-  steps.push_back("What ran, to be edited and run again with unmask run: " + report.manifest);
+  steps.emplace_back("What ran, to be edited and run again with unmask run: " + report.manifest);
   return steps;
 }
 

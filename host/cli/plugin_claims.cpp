@@ -106,7 +106,7 @@ std::string failures_text(const std::vector<Answer>& answers, const std::string&
 
 // A name that the host offers already: what a manifest then means depends on the order of folders.
 std::string note_on_name(const HostContext& host, const PluginRecord& plugin) {
-  const catalog::Catalog catalog = host.catalog();
+  const catalog::Catalog& catalog = host.catalog();
   const PluginRecord* other = catalog.find(plugin.kind, plugin.id);
   if (other == nullptr || other->fingerprint == plugin.fingerprint) return "";
   return "note: " + plugin.kind + " " + plugin.id + " is also offered by '" + other->file.string() +

@@ -98,7 +98,8 @@ SiteProfile site_profile_from(const json& object, const std::string& name) {
                           words::help_for_unknown(key, names, "members"));
     }
     try {
-      std::visit([&](const auto place) { set(profile, place, value); }, member->place);
+      const auto& given = value;  // clang 14 captures no structured binding
+      std::visit([&](const auto place) { set(profile, place, given); }, member->place);
     } catch (const DataError& rule) {
       throw ManifestError("the profile " + name + ": \"" + key + "\" must be " + rule.what() +
                           ", not " + value.dump());

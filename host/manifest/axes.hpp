@@ -90,6 +90,7 @@ class StageContext {
       : name(stage_name), axes(stage_axes), definitions(all_definitions), reporter(errors) {}
   StageContext(const StageContext&) = delete;
   StageContext& operator=(const StageContext&) = delete;
+  ~StageContext() = default;
 
   /// A value was dropped because it is wrong: rules may match nothing for that reason alone.
   void taint() { is_tainted_ = true; }

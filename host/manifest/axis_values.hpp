@@ -43,6 +43,7 @@ class AxisValues {
       : context_(context), checkpoints_(std::move(checkpoints)) {}
   AxisValues(const AxisValues&) = delete;
   AxisValues& operator=(const AxisValues&) = delete;
+  ~AxisValues() = default;
 
   StageContext& context() const { return context_; }
   const Checkpoints& checkpoints() const { return checkpoints_; }

@@ -17,15 +17,15 @@
 namespace unmask::manifest {
 
 const std::vector<ResolvedDefinition>& Definitions::of(std::string_view kind) const {
-  static const std::vector<ResolvedDefinition> none;
+  static const std::vector<ResolvedDefinition> kNone;
   const auto found = kinds_.find(kind);
-  return found == kinds_.end() ? none : found->second.definitions;
+  return found == kinds_.end() ? kNone : found->second.definitions;
 }
 
 const std::vector<std::string>& Definitions::names(std::string_view kind) const {
-  static const std::vector<std::string> none;
+  static const std::vector<std::string> kNone;
   const auto found = kinds_.find(kind);
-  return found == kinds_.end() ? none : found->second.names;
+  return found == kinds_.end() ? kNone : found->second.names;
 }
 
 std::optional<std::size_t> Definitions::index(std::string_view kind, std::string_view name) const {
@@ -254,6 +254,7 @@ void Definitions::read_params(const std::string& kind,
                               ResolvedDefinition& out) {
   const std::vector<ParamSpec> table = catalog::full_table(*out.plugin);
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const ParamSpec& spec : table) names.push_back(spec.name);
   if (params != nullptr) {
     for (const Member& member : params->members) {

@@ -208,6 +208,7 @@ std::vector<Dimension> projected(const std::vector<Dimension>& dimensions,
     std::unordered_set<std::string> seen;
     for (const auto& tuple : dimension.tuples) {
       std::vector<AxisValue> values;
+      values.reserve(places.size());
       for (const std::size_t place : places) values.push_back(tuple[place]);
       const std::string bytes(reinterpret_cast<const char*>(values.data()),
                               sizeof(AxisValue) * values.size());

@@ -24,6 +24,7 @@ class EvaluateStage {
   EvaluateStage(const TrainStage& train, const Definitions& definitions, Reporter& reporter);
   EvaluateStage(const EvaluateStage&) = delete;
   EvaluateStage& operator=(const EvaluateStage&) = delete;
+  ~EvaluateStage() = default;
 
   /// Read the "evaluate" object and fill the evaluate half of `study`.
   void read(const Node& evaluate, Study& study);

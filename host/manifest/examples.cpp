@@ -72,6 +72,7 @@ class ExampleReading {
         specs.begin(), specs.end(), [&](const ParamSpec& s) { return s.name == member.key; });
     if (spec == specs.end()) {
       std::vector<std::string> names;
+      names.reserve(specs.size());
       for (const ParamSpec& s : specs) names.push_back(s.name);
       reporter_.at_key(
           code::kUnknownParameter,

@@ -26,6 +26,7 @@ class Grid {
       : context_(context), normalize_(std::move(normalize)) {}
   Grid(const Grid&) = delete;
   Grid& operator=(const Grid&) = delete;
+  ~Grid() = default;
 
   /// Add all combinations, the first dimension slowest, laid over `defaults`. Too many of them are
   /// reported at `where`, and none is added.

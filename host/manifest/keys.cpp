@@ -32,7 +32,7 @@ std::vector<std::string> retry_names() {
 
 // Long: a table, one row for every object of a manifest.
 const std::map<Scope, ScopeInfo>& scopes() {
-  static const std::map<Scope, ScopeInfo> table = {
+  static const std::map<Scope, ScopeInfo> kTable = {
       {Scope::kRoot,
        {"the manifest",
         {"$schema",
@@ -104,7 +104,7 @@ const std::map<Scope, ScopeInfo>& scopes() {
       {Scope::kRetries, {"run.retries", retry_names()}},
       {Scope::kVerdict, {"verdict", threshold_names()}},
   };
-  return table;
+  return kTable;
 }
 
 bool has(const std::vector<std::string>& words, std::string_view word) {

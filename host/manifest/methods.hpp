@@ -19,6 +19,7 @@ class Methods {
   explicit Methods(AxisValues& values) : values_(values), context_(values.context()) {}
   Methods(const Methods&) = delete;
   Methods& operator=(const Methods&) = delete;
+  ~Methods() = default;
 
   /// Read "clean" of the matrix.
   /// @return  the attack of clean cells; nullopt when none are wanted, or it is wrong (reported)

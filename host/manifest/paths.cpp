@@ -89,7 +89,7 @@ std::string Paths::substitute(const Node& value, std::vector<std::string>& chain
 
 std::string Paths::resolve(const Node& value) {
   std::vector<std::string> chain;
-  const std::string text = substitute(value, chain);
+  std::string text = substitute(value, chain);
   const std::filesystem::path path = text;
   if (text.empty() || path.is_absolute() || text.rfind("${", 0) == 0) return text;
   // A relative path refers to the file in which it is written: the "paths" entry, if it begins

@@ -91,7 +91,7 @@ class FileReader {
     if (!expect(*root, Node::Kind::kObject, "a manifest", reporter_)) return std::nullopt;
     check_version(*root);
 
-    chain_.push_back({identity(file), name});
+    chain_.emplace_back(identity(file), name);
     std::optional<Node> base;
     if (const Node* extends = root->find("extends")) base = load_bases(*extends, file);
     chain_.pop_back();

@@ -21,6 +21,7 @@ class TrainStage {
   TrainStage(const Definitions& definitions, Reporter& reporter);
   TrainStage(const TrainStage&) = delete;
   TrainStage& operator=(const TrainStage&) = delete;
+  ~TrainStage() = default;
 
   /// Read the "train" object (nullptr: there is none) and fill the train half of `study`.
   void read(const Node* train, Study& study);

@@ -141,7 +141,7 @@ FrozenPlan parse(const std::string& text) {
 
 fs::path write_frozen_plan(const fs::path& folder, const FrozenPlan& frozen) {
   const std::string text = text_of(frozen);
-  const fs::path file = folder / (name_of_text(text) + ".json");
+  fs::path file = folder / (name_of_text(text) + ".json");
   base::write_file_atomically(file, text);
   return file;
 }

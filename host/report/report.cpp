@@ -11,10 +11,10 @@
 namespace unmask::report {
 namespace {
 
-std::string with(std::string text, std::string_view mark, std::string_view part) {
+std::string with(std::string_view text, std::string_view mark, std::string_view part) {
   const std::size_t at = text.find(mark);
   UNMASK_CHECK(at != std::string::npos, "the page lacks " + std::string(mark));
-  return text.replace(at, mark.size(), part);
+  return std::string(text).replace(at, mark.size(), part);
 }
 
 // As JSON that no HTML parser takes for anything else: no "<", no "&", and no line separators of

@@ -251,9 +251,9 @@ json compact(const json& data) {
 }
 
 const std::vector<std::string>& filter_axes() {
-  static const std::vector<std::string> axes = {
+  static const std::vector<std::string> kAxes = {
       "study", "dataset", "model", "objective", "train_solver", "train_seed", "solver"};
-  return axes;
+  return kAxes;
 }
 
 json report_data(const store::Store& store, const ReportOptions& options) {

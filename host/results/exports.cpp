@@ -41,7 +41,7 @@ bool has_column(const std::vector<std::string>& columns, std::string_view name) 
 
 // What an export calls an axis; empty: it has no such axis.
 std::string column_of_axis(const std::vector<std::string>& columns, std::string_view axis) {
-  const std::string name = axis == "epsilon" ? "epsilon_text" : std::string(axis);
+  std::string name = axis == "epsilon" ? "epsilon_text" : std::string(axis);
   if (has_column(columns, name)) return name;
   return axis == "attack" && has_column(columns, "method") ? "method" : "";
 }
@@ -155,7 +155,8 @@ nlohmann::ordered_json datasette_metadata(
     const std::string& database,
     const std::vector<std::pair<std::string, std::vector<std::string>>>& tables) {
   nlohmann::ordered_json of_tables = nlohmann::ordered_json::object();
-  for (const auto& [name, columns] : tables) {
+  for (const auto& [of_table, columns] : tables) {
+    const std::string& name = of_table;
     const auto found = std::find_if(
         exports().begin(), exports().end(), [&](const Export& e) { return e.name == name; });
     UNMASK_CHECK(found != exports().end(), name + " is no export");

@@ -128,7 +128,8 @@ class LiveProgress final : public Progress {
 
  private:
   void add_points(const Cell& cell, double share, const std::string& note) {
-    for (const auto& [name, value] : numbers_of(note)) {
+    for (const auto& [of_number, value] : numbers_of(note)) {
+      const auto& name = of_number;
       auto curve = std::find_if(state_.curves.begin(), state_.curves.end(), [&](const auto& one) {
         return one.key == cell.key && one.name == name;
       });

@@ -35,8 +35,8 @@ std::int64_t resident_bytes(pid_t pid) {
 }
 
 std::int64_t memory_kills() {
-  static const std::string events = control_group() + "/memory.events";
-  return number_behind("oom_kill", "/proc/vmstat") + number_behind("oom_kill", events);
+  static const std::string kEvents = control_group() + "/memory.events";
+  return number_behind("oom_kill", "/proc/vmstat") + number_behind("oom_kill", kEvents);
 }
 
 std::string memory_text(std::int64_t bytes) {

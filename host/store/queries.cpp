@@ -91,6 +91,8 @@ class Prepared {
   ~Prepared() { sqlite3_finalize(statement_); }
   Prepared(Prepared&& other) noexcept
       : statement_(std::exchange(other.statement_, nullptr)), code_(other.code_) {}
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
   Prepared& operator=(Prepared&&) = delete;
 
   int code() const { return code_; }
@@ -160,6 +162,7 @@ Prepared prepare_reading(Database& database, const std::string& text, ReadingOnl
 std::vector<std::string> columns_of(sqlite3_stmt* statement) {
   std::vector<std::string> columns;
   const int count = sqlite3_column_count(statement);
+  columns.reserve(static_cast<std::size_t>(count));
   for (int c = 0; c < count; ++c) columns.emplace_back(sqlite3_column_name(statement, c));
   return columns;
 }

@@ -93,9 +93,9 @@ void insert_outcomes(Database& database, std::int64_t cell, const wire::CellResu
       "INSERT INTO sample_outcome(cell_id, sample, label, state, clean_prediction, prediction, "
       "distance, queries, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const wire::SampleOutcome& o : result.outcomes) {
-    const std::string what = "sample " + std::to_string(o.sample);
+    const auto what = [&o] { return "sample " + std::to_string(o.sample); };
     if (o.is_decided && std::isnan(o.distance)) {
-      throw RefusedResult("the distance of " + what + " is not a number (NaN)");
+      throw RefusedResult("the distance of " + what() + " is not a number (NaN)");
     }
     outcome.bind(cell).bind(o.sample).bind(o.label).bind(o.is_decided ? "decided" : "undecided");
     bind_prediction(outcome, o, o.clean_prediction);
@@ -107,7 +107,7 @@ void insert_outcomes(Database& database, std::int64_t cell, const wire::CellResu
     }
     outcome.bind(o.queries);
     outcome.bind(o.passes == -1 ? std::nullopt : std::optional(o.passes));
-    insert_checked(outcome, [&] { return what; });
+    insert_checked(outcome, what);
   }
 }
 

@@ -146,7 +146,7 @@ Store Store::open_writer(const fs::path& given, const FileSystem& system) {
   refresh_definitions(database);
   insert_meta(database);
   mark_interrupted(database);
-  return Store(std::unique_ptr<Impl>(new Impl{std::move(lock), std::move(database), true}));
+  return Store(std::make_unique<Impl>(Impl{std::move(lock), std::move(database), true}));
 }
 
 Store Store::open_reader(const fs::path& given) {
@@ -165,10 +165,10 @@ Store Store::open_reader(const fs::path& given) {
   }
   // What a newer unmask put into its file fits its tables; what this one would put in front may not.
   if (version > schema_version()) {
-    return Store(std::unique_ptr<Impl>(new Impl{{}, std::move(database), false}));
+    return Store(std::make_unique<Impl>(Impl{{}, std::move(database), false}));
   }
   if (!has_current_definitions(database)) shadow_definitions(database);
-  return Store(std::unique_ptr<Impl>(new Impl{{}, std::move(database), false}));
+  return Store(std::make_unique<Impl>(Impl{{}, std::move(database), false}));
 }
 
 const fs::path& Store::file() const noexcept {

@@ -142,10 +142,12 @@ Grid make_grid(const Table& table, std::string (*escape)(std::string_view)) {
     grid.rows.push_back(std::move(fields));
   };
   std::vector<std::string> header;
+  header.reserve(table.columns.size());
   for (const std::string& name : table.columns) header.push_back(escape(name));
   add(std::move(header));
   for (const auto& row : table.rows) {
     std::vector<std::string> fields;
+    fields.reserve(row.size());
     for (const Value& value : row) fields.push_back(escape(plain(value, false)));
     add(std::move(fields));
   }

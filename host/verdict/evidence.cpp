@@ -91,7 +91,7 @@ Attacks Evidence::with_view(View view) const {
 }
 
 Attacks Evidence::black_box() const {
-  const Attacks all = own(Group::kBlackBox);
+  Attacks all = own(Group::kBlackBox);
   const bool is_coupled = std::any_of(all.begin(), all.end(), [](const Attack* a) {
     const auto found = a->metrics.find("batch_coupled");
     return found != a->metrics.end() && found->second > 0;

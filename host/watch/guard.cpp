@@ -79,7 +79,7 @@ bool is_loopback(std::string_view address) {
   return address == "localhost" || address == "::1" || address.starts_with("127.");
 }
 
-Guard::Guard(std::string token, std::string address, int port, std::string name)
+Guard::Guard(std::string token, std::string_view address, int port, std::string_view name)
     : token_(std::move(token)),
       address_(lower(address)),
       port_(std::to_string(port)),

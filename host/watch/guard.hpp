@@ -35,7 +35,7 @@ struct Refusal {
 class Guard {
  public:
   /// @param address  on which the server listens  @param name  of this machine; may be empty
-  Guard(std::string token, std::string address, int port, std::string name = {});
+  Guard(std::string token, std::string_view address, int port, std::string_view name = {});
 
   /// Why the request is refused, or nothing:
   ///  - only GET: there is nothing to write (405);

@@ -8,10 +8,10 @@
 namespace unmask::watch {
 namespace {
 
-std::string with(std::string text, std::string_view mark, std::string_view part) {
+std::string with(std::string_view text, std::string_view mark, std::string_view part) {
   const std::size_t at = text.find(mark);
   UNMASK_CHECK(at != std::string::npos, "the page lacks " + std::string(mark));
-  return text.replace(at, mark.size(), part);
+  return std::string(text).replace(at, mark.size(), part);
 }
 
 std::string source_of(std::string_view part) {
@@ -21,9 +21,9 @@ std::string source_of(std::string_view part) {
 }  // namespace
 
 const std::string& page() {
-  static const std::string text =
+  static const std::string kText =
       with(with(kPageHtml, "/*STYLE*/", kPageCss), "/*SCRIPT*/", kPageJs);
-  return text;
+  return kText;
 }
 
 std::string content_security_policy() {

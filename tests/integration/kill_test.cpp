@@ -12,13 +12,13 @@ namespace {
 
 // Computed once: what an undisturbed run stores.
 const std::string& undisturbed() {
-  static const std::string results = [] {
+  static const std::string kResults = [] {
     const Sandbox box;
     const Outcome outcome = box.run(box.write("small.json", small_manifest()));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return box.results();
   }();
-  return results;
+  return kResults;
 }
 
 TEST(Kill, HostKilledInTheMiddleOfATrainingLosesNothingElse) {

@@ -39,10 +39,10 @@ const char* const kManifest = R"j({
 
 // Run once.
 const Sandbox& pairing_study() {
-  static const Sandbox box;
-  static const Outcome outcome = box.run(box.write("pairing.json", kManifest));
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
-  return box;
+  static const Sandbox kBox;
+  static const Outcome kOutcome = kBox.run(kBox.write("pairing.json", kManifest));
+  EXPECT_EQ(kOutcome.code, 0) << kOutcome.err;
+  return kBox;
 }
 
 // Samples that stand under the own solver, by attack.

@@ -139,7 +139,7 @@ WatchedRun::~WatchedRun() {
 nlohmann::json WatchedRun::wait_for(const std::string& event) {
   for (;;) {
     for (std::size_t end = buffer_.find('\n'); end != std::string::npos; end = buffer_.find('\n')) {
-      const nlohmann::json line = nlohmann::json::parse(buffer_.substr(0, end));
+      nlohmann::json line = nlohmann::json::parse(buffer_.substr(0, end));
       buffer_.erase(0, end + 1);
       if (line.at("event") == event) return line;
     }

@@ -47,7 +47,7 @@ class Terminal {
 
 class TerminalTest : public ::testing::Test {
  protected:
-  ~TerminalTest() override { set_color_choice(ColorChoice::kAuto); }
+  void TearDown() override { set_color_choice(ColorChoice::kAuto); }
 
   Terminal terminal_;
   UniqueFd file_{::open("/dev/null", O_WRONLY)};

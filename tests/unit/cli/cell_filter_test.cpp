@@ -33,6 +33,7 @@ std::vector<Cell> cells() {
 
 std::vector<std::string> keys(const std::vector<Cell>& chosen) {
   std::vector<std::string> result;
+  result.reserve(chosen.size());
   for (const Cell& cell : chosen) result.push_back(cell.key);
   return result;
 }

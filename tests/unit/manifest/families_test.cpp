@@ -56,6 +56,7 @@ class Families : public ::testing::Test {
 
 std::vector<std::string> names(const std::vector<Definition>& definitions) {
   std::vector<std::string> out;
+  out.reserve(definitions.size());
   for (const Definition& definition : definitions) out.push_back(definition.name);
   return out;
 }

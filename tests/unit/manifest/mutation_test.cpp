@@ -105,10 +105,10 @@ TEST_F(Mutation, TokenTakenAway) {
 }
 
 TEST_F(Mutation, CommaOrColonTakenAway) {
-  for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    const std::size_t at = text_.find_first_not_of(' ', tokens_[i].range.end);
+  for (const auto& token : tokens_) {
+    const std::size_t at = text_.find_first_not_of(' ', token.range.end);
     if (text_[at] != ',' && text_[at] != ':') continue;
-    expect_found({at, at + 1}, "", "no separator behind " + tokens_[i].pointer);
+    expect_found({at, at + 1}, "", "no separator behind " + token.pointer);
   }
 }
 

@@ -34,7 +34,7 @@ std::vector<fs::path> files_of(const fs::path& folder) {
 
 // What the schema of one file cannot know.
 const std::set<std::string>& inexpressible() {
-  static const std::set<std::string> names = {
+  static const std::set<std::string> kNames = {
       // JSON itself is silent about keys that come twice.
       "duplicate-key",
       "duplicate-key-definition",
@@ -110,7 +110,7 @@ const std::set<std::string>& inexpressible() {
       "paths-placeholder",
       "paths-unknown",
   };
-  return names;
+  return kNames;
 }
 
 class ManifestSchema : public ::testing::Test {

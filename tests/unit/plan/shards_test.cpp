@@ -62,6 +62,7 @@ wire::Cell attack(const wire::Cell& on, int seed, const wire::Cell* source = nul
 // Networks with a number of attacks each.
 std::vector<wire::Cell> study(int networks, int attacks) {
   std::vector<wire::Cell> cells;
+  cells.reserve(static_cast<std::size_t>(networks) * static_cast<std::size_t>(1 + attacks));
   for (int n = 0; n < networks; ++n) cells.push_back(training(n));
   for (int n = 0; n < networks; ++n) {
     for (int a = 0; a < attacks; ++a) {

@@ -211,6 +211,7 @@ TEST_F(FailuresTest, AWorkerIsReplacedAfterItsNumberOfCells) {
 TEST_F(FailuresTest, AWorkerServesForEverWhenAsked) {
   options.recycle_after = 0;
   std::vector<wire::Cell> plan;
+  plan.reserve(20);
   for (int i = 0; i < 20; ++i) plan.push_back(fake_cell(std::to_string(i)));
 
   run(plan);

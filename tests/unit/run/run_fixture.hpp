@@ -31,7 +31,7 @@ inline wire::Cell fake_cell(const std::string& key,
   cell.labels.train_solver = "rk4";
   cell.labels.solver = kind == wire::CellKind::kTrain ? "" : "rk4";
   cell.labels.method = kind == wire::CellKind::kTrain ? "" : key;
-  cell.needs = needs;
+  cell.needs = std::move(needs);
   return cell;
 }
 

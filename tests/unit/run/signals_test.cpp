@@ -27,7 +27,7 @@ constexpr int kGenerousMs = 20000;  // only a broken program gets there
 
 class SignalTest : public RunTest {
  protected:
-  ~SignalTest() override {
+  void TearDown() override {
     if (host_ > 0) {
       ::kill(host_, SIGKILL);
       ::waitpid(host_, nullptr, 0);

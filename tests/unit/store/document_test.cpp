@@ -17,9 +17,9 @@ namespace unmask::store::document_test {
 namespace {
 
 const std::string& document() {
-  static const std::string text =
+  static const std::string kText =
       base::read_file(std::string(UNMASK_SOURCE_DIR) + "/docs/database.md");
-  return text;
+  return kText;
 }
 
 // The text of the section "### `name`", up to the next heading.

@@ -46,7 +46,7 @@ class MaintenanceTest : public ::testing::Test {
     return Store::open_reader(file).database().integer("n", "SELECT count(*) FROM sample_outcome");
   }
   fs::path make(const std::string& name, std::size_t bytes = 3) {
-    const fs::path path = folder() / name;
+    fs::path path = folder() / name;
     base::write_file_atomically(path, std::string(bytes, 'x'));
     return path;
   }

@@ -167,10 +167,10 @@ TEST_F(QueriesTest, ElasticityComparesAttacksThatDifferInOneParameter) {
 // same network is one warning, with the largest value.
 TEST_F(QueriesTest, WarningsAreChecksAboveTheirThreshold) {
   const table::Table table = ask("warnings", "attack, warning, value, threshold, cells");
-  constexpr std::monostate none;
+  constexpr std::monostate kNone;
 
   EXPECT_EQ(table.rows,
-            (std::vector<Row>{{none, "check.randomised", 2e-3, 1e-4, std::int64_t{2}},
+            (std::vector<Row>{{kNone, "check.randomised", 2e-3, 1e-4, std::int64_t{2}},
                               {"pgd.50.1", "check.zero_gradient", 0.25, 0.0, std::int64_t{1}},
                               {"worst", "fooled_first_by.m1.mean", 0.25, 0.002, std::int64_t{1}}}));
 }

@@ -271,6 +271,7 @@ class Holder {
     if (pid_ == 0) {
       ::close(ready[0]);
       ::close(hold[1]);
+      // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): it is held, not read
       const Store store = Store::open_writer(file);
       char byte = 'x';
       if (::write(ready[1], &byte, 1) != 1) ::_exit(1);

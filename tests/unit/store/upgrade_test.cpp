@@ -65,6 +65,7 @@ TEST_F(UpgradeTest, EveryRowIsKept) {
       "SELECT * FROM adversarials",
       "SELECT cell_id, name, value, flag, n FROM metric",
       "SELECT * FROM series",
+      // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement in two lines
       "SELECT cell_id, phase, solve, solves, nfe_min, 1.0 * nfe_median AS nfe_median, nfe_max, "
       "nfe_total, accepted, rejected, failed, worst_status, step_min, step_max FROM solve_stats",
       "SELECT cell_id, sample, label, clean_prediction, prediction, distance, queries "
@@ -78,6 +79,7 @@ TEST_F(UpgradeTest, EveryRowIsKept) {
       "SELECT cell_id, gap FROM gradient_matrix ORDER BY cell_id",
       "SELECT * FROM progress"};
   std::vector<std::string> former;
+  former.reserve(same.size());
   for (const std::string& sql : same) former.push_back(csv(before, sql));
 
   const Store store = Store::open_writer(file_);

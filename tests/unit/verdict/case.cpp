@@ -40,8 +40,8 @@ json Case::part(const std::string& kind, const std::string& id, json params) {
     record.kind = kind;
     record.id = id;
     record.fingerprint = fingerprint;
-    const std::set<std::string> kFree = {"square", "spsa", "boundary", "random_noise"};
-    if (kFree.contains(id)) record.capabilities = {"gradient_free"};
+    const std::set<std::string> free = {"square", "spsa", "boundary", "random_noise"};
+    if (free.contains(id)) record.capabilities = {"gradient_free"};
     catalog_.plugins.push_back(record);
   }
   return {{"plugin", id}, {"fingerprint", fingerprint}, {"params", std::move(params)}};

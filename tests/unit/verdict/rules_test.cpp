@@ -53,7 +53,7 @@ void weak(Case& c) {
 }
 
 // A second attack that fools samples 10 to 10 + k: of these 30 - 10 are known already.
-Setup other(AttackRow row, std::int64_t k) {
+Setup other(const AttackRow& row, std::int64_t k) {
   return [=](Case& c) { c.attack(row, range(10, 10 + k)); };
 }
 

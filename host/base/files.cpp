@@ -1,6 +1,7 @@
 #include "base/files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <system_error>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "unmask/errors.hpp"
@@ -74,6 +76,31 @@ std::string read_file(const fs::path& path) {
 
 namespace {
 
+// True while the file still has its name. Its writer holds a lock that ends with the process, so
+// that remove_abandoned() can tell what somebody writes from what a killed process left behind.
+bool lock_new_file(int fd) {
+  while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  // A file system without locks: nobody will take the file for abandoned there either.
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && info.st_nlink > 0;
+}
+
+// ".<name>.<process>-<number>.tmp", as make_atomically() names them.
+bool is_temporary_name(std::string_view name) {
+  constexpr std::string_view kEnding = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnding)) return false;
+  name.remove_suffix(kEnding.size());
+  for (const char before : {'-', '.'}) {
+    const std::size_t last = name.find_last_not_of("0123456789");
+    if (last == std::string_view::npos || last + 1 == name.size() || name[last] != before) {
+      return false;
+    }
+    name.remove_suffix(name.size() - last);
+  }
+  return name.size() > 1;
+}
+
 // @param fill  writes to a descriptor that belongs to a file of the given name
 void make_atomically(const fs::path& path, const std::function<void(int, const fs::path&)>& fill) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -90,7 +117,9 @@ void make_atomically(const fs::path& path, const std::function<void(int, const f
         folder / ("." + path.filename().string() + "." + std::to_string(::getpid()) + "-" +
                   std::to_string(counter++) + ".tmp");
     fd.reset(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (fd) {
+    if (fd && !lock_new_file(fd.get())) {
+      fd.reset();
+    } else if (fd) {
       temporary.path = name.string();
     } else if (errno != EEXIST && errno != EINTR) {
       fail("make a temporary file beside", path, errno);
@@ -98,7 +127,7 @@ void make_atomically(const fs::path& path, const std::function<void(int, const f
   }
   fill(fd.get(), temporary.path);
   if (::fsync(fd.get()) != 0) fail("write", temporary.path, errno);
-  if (::close(fd.release()) != 0) fail("write", temporary.path, errno);
+  // Before the lock is gone with the descriptor: a temporary file without a writer may be removed.
   if (::rename(temporary.path.c_str(), path.c_str()) != 0) fail("write", path, errno);
   temporary.path.clear();
   sync_folder(folder);
@@ -133,6 +162,24 @@ void sync_folder(const fs::path& folder) {
   // Some file systems cannot sync a folder and say EINVAL; there is nothing more to be had from
   // them.
   if (::fsync(fd.get()) != 0 && errno != EINVAL) fail("sync the folder", folder, errno);
+}
+
+std::size_t remove_abandoned(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    std::error_code ignored;
+    const bool is_file = at->is_regular_file(ignored) && !at->is_symlink(ignored);
+    if (is_file && is_temporary_name(at->path().filename().string())) found.push_back(at->path());
+  }
+  std::size_t count = 0;
+  for (const fs::path& file : found) {
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (::unlink(file.c_str()) == 0) ++count;
+  }
+  return count;
 }
 
 TempFolder::TempFolder(const std::string& prefix, const fs::path& parent) {

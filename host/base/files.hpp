@@ -1,6 +1,7 @@
 #pragma once
 // Files that are whole or absent, and folders that clean up after themselves.
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 /// Make `to` hold what `from` holds, in the same way; in pieces, whatever the size.
 /// @throws DataError naming the file and the reason
 void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Remove the temporary files below a folder that killed processes left there. Those that somebody
+/// writes at this moment, in whatever process, stay. What cannot be removed is passed over.
+/// @return how many were removed
+std::size_t remove_abandoned(const std::filesystem::path& folder);
 
 /// Wait until the entries of a folder are on the disk. @throws DataError
 void sync_folder(const std::filesystem::path& folder);

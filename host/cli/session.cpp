@@ -109,6 +109,7 @@ std::int64_t Session::record() {
   const std::int64_t id = store_->begin_run(planned_.study, info);
   store_->register_plan(id, planned_.catalog, planned_.plan.cells, cells_);
 
+  remove_abandoned_files(folders_);
   const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
   if (adopted.trainings > 0) {
     progress_.notice(base::counted(adopted.trainings, "finished training") +
@@ -173,6 +174,7 @@ run::RunSummary Session::execute(std::int64_t id) {
   run::RunSummary summary =
       run::run_cells(cells_, store_->lookup(cells_), options, recorder, *progress);
   strays.end_all();
+  remove_abandoned_files(folders_);
   if (const std::size_t count = strays.count(); count > 0) {
     summary.notes.push_back(base::counted(count, "process", "processes") +
                             " that plugins had left running " +

@@ -6,6 +6,7 @@
 #include <optional>
 #include <system_error>
 
+#include "base/files.hpp"
 #include "cli/unrecorded.hpp"
 #include "wire/unfinished.hpp"
 
@@ -73,6 +74,11 @@ void StoreRecorder::cell_failed(const std::string& attempt,
 
 void StoreRecorder::cell_skipped(const wire::Cell& cell, const std::string& reason) {
   store_.skip_cell(run_, cell.key, reason);
+}
+
+void remove_abandoned_files(const store::ResultFolders& folders) {
+  base::remove_abandoned(folders.checkpoints);
+  base::remove_abandoned(folders.adversarials);
 }
 
 Adopted adopt_finished_trainings(store::Store& store,

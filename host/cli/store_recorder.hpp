@@ -36,6 +36,9 @@ class StoreRecorder final : public run::Recorder {
   store::ResultFolders folders_;
 };
 
+/// Remove what killed processes left half written among the checkpoints and images.
+void remove_abandoned_files(const store::ResultFolders& folders);
+
 /// What came of looking through the folder of unfinished trainings.
 struct Adopted {
   std::size_t trainings = 0;  ///< had ended, but their result had not been recorded: it is now

@@ -1,6 +1,7 @@
 #include "run/crew.hpp"
 
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,8 +16,14 @@ namespace {
 
 using State = Slot::State;
 
-// A worker that cannot start is tried this many times in a row.
+// A worker that cannot start is tried this many times in a row; more often when somebody kills it,
+// which says nothing about the next one.
 constexpr int kStartTries = 2;
+constexpr int kStartTriesWhenKilled = 5;
+
+bool is_killed_from_outside(const base::ExitStatus& status) {
+  return status.signal == SIGKILL || status.signal == SIGTERM;
+}
 
 // The log of a slot, in a folder that is made when the first worker starts.
 std::filesystem::path log_file(const std::filesystem::path& folder, int number) {
@@ -80,9 +87,10 @@ void Crew::start(Slot& slot) {
 
 void Crew::start_failed(Slot& slot, const std::string& what, const base::ExitStatus& status) {
   slot.clear();
-  if (++slot.failed_starts < kStartTries) return;
+  const int tries = is_killed_from_outside(status) ? kStartTriesWhenKilled : kStartTries;
+  if (++slot.failed_starts < tries) return;
   std::string text = "worker " + std::to_string(number_of(slot)) + " does not start, tried " +
-                     std::to_string(kStartTries) + " times: " + what;
+                     std::to_string(slot.failed_starts) + " times: " + what;
   const std::string tail = slot.log->tail();
   if (!tail.empty()) text += "; its last lines:\n" + tail;
   if (status.exit_code == static_cast<int>(ExitCode::kPlugin)) throw PluginError(text);

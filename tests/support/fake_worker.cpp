@@ -1,5 +1,5 @@
 // A worker without LibTorch whose cells do what their spec says, most of it wrong: for the tests of
-// the runner. Usage: fake_worker --fd N [--start exit:CODE|hang|greet_and_exit|garbage]
+// the runner. Usage: fake_worker --fd N [--start exit:CODE|killed:FILE|hang|greet_and_exit|garbage]
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -186,6 +186,12 @@ int main(int argc, char** argv) {
   if (start.rfind("exit:", 0) == 0) {
     std::cerr << "the library is missing" << std::endl;
     return std::atoi(start.c_str() + 5);
+  }
+  // As if somebody killed it, three times.
+  if (start.rfind("killed:", 0) == 0) {
+    const std::string file = start.substr(7);
+    std::ofstream(file, std::ios::app) << "x";
+    if (std::filesystem::file_size(file) <= 3) ::raise(SIGKILL);
   }
   if (start == "hang") hang();
   if (start == "garbage") send_bytes(fd, "no frames spoken here");

@@ -1,6 +1,9 @@
 #include "base/files.hpp"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -97,6 +100,50 @@ TEST(WriteFileAtomically, GivesTheFileThePermissionsOfTheUmask) {
   struct stat info {};
   ASSERT_EQ(::stat((folder.path() / "f").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0640U);
+}
+
+TEST(RemoveAbandoned, TakesWhatAKilledWriterLeftAndNothingElse) {
+  const TempFolder folder;
+  const fs::path abandoned = folder.path() / "a" / ".f.123-4.tmp";
+  fs::create_directory(folder.path() / "a");
+  for (const char* name :
+       {"f", ".f.tmp", ".f.x-4.tmp", ".f.123-.tmp", ".123-4.tmp", "f.123-4.tmp"}) {
+    std::ofstream(folder.path() / "a" / name) << "x";
+  }
+  std::ofstream(abandoned) << "x";
+
+  EXPECT_EQ(remove_abandoned(folder.path()), 1U);
+
+  EXPECT_FALSE(fs::exists(abandoned));
+  EXPECT_EQ(names_in(folder.path() / "a").size(), 6U);
+  EXPECT_EQ(remove_abandoned(folder.path() / "missing"), 0U);
+}
+
+// The writer's lock ends with the writer, so a file without one is nobody's any more.
+TEST(RemoveAbandoned, LeavesAFileThatAnotherProcessWrites) {
+  const TempFolder folder;
+  const fs::path source = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(source.c_str(), 0600), 0);
+  const pid_t writer = ::fork();
+  ASSERT_GE(writer, 0);
+  if (writer == 0) {
+    copy_file_atomically(source, folder.path() / "to" / "f");
+    ::_exit(0);
+  }
+  std::ofstream pipe(source);  // returns when the other side has opened it
+  const auto is_begun = [&] {
+    return fs::exists(folder.path() / "to") && !fs::is_empty(folder.path() / "to");
+  };
+  while (!is_begun()) ::usleep(1000);
+  pipe << "text" << std::flush;
+  // Made and locked are two steps; what is removed between them is made anew.
+  while (remove_abandoned(folder.path()) > 0 || !is_begun()) ::usleep(1000);
+
+  EXPECT_EQ(remove_abandoned(folder.path()), 0U);
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, nullptr, 0);
+  EXPECT_EQ(remove_abandoned(folder.path()), 1U);
+  EXPECT_TRUE(fs::is_empty(folder.path() / "to"));
 }
 
 TEST(TempFolder, GoesWithItsContents) {

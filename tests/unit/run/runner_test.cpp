@@ -741,6 +741,12 @@ TEST_F(RunTest, SaysWhyAWorkerEndedBeforeItWasReady) {
   }
 }
 
+TEST_F(RunTest, StartsAWorkerAgainThatSomebodyKillsBeforeItIsReady) {
+  start_workers_with("killed:" + marker("starts"));
+
+  EXPECT_EQ(run({fake_cell("a")}).ran, 1U);
+}
+
 TEST_F(RunTest, CallsItAPluginErrorWhenTheWorkerDoes) {
   start_workers_with("exit:4");
 

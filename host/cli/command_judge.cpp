@@ -192,9 +192,11 @@ void keep_manifest(const fs::path& file, const JudgeRequest& request) {
     for (const bool is_random : {false, true}) {
       for (const bool is_coupled : {false, true}) {
         for (const bool is_one_hot : {false, true}) {
-          JudgeRequest other = request;
-          other.findings = {is_random, is_coupled, is_one_hot};
-          is_ours = is_ours || there == judge_manifest(other).text;
+          for (const bool has_no_gradient : {false, true}) {
+            JudgeRequest other = request;
+            other.findings = {is_random, is_coupled, is_one_hot, has_no_gradient};
+            is_ours = is_ours || there == judge_manifest(other).text;
+          }
         }
       }
     }
@@ -244,14 +246,18 @@ JudgeObservations observe(const store::Store& store, const std::string& study) {
 }
 
 JudgeFindings findings_of(const JudgeObservations& seen) {
-  const double repeats = catalog::find_verdict_threshold("randomised")->value;
-  const auto is_above = [&](const char* name, double threshold) {
+  const auto threshold = [](const char* name) {
+    return catalog::find_verdict_threshold(name)->value;
+  };
+  const double repeats = threshold("randomised");
+  const auto is_above = [&](const char* name, double limit) {
     const auto found = seen.metrics.find(name);
-    return found != seen.metrics.end() && found->second > threshold;
+    return found != seen.metrics.end() && found->second > limit;
   };
   return {is_above("check.randomised", repeats),
           is_above("check.batch_dependence", repeats),
-          is_above("check.one_hot_output", 0.5)};
+          is_above("check.one_hot_output", 0.5),
+          is_above("check.zero_gradient", threshold("zero_masked"))};
 }
 
 struct Judging {
@@ -354,7 +360,8 @@ int command_judge(const Arguments& arguments) {
   const HostContext host(line.plugin_dirs());
   const JudgeReport report = judge(host, judging);
   if (format == "json") {
-    std::cout << json_of(report).dump(2) << "\n";
+    std::cout << json_of(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else {
     std::cout << text_of(report);
   }

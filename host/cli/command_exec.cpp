@@ -68,7 +68,9 @@ int command_exec(const Arguments& arguments) {
   if (cell->needs_source) request["source"] = checkpoint_of(*cell->needs_source);
   if (line.has("in-process")) return host.become_engine("execute", request);
   constexpr double kADay = 86400;
-  std::cout << host.ask_engine("execute", request, kADay).dump(2) << "\n";
+  std::cout << host.ask_engine("execute", request, kADay)
+                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+            << "\n";
   return 0;
 }
 

@@ -188,13 +188,9 @@ JudgeRequest request_from(const CommandLine& line) {
 // Whether a manifest is as we would write it for this request, whatever a look at the network found.
 bool is_unedited(const std::string& manifest, const JudgeRequest& request) {
   JudgeRequest other = request;
-  for (const bool is_random : {false, true}) {
-    for (const bool is_coupled : {false, true}) {
-      for (const bool is_one_hot : {false, true}) {
-        other.findings = {is_random, is_coupled, is_one_hot};
-        if (manifest == judge_manifest(other).text) return true;
-      }
-    }
+  for (unsigned found = 0; found < 16; ++found) {
+    other.findings = {(found & 1) != 0, (found & 2) != 0, (found & 4) != 0, (found & 8) != 0};
+    if (manifest == judge_manifest(other).text) return true;
   }
   return false;
 }
@@ -216,7 +212,7 @@ void keep_manifest(const fs::path& file, const JudgeRequest& request) {
 
 // For --write-manifest: nobody has looked at the network yet, so whatever it may need.
 void write_manifest(const fs::path& file, JudgeRequest request) {
-  request.findings = {true, true, true};
+  request.findings = {true, true, true, true};
   const std::string text = judge_manifest(request).text;
   if (fs::exists(file) && !is_unedited(base::read_file(file), request)) {
     throw UsageError("--write-manifest " + file.string() +
@@ -261,14 +257,18 @@ JudgeObservations observe(const store::Store& store, const std::string& study) {
 }
 
 JudgeFindings findings_of(const JudgeObservations& seen) {
-  const double repeats = catalog::find_verdict_threshold("randomised")->value;
-  const auto is_above = [&](const char* name, double threshold) {
+  const auto threshold = [](const char* name) {
+    return catalog::find_verdict_threshold(name)->value;
+  };
+  const double repeats = threshold("randomised");
+  const auto is_above = [&](const char* name, double limit) {
     const auto found = seen.metrics.find(name);
-    return found != seen.metrics.end() && found->second > threshold;
+    return found != seen.metrics.end() && found->second > limit;
   };
   return {is_above("check.randomised", repeats),
           is_above("check.batch_dependence", repeats),
-          is_above("check.one_hot_output", 0.5)};
+          is_above("check.one_hot_output", 0.5),
+          is_above("check.zero_gradient", threshold("zero_masked"))};
 }
 
 struct Judging {
@@ -369,7 +369,8 @@ int command_judge(const Arguments& arguments) {
   const HostContext host(line.plugin_dirs());
   const JudgeReport report = judge(host, judging);
   if (format == "json") {
-    std::cout << json_of(report).dump(2) << "\n";
+    std::cout << json_of(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else {
     std::cout << text_of(report);
   }

@@ -312,9 +312,8 @@ int command_submit(const Arguments& arguments) {
   CommandLine line(
       "submit MANIFEST --shards N [options]  or  unmask submit --missing PLAN",
       "Runs a manifest on several machines: freezes its plan in a file, divides it into shards "
-      "that need nothing\\nof each other, writes scripts and sends them to Slurm, and a job behind "
-      "them that merges what they\\npublished into the database. Cells that share a training are "
-      "in "
+      "that need nothing\nof each other, writes scripts and sends them to Slurm, and a job behind "
+      "them that merges what they\npublished into the database. Cells that share a training are in "
       "one shard. docs/cluster.md.");
   line.positional("manifest", "the manifest");
   add_options(line);

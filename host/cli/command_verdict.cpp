@@ -19,7 +19,9 @@ namespace po = boost::program_options;
 
 void print(const std::vector<verdict::Verdict>& verdicts, table::Format format, bool wants_rules) {
   if (format == table::Format::kJson) {
-    std::cout << verdict::json_of(verdicts).dump(2) << "\n";
+    std::cout << verdict::json_of(verdicts).dump(
+                     2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else if (format != table::Format::kTable) {
     table::print(
         std::cout, wants_rules ? verdict::rules_of(verdicts) : verdict::table_of(verdicts), format);

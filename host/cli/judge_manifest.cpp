@@ -34,14 +34,30 @@ struct Effort {
 Effort effort_of(Budget budget) {
   switch (budget) {
     case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 20, false, false};
-    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 24, 50, true, false};
+    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 50, true, false};
     case Budget::kThorough: break;
   }
   return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 200, true, true};
 }
 
+// Of a random network nobody is done before the end, and a point that stands out is judged by ten more
+// answers: so each of them costs up to eleven. Averaged gradients take the place of what is left out.
+Effort effort_for(Budget budget, const JudgeFindings& findings) {
+  Effort effort = effort_of(budget);
+  if (findings.is_random) {
+    effort.margin_restarts = 1;
+    effort.pm_steps = 0;
+    effort.targets = (effort.targets + 1) / 2;
+    effort.queries /= 5;
+  }
+  return effort;
+}
+
 constexpr std::int64_t kShortSteps = 20;
 constexpr std::int64_t kPairs = 32;  // of queries for one estimated gradient
+// Where there is no other gradient: twice the steps, each better estimated.
+constexpr std::int64_t kStepsWithoutGradient = 2;
+constexpr std::int64_t kPairsWithoutGradient = 50;
 
 // Of hop_skip_jump: 100 sqrt(t) for the direction of step t, and some dozens for bisection and step size.
 std::int64_t boundary_queries(std::int64_t steps) {
@@ -163,19 +179,26 @@ class Methods {
           {{"norm", norm_}, {"steps", effort_.label_steps}},
           {boundary_queries(effort_.label_steps), 0});
     }
-    if (effort_.estimates > 0) {
-      const JudgeCost cost{effort_.estimates * (2 * kPairs + 1), 0};
-      const Json params = {{"steps", effort_.estimates}, {"pairs", kPairs}};
-      if (norm_ == "linf") {
-        add("spsa", "spsa", params, cost);
-      } else {
-        Json with_norm = {{"norm", norm_}};
-        with_norm.update(params);
-        add("nes", "nes", std::move(with_norm), cost);
-      }
-    }
+    if (effort_.estimates > 0) add_estimated_gradients();
     if (norm_ == "linf") {
       add("noise", "random_noise", {{"repeats", effort_.noise}}, {effort_.noise, 0});
+    }
+  }
+
+  // Over differences as large as the radius: answers that rise by steps (rounded logits or pixels), or
+  // waver, rise on the whole where they rise at all.
+  void add_estimated_gradients() {
+    std::int64_t steps = effort_.estimates;
+    std::int64_t pairs = kPairs;
+    if (findings_.has_no_gradient) {
+      steps *= kStepsWithoutGradient;
+      pairs = kPairsWithoutGradient;
+    }
+    const JudgeCost cost{steps * (2 * pairs + 1), 0};
+    if (norm_ == "linf") {
+      add("spsa", "spsa", {{"steps", steps}, {"pairs", pairs}, {"delta", "${epsilon}"}}, cost);
+    } else {
+      add("nes", "nes", {{"norm", norm_}, {"steps", steps}, {"pairs", pairs}}, cost);
     }
   }
 
@@ -284,7 +307,8 @@ std::string prefix_of(const JudgeSubject& subject) {
 Json body_of(const JudgeRequest& request) {
   const JudgeSubject& subject = request.subject;
   const std::string prefix = prefix_of(subject);
-  Methods methods(effort_of(request.budget), request.norm, request.findings, prefix);
+  Methods methods(
+      effort_for(request.budget, request.findings), request.norm, request.findings, prefix);
   const std::vector<Method> attacks = methods.attacks();
   const std::vector<Method> probes = methods.probes();
   Json body = Json::object();

@@ -31,6 +31,7 @@ struct JudgeFindings {
   bool is_random = false;         ///< the same images get other answers when asked again
   bool is_batch_coupled = false;  ///< answers depend on the other images of the batch
   bool is_one_hot = false;        ///< answers are labels: zeros and a one
+  bool has_no_gradient = false;   ///< of cross-entropy, on a share of images that decides
 };
 
 struct JudgeRequest {

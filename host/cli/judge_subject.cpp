@@ -9,6 +9,7 @@
 #include "store/queries.hpp"
 #include "text/names.hpp"
 #include "text/numbers.hpp"
+#include "text/utf8.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -17,9 +18,21 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+// Absolute, as it stands in a manifest: that is JSON, and cannot hold every path.
+std::string path_in_manifest(const fs::path& path, const std::string& what) {
+  std::string text = fs::absolute(path).lexically_normal().string();
+  if (words::first_invalid_utf8(text) != std::string::npos) {
+    throw UsageError(
+        what + ": the path \"" + text +
+        "\" is not UTF-8, so that no manifest can name it; rename that file or folder, "
+        "or make a symbolic link with another name");
+  }
+  return text;
+}
+
 std::string existing_file(const std::string& name, const std::string& what) {
   if (!fs::is_regular_file(name)) throw UsageError(what + ": there is no file \"" + name + "\"");
-  return fs::absolute(name).lexically_normal().string();
+  return path_in_manifest(name, what);
 }
 
 Json json_object(const std::string& text, const std::string& option) {
@@ -56,12 +69,11 @@ Json named_dataset(const std::string& plugin, const std::string& folder) {
   if (!fs::is_directory(folder)) {
     throw UsageError("--data " + plugin + ":" + folder + ": there is no folder \"" + folder + "\"");
   }
-  return {{"plugin", plugin},
-          {"params", {{"folder", fs::absolute(folder).lexically_normal().string()}}}};
+  return {{"plugin", plugin}, {"params", {{"folder", path_in_manifest(folder, "--data")}}}};
 }
 
 Json picture_folder(const fs::path& folder, std::optional<std::int64_t> size) {
-  Json params = {{"folder", fs::absolute(folder).lexically_normal().string()}};
+  Json params = {{"folder", path_in_manifest(folder, "--data")}};
   // One folder for each class, without splits: nearly all of it is looked at.
   if (!fs::is_directory(folder / "test")) params["test_fraction"] = 0.9;
   if (size) params["size"] = *size;
@@ -94,7 +106,7 @@ Json dataset_of(const BroughtNetwork& network) {
                      "cifar10:FOLDER, cifar100:FOLDER or mnist:FOLDER");
   }
   expect_not_given(network.size.has_value(), "--size", of_folder);
-  Json params = {{"file", fs::absolute(data).lexically_normal().string()}};
+  Json params = {{"file", path_in_manifest(data, "--data")}};
   if (network.classes) params["num_classes"] = *network.classes;
   return {{"plugin", "tensors"}, {"params", std::move(params)}};
 }

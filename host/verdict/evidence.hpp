@@ -55,6 +55,7 @@ struct Attack {
   bool is_capable = true;       ///< its steps can reach the surface of the ball
   double steps = 1;
   double restarts = 1;
+  double draws = 1;  ///< gradients that are averaged for a step
   std::string norm;
   double epsilon = 0;
   std::string epsilon_text;

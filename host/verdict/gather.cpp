@@ -84,6 +84,7 @@ Attack attack_of(const store::EvidenceCell& cell, const json& spec) {
   attack.group = group_of(attack, cell.is_gradient_free);
   attack.steps = number_or(attack.params, "steps", 1);
   attack.restarts = number_or(attack.params, "restarts", 1);
+  attack.draws = number_or(attack.params, "eot", 1);
   attack.is_capable = can_reach(attack);
   const double canonical = number_or(spec, "batch_size", 100);
   const double size = number_or(attack.params, "batch_size", 0);

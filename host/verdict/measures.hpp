@@ -15,6 +15,8 @@ namespace unmask::verdict {
 /// Share of the eligible samples that `second` fools and `first` does not, both taken together, with
 /// the exact one-sided test that this is more than the other way round. No value when one of them
 /// is empty, or with fewer than min_samples.
+/// Of a network that is random: the one attack of `second` that finds most more than the strongest one
+/// of `first`; the value is the difference of the two shares, its interval that of Newcombe.
 Measurement paired_gap(const Evidence& evidence, const Attacks& first, const Attacks& second);
 
 /// Share of the eligible samples for which a probe's value has a property. Values that are no number

@@ -50,7 +50,8 @@ TEST(JudgeManifest, EveryAttackAndProbeThatIsUsedIsDefined) {
     for (const char* norm : {"linf", "l2"}) {
       JudgeRequest asked = request(budget);
       asked.norm = norm;
-      asked.findings = {.is_random = true, .is_batch_coupled = true, .is_one_hot = true};
+      asked.findings = {
+          .is_random = true, .is_batch_coupled = true, .is_one_hot = true, .has_no_gradient = true};
       const json manifest = parsed(asked);
       const json& matrix = manifest.at("evaluate").at("matrix");
 
@@ -95,7 +96,24 @@ TEST(JudgeManifest, AnswersToWhatALookFinds) {
 
   JudgeRequest labels = request();
   labels.findings.is_one_hot = true;
+  JudgeRequest flat = request(Budget::kStandard);
+  flat.findings.has_no_gradient = true;
+  const auto estimates = [](const JudgeRequest& asked) {
+    const json params = parsed(asked).at("define").at("attack").at("spsa").at("params");
+    return params.at("steps").get<int>() * params.at("pairs").get<int>();
+  };
 
+  EXPECT_GT(estimates(flat), 2 * estimates(request(Budget::kStandard)));
+  const auto queries = [](const JudgeRequest& asked) {
+    return parsed(asked)
+        .at("define")
+        .at("attack")
+        .at("square")
+        .at("params")
+        .at("queries")
+        .get<int>();
+  };
+  EXPECT_EQ(queries(request()), 5 * queries(random)) << "each is judged by many draws";
   EXPECT_THAT(attacks(request()), Not(Contains("hop_skip_jump")));
   EXPECT_THAT(attacks(labels), Contains("hop_skip_jump"));
   EXPECT_THAT(attacks(request()), Not(Contains("square_alone")));

@@ -46,6 +46,23 @@ class Subject : public ::testing::Test {
   base::TempFolder folder_;
 };
 
+// The manifest is JSON: it cannot name a file whose path is bytes that are not UTF-8.
+TEST_F(Subject, WhosePathIsNotUtf8IsRefusedInASentence) {
+  BroughtNetwork bad_file = torchscript();
+  bad_file.file = file("caf\xe9.pt");
+  BroughtNetwork bad_images = torchscript();
+  bad_images.data = file("caf\xe9.safetensors");
+  BroughtNetwork bad_pictures = torchscript();
+  bad_pictures.data = folder("caf\xe9");
+  BroughtNetwork bad_set = torchscript();
+  bad_set.data = "mnist:" + folder("caf\xe9");
+
+  EXPECT_THAT(refusal(bad_file), HasSubstr("the network: the path"));
+  EXPECT_THAT(refusal(bad_images), HasSubstr("--data: the path"));
+  EXPECT_THAT(refusal(bad_pictures), HasSubstr("is not UTF-8"));
+  EXPECT_THAT(refusal(bad_set), HasSubstr("is not UTF-8"));
+}
+
 TEST_F(Subject, OfATorchScriptFileIsThatFile) {
   BroughtNetwork network = torchscript();
   network.mean = "0.5,1/4";

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "unit/verdict/case.hpp"
+#include "verdict/statistics.hpp"
 
 namespace unmask::verdict::evidence_test {
 namespace {
@@ -15,6 +16,7 @@ using nlohmann::json;
 using testing::AttackRow;
 using testing::Case;
 using testing::first;
+using testing::range;
 using testing::reading_of;
 
 // The plain attack fools 30 of 100.
@@ -144,6 +146,68 @@ TEST(Evidence, DifferencesOfARandomNetworkAreThoseOfItsDraws) {
   EXPECT_EQ(reading_of(random, "randomised").state, RuleState::kSymptom);
   EXPECT_NE(random.judgement, Judgement::kMasked);
   EXPECT_EQ(fixed.judgement, Judgement::kMasked);
+}
+
+// Three black boxes that each fool 14 others by luck: together 42 that the plain attack leaves, while
+// each alone finds fewer than it. Of a network that answers the same each time they count.
+TEST(Evidence, LuckOfSeveralAttacksOnARandomNetworkIsNoGap) {
+  const auto lucky = [](double check_randomised) {
+    Case c;
+    c.plain(first(40), {{"check.randomised", check_randomised}}).square(range(26, 54));
+    AttackRow row;
+    row.name = "spsa";
+    row.plugin = "spsa";
+    c.attack(row, range(54, 68));
+    row.name = "boundary";
+    row.plugin = "boundary";
+    c.attack(row, range(68, 82));
+    return c.verdict();
+  };
+
+  const Reading random = reading_of(lucky(0.01), "black_box_gap");
+  const Reading fixed = reading_of(lucky(0), "black_box_gap");
+
+  EXPECT_EQ(fixed.found.value, 0.42);
+  EXPECT_EQ(fixed.state, RuleState::kDecides);
+  EXPECT_NEAR(random.found.value.value_or(0), 0.14 - 0.26, 1e-12)
+      << "square, less what the plain attack alone fools";
+  EXPECT_EQ(random.state, RuleState::kQuiet);
+}
+
+// What an attack finds reliably it finds alone: 60 that the plain attack leaves, against 20 the other way
+// round.
+TEST(Evidence, WhatOneAttackFindsOfARandomNetworkCounts) {
+  Case c;
+  c.plain(first(30), {{"check.randomised", 0.01}}).square(range(20, 90));
+
+  const Verdict verdict = c.verdict();
+  const Reading reading = reading_of(verdict, "black_box_gap");
+  const Interval interval =
+      newcombe_paired({.both = 10, .only_first = 60, .only_second = 20, .neither = 10});
+
+  EXPECT_NEAR(reading.found.value.value_or(0), 0.4, 1e-12);
+  EXPECT_NEAR(reading.found.lower.value_or(0), interval.lower, 1e-12);
+  EXPECT_NEAR(reading.found.upper.value_or(0), interval.upper, 1e-12);
+  EXPECT_EQ(verdict.judgement, Judgement::kMasked);
+}
+
+// A mean of gradients is held against a mean of gradients, a single one against a single one.
+TEST(Evidence, LossesAreComparedWithEqualDraws) {
+  const auto averaged = [](const char* name, const char* loss) {
+    AttackRow row;
+    row.name = name;
+    row.params = {{"loss", loss}, {"eot", 8}};
+    return row;
+  };
+  Case c;
+  c.plain(first(30), {{"check.randomised", 0.01}}).square(first(30));
+  c.attack(averaged("pgd_averaged", "ce"), first(70));
+  c.attack(averaged("pgd_margin_averaged", "margin"), first(72));
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_NEAR(reading_of(verdict, "averaged_gap").found.value.value_or(0), 0.4, 1e-12);
+  EXPECT_NEAR(reading_of(verdict, "loss_gap").found.value.value_or(0), 0.02, 1e-12);
 }
 
 TEST(Evidence, DifferencesOfCrossEntropyAreLostInItsRounding) {

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/json_shape.hpp"
+
 namespace unmask::base {
 namespace {
 
@@ -31,6 +33,12 @@ std::size_t announced_size(const char* header) {
 }
 
 json parse_body(std::string_view body) {
+  const JsonShape shape = json_shape(body);
+  if (shape.weight > kMaxFrameWeight || shape.depth > kDeepestJson) {
+    throw FrameError("a frame of " + std::to_string(body.size()) +
+                     " bytes holds more values, or deeper ones, than any message has: the stream "
+                     "holds something else than frames");
+  }
   json message = json::parse(body.begin(), body.end(), nullptr, false);
   if (message.is_discarded()) {
     throw FrameError("a frame of " + std::to_string(body.size()) + " bytes does not hold JSON");
@@ -72,6 +80,10 @@ std::string encode_frame(const json& message) {
     throw FrameTooLong("a message of " + std::to_string(body.size()) +
                        " bytes does not fit a frame, the limit is " +
                        std::to_string(kMaxFrameBytes));
+  }
+  if (json_shape(body).weight > kMaxFrameWeight) {
+    throw FrameTooLong("a message of " + std::to_string(body.size()) +
+                       " bytes holds more values than fit a frame");
   }
   std::string frame;
   frame.reserve(kHeaderBytes + body.size());

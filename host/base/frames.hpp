@@ -18,6 +18,10 @@ namespace unmask::base {
 /// announcement is taken for garbage, not for a wish for memory.
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{32} << 20;
 
+/// Most that a frame may become in memory, in pieces of some 24 bytes: five million fit, which ten
+/// named numbers of each of 60,000 samples need (seven pieces each), and then some.
+inline constexpr std::size_t kMaxFrameWeight = std::size_t{6} << 20;
+
 // Copies are the compiler's, as of all errors.
 // NOLINTBEGIN(cppcoreguidelines-special-member-functions)
 
@@ -29,7 +33,7 @@ class UNMASK_API FrameError : public Error {
   ~FrameError() override;
 };
 
-/// A message of ours is longer than kMaxFrameBytes; nothing of it was sent.
+/// A message of ours exceeds kMaxFrameBytes or kMaxFrameWeight; nothing of it was sent.
 class UNMASK_API FrameTooLong final : public FrameError {
  public:
   explicit FrameTooLong(const std::string& message) : FrameError(message) {}
@@ -38,7 +42,7 @@ class UNMASK_API FrameTooLong final : public FrameError {
 
 // NOLINTEND(cppcoreguidelines-special-member-functions)
 
-/// The bytes of one frame. @throws FrameTooLong if the text is longer than kMaxFrameBytes.
+/// The bytes of one frame. @throws FrameTooLong if it exceeds kMaxFrameBytes or kMaxFrameWeight.
 /// Text that is not UTF-8 (a plugin's message may hold anything) has its bad bytes replaced.
 std::string encode_frame(const nlohmann::json& message);
 

@@ -261,7 +261,7 @@ Construction construct(const HostContext& host, const manifest::Study& study) {
     } else if (!answer.answer.is_null()) {
       const auto message = answer.answer.at("message").get<std::string>();
       if (answer.answer.at("is_fault").get<bool>()) {
-        result.faults.push_back(title + ": " + message);
+        result.deadly.push_back(title + ": " + message);
       } else {
         result.errors.push_back(diagnostic_for(study, *definition, title + ": " + message));
       }

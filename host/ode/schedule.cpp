@@ -1,11 +1,13 @@
 #include "ode/schedule.hpp"
 
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
+#include "base/json_shape.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -99,10 +101,15 @@ void save_schedules(const ScheduleBook& book, const std::filesystem::path& file)
 ScheduleBook load_schedules(const std::filesystem::path& file) {
   std::ifstream in(file);
   if (!in) throw DataError("cannot read the schedules " + file.string());
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (base::json_shape(text).depth > base::kDeepestJson) {
+    throw DataError(file.string() + ": no schedules: its values are nested deeper than " +
+                    std::to_string(base::kDeepestJson) + " levels");
+  }
   ScheduleBook book;
   std::string where;
   try {
-    const json document = json::parse(in);
+    const json document = json::parse(text);
     if (document.at("format") != kFormat) {
       throw DataError("its format is " + document.at("format").dump() + ", expected \"" + kFormat +
                       "\"");

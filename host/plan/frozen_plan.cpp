@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/files.hpp"
+#include "base/json_shape.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 #include "unmask/version.hpp"
@@ -108,6 +109,10 @@ void expect_order(const Plan& plan) {
 }
 
 FrozenPlan parse(const std::string& text) {
+  if (base::json_shape(text).depth > base::kDeepestJson) {
+    throw DataError("its values are nested deeper than " + std::to_string(base::kDeepestJson) +
+                    " levels, which no plan is");
+  }
   const json j = json::parse(text);
   if (j.at("unmask_plan") != kFormat) {
     throw DataError("its form is version " + j.at("unmask_plan").dump() + ", this unmask reads " +

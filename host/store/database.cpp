@@ -58,6 +58,8 @@ int errno_of_write(sqlite3* handle) {
 // For SQLite a disk is full when it says so; a quota that is used up, and a limit of file sizes, are
 // faults of the disk to it. To us they are the same: room can be made.
 int kind_of(int extended_code, sqlite3* handle) {
+  // The index of the log cannot be made longer. Nobody keeps the reason; there is hardly another.
+  if (extended_code == SQLITE_IOERR_SHMSIZE) return SQLITE_FULL;
   if (extended_code != SQLITE_IOERR_WRITE && extended_code != SQLITE_IOERR_FSYNC) {
     return extended_code;
   }

@@ -1,6 +1,9 @@
 #include "wire/messages.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include "base/frames.hpp"
 #include "text/utf8.hpp"
@@ -59,15 +62,24 @@ json as_text(const json& value) {
   return result;
 }
 
+std::string bytes_of_digits(const std::string& digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    unsigned byte = 0;
+    const char* const end = digits.data() + std::min(i + 2, digits.size());
+    const auto read = std::from_chars(digits.data() + i, end, byte, 16);
+    if (read.ec != std::errc() || read.ptr != digits.data() + i + 2) {
+      throw FrameError("a message writes bytes as \"" + digits + "\", which is not hexadecimal");
+    }
+    bytes += static_cast<char>(byte);
+  }
+  return bytes;
+}
+
 json as_bytes(const json& value) {
   if (!value.is_structured()) return value;
   if (value.is_object() && value.size() == 1 && value.contains("")) {
-    const auto digits = value.at("").get<std::string>();
-    std::string bytes;
-    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
-    }
-    return bytes;
+    return bytes_of_digits(value.at("").get<std::string>());
   }
   json result = value;
   for (json& part : result) part = as_bytes(part);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -121,6 +122,54 @@ TEST(Failure, AMessageOfAHundredMegabytesIsCut) {
   // 100 MiB, and the 18 characters "attack misbehave: " before them.
   EXPECT_THAT(box.ask("SELECT DISTINCT substr(message, -31) FROM failures"),
               HasSubstr("(104857618 bytes in all)"));
+}
+
+// A selection of tests/soak/zoo.py, which runs all of them: each in one study beside the others.
+TEST(Zoo, EachHarmsItselfAlone) {
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"born_crash_in_worker", "crash"},
+      {"born_throw_number", "plugin_error"},
+      {"closes_all", "crash"},
+      {"exit", "crash"},
+      {"hang_deaf", "timeout"},
+      {"heavy_frame", "crash"},
+      {"locale", "done"},
+      {"note_accuracy", "plugin_error"},
+      {"rounding", "done"},
+      {"throw_number", "plugin_error"},
+      {"too_many", "plugin_error"}};
+  const Sandbox box;
+  std::string manifest = small_manifest();
+  const std::string place = "\"noise\": {";
+  std::string definitions, ends;
+  for (const auto& [how, end] : expected) {
+    definitions += "\"bad_" + how + "\": { \"plugin\": \"misbehave\", " +
+                   (end == "timeout" ? "\"timeout\": \"1s\", " : "") + "\"params\": { \"how\": \"" +
+                   how + "\" } }, ";
+    ends += "bad_" + how + "," + end + "\n";
+  }
+  manifest.insert(manifest.find(place), definitions);
+
+  const Outcome outcome = box.run(box.write("zoo.json", manifest),
+                                  {"--plugin-dir",
+                                   UNMASK_HARMFUL_PLUGINS,
+                                   "--retry",
+                                   "crash=0",
+                                   "--workers",
+                                   "1",
+                                   "--only",
+                                   "model=plain,solver=rk4"});
+
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT c.method, coalesce(f.failure_class, c.state) FROM cells c "
+                    "LEFT JOIN failures f ON f.cell_id = c.cell_id WHERE c.method LIKE 'bad%' AND "
+                    "c.model = 'plain' AND c.solver = 'rk4' GROUP BY c.method ORDER BY c.method"),
+            ends);
+  EXPECT_EQ(box.ask("SELECT count(*) FROM cells WHERE state <> 'done' AND method NOT LIKE 'bad%' "
+                    "AND model = 'plain' AND solver = 'rk4'"),
+            "0\n");
+  EXPECT_THAT(outcome.err, HasSubstr("changed the locale"));
+  EXPECT_THAT(outcome.err, HasSubstr("changed the floating-point environment"));
 }
 
 // What leaves the ball or the box does not count, however wrong the class is: the clean image is

@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -118,6 +119,54 @@ TEST(FrameDecoder, RefusesABodyThatIsNotJson) {
   decoder.feed(std::string("\x03\0\0\0{x}", 7));
 
   EXPECT_EQ(message_of([&] { decoder.next(); }), "a frame of 3 bytes does not hold JSON");
+}
+
+std::string frame_of(const std::string& body) {
+  std::string frame;
+  for (unsigned i = 0; i < 4; ++i) frame.push_back(static_cast<char>(body.size() >> (8 * i)));
+  return frame + body;
+}
+
+TEST(EncodeFrame, RefusesAMessageThatTheOtherSideWouldRefuse) {
+  EXPECT_THROW(encode_frame(json(std::vector<int>(kMaxFrameWeight, 1))), FrameTooLong);
+}
+
+// Ten million empty lists are a frame of legal length and a gigabyte of memory.
+TEST(FrameDecoder, RefusesABodyThatWouldBecomeAMultipleOfItself) {
+  for (const std::string piece : {"[]", "{}", "[[]]", "1"}) {
+    std::string body = "[" + piece;
+    while (body.size() + piece.size() + 2 < kMaxFrameBytes) (body += ',') += piece;
+    FrameDecoder decoder;
+    decoder.feed(frame_of(body + "]"));
+
+    EXPECT_THROW(decoder.next(), FrameError) << piece;
+  }
+}
+
+// Values are copied by functions that call themselves: a million levels end the stack.
+TEST(FrameDecoder, RefusesABodyThatIsNestedDeeply) {
+  const auto nested = [](std::size_t depth) {
+    return frame_of(std::string(depth, '[') + std::string(depth, ']'));
+  };
+  FrameDecoder good;
+  good.feed(nested(200));
+  FrameDecoder bad;
+  bad.feed(nested(201));
+
+  EXPECT_TRUE(good.next().has_value());
+  EXPECT_THROW(bad.next(), FrameError);
+}
+
+TEST(FrameDecoder, TakesTheLargestResultAndAnyText) {
+  // Ten named numbers of each of 60,000 samples, as messages hold them.
+  json values = json::array();
+  for (int i = 0; i < 600'000; ++i) values.push_back({i, "a.name", 0.5});
+  FrameDecoder decoder;
+  decoder.feed(encode_frame(values));
+  decoder.feed(encode_frame(std::string(std::size_t{20} << 20, '[') + "\\\"{,"));
+
+  EXPECT_EQ(decoder.next()->size(), 600'000U);
+  EXPECT_EQ(decoder.next()->get<std::string>().size(), (std::size_t{20} << 20) + 4);
 }
 
 TEST(ReadFrame, GivesWhatWriteFrameSent) {

@@ -169,6 +169,7 @@ TEST(Schedules, ThatAreBrokenAreRefusedWithTheirPlace) {
 
   EXPECT_THAT(refusal("{"), HasSubstr("broken.json"));
   EXPECT_THAT(refusal(R"({"format": "other", "solves": {}})"), HasSubstr("\"other\""));
+  EXPECT_THAT(refusal(std::string(1'000'000, '[')), HasSubstr("nested deeper than 200"));
   EXPECT_THAT(refusal(with_lane("")), HasSubstr("solve \"conv1\""));
   EXPECT_THAT(refusal(with_lane(R"({"begin": [0], "size": [1], "end": []})")),
               HasSubstr("equally many"));

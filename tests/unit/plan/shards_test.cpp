@@ -254,6 +254,7 @@ TEST(FrozenPlanFile, MalformedOnesAreRefusedInWords) {
   const base::TempFolder folder;
   const json good = json::parse(base::read_file(write_frozen_plan(folder.path(), frozen())));
   EXPECT_EQ(complaint_about(good.dump()), "");
+  EXPECT_THAT(complaint_about(std::string(1'000'000, '[')), HasSubstr("nested deeper than 200"));
 
   json j = good;
   j["unmask_plan"] = 99;

@@ -122,6 +122,16 @@ TEST(Messages, CarryAPathThatIsNoText) {
   EXPECT_EQ(got.locals, sent.locals);
 }
 
+TEST(Messages, RefuseBytesThatAreNotHexadecimal) {
+  json order = Execute{"k", CellKind::kTrain, json::object(), json::object(), {}, {}, false};
+  for (const char* digits : {"zz", "4", "0x41", "41 4"}) {
+    order["locals"] = {{"file", {{"", digits}}}};
+
+    EXPECT_NE(message_of(parse_host_message, order).find("not hexadecimal"), std::string::npos)
+        << digits;
+  }
+}
+
 TEST(Messages, CarryWhatACellHasSpoilt) {
   const auto result =
       std::get<Result>(parse_worker_message(over_the_wire(Result{"k", {}, "the locale"})));

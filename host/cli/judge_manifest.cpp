@@ -26,6 +26,7 @@ struct Effort {
   std::int64_t queries;       // of Square
   std::int64_t estimates;     // steps along gradients estimated from answers
   std::int64_t label_steps;   // along the boundary, from labels alone
+  std::int64_t walks;         // along the gradient at the boundary
   std::int64_t noise;         // random points
   bool has_direction_probes;  // those that ask for an average of answers, noise and lines
   bool has_planted_examples;  // the binarisation test
@@ -33,11 +34,11 @@ struct Effort {
 
 Effort effort_of(Budget budget) {
   switch (budget) {
-    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 20, false, false};
-    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 50, true, false};
+    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 1, 20, false, false};
+    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 3, 50, true, false};
     case Budget::kThorough: break;
   }
-  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 200, true, true};
+  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 5, 200, true, true};
 }
 
 // Of a random network nobody is done before the end, and a point that stands out is judged by ten more
@@ -54,10 +55,11 @@ Effort effort_for(Budget budget, const JudgeFindings& findings) {
 }
 
 constexpr std::int64_t kShortSteps = 20;
+constexpr std::int64_t kBoundarySteps = 40;
 constexpr std::int64_t kPairs = 32;  // of queries for one estimated gradient
 // Where there is no other gradient: twice the steps, each better estimated.
 constexpr std::int64_t kStepsWithoutGradient = 2;
-constexpr std::int64_t kPairsWithoutGradient = 50;
+constexpr std::int64_t kPairsWithoutGradient = 100;
 
 // Of hop_skip_jump: 100 sqrt(t) for the direction of step t, and some dozens for bisection and step size.
 std::int64_t boundary_queries(std::int64_t steps) {
@@ -119,6 +121,9 @@ class Methods {
     list_.push_back({prefix_ + name, std::move(definition), cost});
   }
 
+  // Labels have no gradient at the boundary either.
+  bool is_flat() const { return findings_.has_no_gradient && !findings_.is_one_hot; }
+
   Json in_ball() const { return {{"norm", norm_}, {"epsilon", "${epsilon}"}}; }
 
   void add_gradient_attacks() {
@@ -153,6 +158,14 @@ class Methods {
           "apgd",
           {{"norm", norm_}, {"loss", "pm"}, {"steps", effort_.pm_steps}},
           {effort_.pm_steps + 1, effort_.pm_steps});
+    }
+    // At the boundary no answer is saturated.
+    if (is_flat()) {
+      const std::int64_t steps = kBoundarySteps * effort_.walks;
+      add("boundary_gradient",
+          "boundary_gradient",
+          {{"norm", norm_}, {"steps", kBoundarySteps}, {"restarts", effort_.walks}},
+          {14 * steps, steps});
     }
     if (effort_.targets > 0) {
       const std::int64_t passes = effort_.targets * effort_.target_steps;
@@ -190,7 +203,7 @@ class Methods {
   void add_estimated_gradients() {
     std::int64_t steps = effort_.estimates;
     std::int64_t pairs = kPairs;
-    if (findings_.has_no_gradient) {
+    if (is_flat()) {
       steps *= kStepsWithoutGradient;
       pairs = kPairsWithoutGradient;
     }

@@ -3,13 +3,12 @@
 #include <torch/types.h>
 
 #include "unmask/kit/attack/ball_attack.hpp"
+#include "unmask/kit/attack/boundary_jump.hpp"
 #include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
-
-constexpr std::int64_t kHalvings = 40;  // of a step before it is given up
 
 class HopSkipJump final : public kit::BallAttack {
  public:
@@ -65,7 +64,7 @@ class HopSkipJump final : public kit::BallAttack {
       if (leave(decisions, active, point, has_start)) break;
       const Tensor length = distance(point, active.x(), norm());
       const Tensor ascent = direction(decisions, active, point, length, threat, random, t);
-      point = jump(
+      point = kit::jump(
           decisions, active, point, ascent, length / std::sqrt(static_cast<double>(t)), threat);
       point = decisions.bisect(point, active.rows(), bisections(x));
     }
@@ -132,39 +131,6 @@ class HopSkipJump final : public kit::BallAttack {
     const Tensor base = at::where(mean.abs() < 1, mean, at::zeros_like(mean));
     const Tensor ascent = weighted - kit::per_row(base.to(point.scalar_type()), point) * sum;
     return kit::ascent_direction(ascent, norm());
-  }
-
-  // As long a step as stays wrong: halved until it does.
-  Tensor jump(kit::DecisionSearch& decisions,
-              const kit::ActiveRows& active,
-              const Tensor& point,
-              const Tensor& ascent,
-              const Tensor& first_step,
-              const Threat& threat) const {
-    Tensor result = point;
-    Tensor step = first_step;
-    Tensor open = at::arange(point.size(0), active.rows().options());
-    for (std::int64_t i = 0; i < kHalvings && open.size(0) > 0; ++i) {
-      // Rows that still look for their step; all of them where they must stay together.
-      const Tensor asked =
-          active.can_drop() ? open : at::arange(point.size(0), active.rows().options());
-      const Tensor length = step.index_select(0, asked).to(point.scalar_type());
-      const Tensor from = point.index_select(0, asked);
-      const Tensor candidate = (from + kit::per_row(length, from) * ascent.index_select(0, asked))
-                                   .clamp(threat.lower, threat.upper);
-      Tensor fooled = at::zeros({point.size(0)}, active.y().options().dtype(at::kBool));
-      fooled.index_copy_(
-          0, asked, decisions.is_fooled(candidate, active.rows().index_select(0, asked)));
-      Tensor candidates = result.clone();
-      candidates.index_copy_(0, asked, candidate);
-      Tensor is_open = at::zeros_like(fooled);
-      is_open.index_fill_(0, open, 1);
-      const Tensor lands = fooled.logical_and(is_open);
-      result = at::where(kit::per_row(lands, result), candidates, result);
-      step = step / 2;
-      open = at::nonzero(is_open.logical_and(lands.logical_not())).squeeze(1);
-    }
-    return result;
   }
 
   std::int64_t steps_;

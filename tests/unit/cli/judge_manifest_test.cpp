@@ -48,21 +48,25 @@ TEST(JudgeManifest, IsTheOneThatTheFileShows) {
 TEST(JudgeManifest, EveryAttackAndProbeThatIsUsedIsDefined) {
   for (const Budget budget : {Budget::kQuick, Budget::kStandard, Budget::kThorough}) {
     for (const char* norm : {"linf", "l2"}) {
-      JudgeRequest asked = request(budget);
-      asked.norm = norm;
-      asked.findings = {
-          .is_random = true, .is_batch_coupled = true, .is_one_hot = true, .has_no_gradient = true};
-      const json manifest = parsed(asked);
-      const json& matrix = manifest.at("evaluate").at("matrix");
+      for (const bool is_one_hot : {false, true}) {
+        JudgeRequest asked = request(budget);
+        asked.norm = norm;
+        asked.findings = {.is_random = true,
+                          .is_batch_coupled = true,
+                          .is_one_hot = is_one_hot,
+                          .has_no_gradient = true};
+        const json manifest = parsed(asked);
+        const json& matrix = manifest.at("evaluate").at("matrix");
 
-      EXPECT_EQ(matrix.at("attack").size(), manifest.at("define").at("attack").size());
-      EXPECT_EQ(matrix.at("probes").size(), manifest.at("define").at("probe").size());
-      for (const auto& [name, definition] : manifest.at("define").at("attack").items()) {
-        const bool has_a_choice = definition.contains("params") &&
-                                  !definition.contains("extends") && name != "noise" &&
-                                  name != "spsa";
-        if (has_a_choice) {
-          EXPECT_EQ(definition.at("params").at("norm"), norm) << name;
+        EXPECT_EQ(matrix.at("attack").size(), manifest.at("define").at("attack").size());
+        EXPECT_EQ(matrix.at("probes").size(), manifest.at("define").at("probe").size());
+        for (const auto& [name, definition] : manifest.at("define").at("attack").items()) {
+          const bool has_a_choice = definition.contains("params") &&
+                                    !definition.contains("extends") && name != "noise" &&
+                                    name != "spsa";
+          if (has_a_choice) {
+            EXPECT_EQ(definition.at("params").at("norm"), norm) << name;
+          }
         }
       }
     }
@@ -114,6 +118,8 @@ TEST(JudgeManifest, AnswersToWhatALookFinds) {
         .get<int>();
   };
   EXPECT_EQ(queries(request()), 5 * queries(random)) << "each is judged by many draws";
+  EXPECT_THAT(attacks(flat), Contains("boundary_gradient"));
+  EXPECT_THAT(attacks(request()), Not(Contains("boundary_gradient")));
   EXPECT_THAT(attacks(request()), Not(Contains("hop_skip_jump")));
   EXPECT_THAT(attacks(labels), Contains("hop_skip_jump"));
   EXPECT_THAT(attacks(request()), Not(Contains("square_alone")));

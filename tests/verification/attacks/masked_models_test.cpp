@@ -168,6 +168,50 @@ Values pgd_on_margins() {
   return {{"loss", std::string("margin")}, {"random_start", false}};
 }
 
+// The network of Easy with probabilities for answers, so sharp that float32 knows 0 and 1 alone at the
+// image.
+class Sharp final : public Target {
+ public:
+  explicit Sharp(const Easy& problem)
+      : inner_(problem.target()),
+        sharpness_(400 / inner_.answer(problem.x).select(1, 0).item<double>()) {}
+  std::int64_t num_classes() const override { return inner_.num_classes(); }
+  bool is_batch_independent() const override { return true; }
+  Tensor answer(const Tensor& x) const { return at::softmax(inner_.answer(x) * sharpness_, 1); }
+  bool is_fooled(const Tensor& x) const { return answer(x).argmax(1).item<std::int64_t>() != 0; }
+
+ private:
+  Tensor do_logits(const Tensor& x, const Tensor&) override {
+    const at::NoGradGuard no_grad;
+    return answer(x);
+  }
+  LossGradient do_loss_and_gradient(const Tensor& x,
+                                    const LossFunction& loss,
+                                    const Tensor&) override {
+    return differentiate(
+        x, [this](const Tensor& p) { return answer(p); }, loss);
+  }
+  LinearTarget inner_;
+  double sharpness_;
+};
+
+// At the boundary the two classes are equally probable, and there is a gradient.
+TEST(Saturated, StopsEveryAttackThatStartsAtTheImageAndNotTheOneThatStartsAtTheBoundary) {
+  const Easy problem("pgd", at::kFloat);
+  Sharp target(problem);
+  ASSERT_EQ(target.answer(problem.x).select(1, 0).item<float>(), 1.0F);
+  for (const char* id : {"pgd", "fab", "boundary_gradient"}) {
+    Values values;
+    if (std::string(id) == "pgd")
+      values = {{"loss", std::string("margin")}, {"random_start", false}};
+
+    const Tensor point = attack(id, values, target, problem.x, problem.y, problem.epsilon);
+
+    EXPECT_EQ(target.is_fooled(point), std::string(id) == "boundary_gradient") << id;
+    EXPECT_LE((point - problem.x).abs().max().item<double>(), problem.epsilon * (1 + 1e-6)) << id;
+  }
+}
+
 // The identity, whose derivative is lost.
 Tensor hidden(const Tensor& x, OdeContext& context) {
   return context.apply([](const Tensor& p) { return p.detach() + 0 * p; }, x);

@@ -32,8 +32,9 @@
 namespace unmask::store {
 
 class Database;
-struct FileSystem;     // store/file_system.hpp
-struct VerdictRecord;  // store/verdict_record.hpp
+struct FileSystem;          // store/file_system.hpp
+struct VerdictRecord;       // store/verdict_record.hpp
+struct VerificationRecord;  // store/verification.hpp
 
 /// What a run knows about itself when it begins.
 struct RunInfo {
@@ -216,6 +217,11 @@ class Store {
   void record_verdicts(std::int64_t run,
                        const std::string& study,
                        std::span<const VerdictRecord> verdicts);
+
+  /// Keep what came of executing a stored cell again, with the environments of then and now. The
+  /// stored result stays as it is.
+  /// @param environment  of now, as in RunInfo
+  void record_verification(const VerificationRecord& record, const nlohmann::json& environment);
 
   /// For queries (store/queries.hpp) and tests.
   Database& database() const noexcept;

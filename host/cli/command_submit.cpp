@@ -44,6 +44,7 @@ struct Request {
   bool is_split = false, is_dry = false;
   std::optional<int> workers;
   std::vector<std::string> plugin_dirs;
+  std::string kernels;
   std::optional<SiteProfile> profile;
 };
 
@@ -144,6 +145,7 @@ Tasks make_tasks(const Request& request, const HostContext& host) {
       planned.catalog.cuda_devices == 0) {
     s.workers = std::max(1, usable_processors() / (request.parallel * s.threads));
   }
+  s.kernels = request.kernels;
   for (const std::string& name : request.plugin_dirs) {
     s.plugin_dirs.push_back(fs::absolute(name).lexically_normal().string());
   }
@@ -296,6 +298,7 @@ void add_options(CommandLine& line) {
       "workers", po::value<int>(), "of each task, as for run");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
 }
 
 std::size_t shards_of(const CommandLine& line) {
@@ -342,13 +345,14 @@ int command_submit(const Arguments& arguments) {
   request.is_dry = is_dry;
   request.device = line.get<std::string>("device");
   request.workers = line.find<int>("workers");
+  request.kernels = line.find<std::string>("kernels").value_or("");
   request.plugin_dirs =
       line.find<std::vector<std::string>>("plugin-dir").value_or(std::vector<std::string>{});
   request.profile = profile;
   request.folder = fs::absolute(
       line.find<std::string>("folder").value_or("cluster/" + request.manifest.stem().string()));
   expect_files_on_this_disk(request);
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   return run_tasks(make_tasks(request, host), parallel, is_dry);
 }
 

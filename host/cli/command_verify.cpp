@@ -43,6 +43,7 @@ void declare_verify_options(CommandLine& line) {
                                              "auto, terminal, plain or none");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
 }
 
 VerifyOptions verify_options(const CommandLine& line) {
@@ -112,7 +113,7 @@ int command_verify(const Arguments& arguments) {
   const bool is_there = std::filesystem::exists(options.database);
   store::Store store = options.records && is_there ? store::Store::open_writer(options.database)
                                                    : store::Store::open_reader(options.database);
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   const auto progress = run::make_progress(mode);
   const VerifyReport report = verify_cells(host, store, options, *progress);
   print_report(report, format, options);

@@ -53,6 +53,11 @@ void Session::plan() {
   planned_ = options_.frozen ? thaw(*options_.frozen, host_) : plan_study(options_.manifest, host_);
   execution_ = decide_execution(
       options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
+  if (host_.kernels() == Kernels::kPortable) {
+    const std::string problem =
+        not_portable(planned_.preparation.environment.value("kernels", std::string()));
+    if (!problem.empty()) progress_.notice(problem);
+  }
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
@@ -101,6 +106,7 @@ std::int64_t Session::record() {
   info.environment = describe_machine();
   info.environment.update(planned_.preparation.environment);
   info.environment["execution"] = execution_.text();
+  info.environment["kernels_choice"] = to_string(host_.kernels());
   const GitState git = options_.frozen
                            ? GitState{options_.frozen->git_commit, options_.frozen->git_dirty}
                            : git_state(options_.manifest.parent_path());
@@ -132,6 +138,9 @@ std::string Session::exec_command(const wire::Cell& cell) const {
   }
   for (const std::string& folder : options_.plugin_dirs) {
     argv.insert(argv.end(), {"--plugin-dir", folder});
+  }
+  if (host_.kernels() != default_kernels(this_processor())) {
+    argv.insert(argv.end(), {"--kernels", to_string(host_.kernels())});
   }
   if (execution_.devices.front() != "cpu") {
     argv.insert(argv.end(), {"--device", execution_.devices.front()});

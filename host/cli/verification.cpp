@@ -183,6 +183,7 @@ class Verifier {
     }
     report_.environment = describe_machine();
     report_.environment.update(known_.environment);
+    report_.environment["kernels_choice"] = to_string(host_.kernels());
   }
 
   void choose() {

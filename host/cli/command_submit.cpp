@@ -79,7 +79,11 @@ plan::FrozenPlan freeze(const Request& request, const PlannedStudy& planned) {
   frozen.git_commit = git.commit;
   frozen.git_dirty = git.dirty;
   frozen.plan = planned.plan;
-  frozen.costs = costs_of_cells(planned.plan, request.database);
+  const std::string device = request.device == "auto" ? "" : request.device;
+  for (const run::CellCost& cost :
+       costs_of_cells(planned.plan.cells, read_precedents(request.database, device))) {
+    frozen.costs.push_back(cost.seconds);
+  }
   frozen.is_split = request.is_split;
   frozen.tool = UNMASK_VERSION;
   return frozen;

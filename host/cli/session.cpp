@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/left_behind.hpp"
 #include "cli/cell_filter.hpp"
 #include "cli/command_line.hpp"
+#include "cli/cost.hpp"
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
 #include "cli/shell_words.hpp"
@@ -148,6 +150,21 @@ std::string Session::exec_command(const wire::Cell& cell) const {
   return shell_command(argv) + " [--in-process]";
 }
 
+// Of a frozen plan those that were known when it was frozen: a task's own database begins empty.
+std::vector<run::CellCost> Session::costs() const {
+  const Precedents precedents(store_->timed_cells(), execution_.devices.front());
+  std::vector<run::CellCost> costs = costs_of_cells(cells_, precedents);
+  if (!options_.frozen || options_.frozen->costs.size() != planned_.plan.cells.size()) return costs;
+  std::map<std::string, double> frozen;
+  for (std::size_t i = 0; i < planned_.plan.cells.size(); ++i) {
+    frozen[planned_.plan.cells[i].key] = options_.frozen->costs[i];
+  }
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    if (!costs[i].is_recorded) costs[i].seconds = frozen.at(cells_[i].key);
+  }
+  return costs;
+}
+
 run::RunSummary Session::execute(std::int64_t id) {
   run::RunOptions options;
   options.workers = static_cast<int>(execution_.devices.size());
@@ -179,8 +196,9 @@ run::RunSummary Session::execute(std::int64_t id) {
     options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
   }
   const auto progress = run::make_live_progress(progress_, run::live_file(options.log_folder));
-  run::RunSummary summary =
-      run::run_cells(cells_, store_->lookup(cells_), options, recorder, *progress);
+  const store::DoneCells done = store_->lookup(cells_);
+  if (done.size() < cells_.size()) options.costs = costs();
+  run::RunSummary summary = run::run_cells(cells_, done, options, recorder, *progress);
   strays.end_all();
   if (const std::size_t count = strays.count(); count > 0) {
     summary.notes.push_back(base::counted(count, "process", "processes") +

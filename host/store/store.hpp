@@ -75,6 +75,7 @@ enum class OutcomeFilter { kAll, kFooled, kRobust, kUndecided };
 struct TimedCell {
   nlohmann::json spec;
   double wall_s = 0;
+  std::string device;  ///< "cpu", "cuda:0"
 };
 
 /// Of the SQLite library.

@@ -68,6 +68,7 @@ std::string command_of_task(const Submission& s) {
     rest.emplace_back("--plugin-dir");
     rest.push_back(folder);
   }
+  if (!s.kernels.empty()) rest.insert(rest.end(), {"--kernels", s.kernels});
   std::string text = "options=()\n";
   if (s.workers) {
     text += "options+=(--workers " + std::to_string(*s.workers) + ")\n";
@@ -97,6 +98,7 @@ void to_json(json& j, const Submission& s) {
        {"workers", s.workers ? json(*s.workers) : json()},
        {"threads", s.threads},
        {"plugin_dirs", s.plugin_dirs},
+       {"kernels", s.kernels},
        {"profile", to_json(s.profile)}};
 }
 
@@ -111,6 +113,7 @@ void from_json(const json& j, Submission& s) {
   if (!j.at("workers").is_null()) s.workers = j.at("workers").get<int>();
   j.at("threads").get_to(s.threads);
   j.at("plugin_dirs").get_to(s.plugin_dirs);
+  s.kernels = j.value("kernels", std::string());
   s.profile = site_profile_from(j.at("profile"), "submission.json");
 }
 

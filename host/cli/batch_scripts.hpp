@@ -24,6 +24,7 @@ struct Submission {
   std::optional<int> workers;
   int threads = 1;  ///< of one worker
   std::vector<std::string> plugin_dirs;
+  std::string kernels;  ///< as for run; empty: the default of each machine
   SiteProfile profile;
 };
 

@@ -57,4 +57,14 @@ std::vector<wire::Cell> matching_cells(const std::vector<wire::Cell>& cells,
   return chosen_cells(cells, filters, false);
 }
 
+std::string filter_of_word(const std::string& word) {
+  if (word.find('=') != std::string::npos) return word;
+  if (word.empty() || word.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw UsageError("\"" + word +
+                     "\" is neither the beginning of a key (unmask plan --list) nor a filter like "
+                     "attack=pgd*");
+  }
+  return "key=" + word + "*";
+}
+
 }  // namespace unmask::cli

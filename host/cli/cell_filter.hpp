@@ -20,4 +20,8 @@ std::vector<wire::Cell> filter_cells(const std::vector<wire::Cell>& cells,
 std::vector<wire::Cell> matching_cells(const std::vector<wire::Cell>& cells,
                                        const std::vector<std::string>& filters);
 
+/// A filter from what is typed for a cell: the first digits of its key, or a filter as it is.
+/// @throws UsageError for anything else
+std::string filter_of_word(const std::string& word);
+
 }  // namespace unmask::cli

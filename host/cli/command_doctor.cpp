@@ -36,9 +36,10 @@ int command_doctor(const Arguments& arguments) {
       "SQLite, plugin\nfolders. Warns about what makes it slow or unusable.");
   line.options().add_options()("verbose,v", "also print how LibTorch was built");
   line.add_plugin_dir();
+  line.add_kernels();
   if (!line.parse(arguments)) return 0;
 
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   std::vector<std::string> warnings;
   std::cout << "unmask " UNMASK_VERSION "\n";
   row("executable", host.executable().string());
@@ -50,7 +51,13 @@ int command_doctor(const Arguments& arguments) {
   const auto blas = torch.at("blas").get<std::string>();
   const double product_ms = torch.at("matrix_product_ms").get<double>();
   row("BLAS", blas + " (512 x 512 product: " + std::to_string(std::lround(product_ms)) + " ms)");
-  row("kernels", torch.at("kernels").get<std::string>());
+  const auto kernels = torch.at("kernels").get<std::string>();
+  row("kernels", std::string(to_string(host.kernels())) + ": " + kernels);
+  if (host.kernels() == Kernels::kPortable) {
+    if (const std::string problem = not_portable(kernels); !problem.empty()) {
+      warnings.push_back(problem);
+    }
+  }
   if (is_reference_blas(blas) || product_ms > kSlowProductMs) {
     warnings.push_back("LibTorch gets a slow BLAS (" + blas +
                        "); install OpenBLAS: apt-get install libopenblas0-pthread");

@@ -29,9 +29,10 @@ int command_exec(const Arguments& arguments) {
       "crashes the cell ends this program");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
   if (!line.parse(arguments)) return 0;
 
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   const PlannedStudy planned = plan_study(line.required("manifest"), host);
   const auto wanted = line.get<std::string>("cell");
   const wire::Cell* cell = nullptr;

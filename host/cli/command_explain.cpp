@@ -23,17 +23,6 @@ using nlohmann::json;
 // As many cells of a group as show what it is.
 constexpr std::size_t kCellsShown = 3;
 
-// A cell is named by the first digits of its key; anything with "=" is a filter.
-std::string filter_of(const std::string& text) {
-  if (text.find('=') != std::string::npos) return text;
-  if (text.empty() || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    throw UsageError("\"" + text +
-                     "\" is neither the beginning of a key (unmask plan --list) nor a filter like "
-                     "attack=pgd*");
-  }
-  return "key=" + text + "*";
-}
-
 void print(const Explanation& group, bool shows_all) {
   std::cout << base::counted(group.cells.size(), "cell")
             << (group.is_stored ? (group.cells.size() == 1 ? " is stored: " : " are stored: ")
@@ -85,7 +74,7 @@ int command_explain(const Arguments& arguments) {
   std::vector<std::string> filters;
   for (const std::string& text :
        line.find<std::vector<std::string>>("cells").value_or(std::vector<std::string>{})) {
-    filters.push_back(filter_of(text));
+    filters.push_back(filter_of_word(text));
   }
   const HostContext host(line.plugin_dirs());
   const PlannedStudy planned = plan_study(line.required("manifest"), host);

@@ -103,6 +103,7 @@ void declare_judge_options(CommandLine& line) {
       "progress", po::value<std::string>()->default_value("auto"), "auto, terminal, plain or none");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
 }
 
 std::vector<std::string> radii_of(const CommandLine& line) {
@@ -366,7 +367,7 @@ int command_judge(const Arguments& arguments) {
   judging.session.argv = arguments;
   judging.session.argv.insert(judging.session.argv.begin(), {"unmask", "judge"});
 
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   const JudgeReport report = judge(host, judging);
   if (format == "json") {
     std::cout << json_of(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)

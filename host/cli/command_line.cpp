@@ -77,6 +77,13 @@ void CommandLine::add_plugin_dir() {
                          "a further folder of plugins, searched first; may be repeated");
 }
 
+void CommandLine::add_kernels() {
+  options_.add_options()("kernels",
+                         po::value<std::string>(),
+                         "portable (AVX2, for equal bits on all x86-64 processors that have it) or "
+                         "native; default: portable where the processor can");
+}
+
 void CommandLine::add_database() {
   options_.add_options()(
       "db", po::value<std::string>()->default_value(kDefaultDatabase), "the results database");
@@ -155,6 +162,11 @@ std::vector<std::filesystem::path> CommandLine::plugin_dirs() const {
       folders.emplace_back(name);
   }
   return folders;
+}
+
+std::optional<Kernels> CommandLine::kernels() const {
+  const auto text = find<std::string>("kernels");
+  return text ? std::optional(parse_kernels(*text)) : std::nullopt;
 }
 
 std::filesystem::path CommandLine::database() const {

@@ -11,6 +11,7 @@
 #include <boost/program_options.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/kernel_choice.hpp"
 
 namespace unmask::cli {
 
@@ -65,6 +66,7 @@ class CommandLine {
   /// Options that several commands share.
   void add_plugin_dir();
   void add_database();
+  void add_kernels();
 
   /// False when --help was given: the help is printed and the command is done.
   /// @throws UsageError for unknown options (with a suggestion), missing or wrong values
@@ -90,6 +92,8 @@ class CommandLine {
 
   std::vector<std::filesystem::path> plugin_dirs() const;
   std::filesystem::path database() const;
+  /// nullopt: it was not given. @throws UsageError for a wrong value
+  std::optional<Kernels> kernels() const;
 
  private:
   void print_help() const;

@@ -87,7 +87,9 @@ json as_json(const PlannedStudy& planned,
       {"workers", execution.devices.size()},
       {"threads", execution.threads},
       {"devices", execution.devices},
-      {"estimated_s", cost.known_cells == 0 ? json() : json(cost.wall_s)},
+      {"estimated_s", cost.known_cells == 0 ? json() : json(cost.wall_s.median)},
+      {"estimated_low_s", cost.known_cells == 0 ? json() : json(cost.wall_s.low)},
+      {"estimated_high_s", cost.known_cells == 0 ? json() : json(cost.wall_s.high)},
       {"cells_without_estimate", cost.unknown_cells},
       {"dataset_problems", planned.plan.dataset_problems},
       {"excluded", excluded},
@@ -123,8 +125,12 @@ int command_plan(const Arguments& arguments) {
                                                line.find<int>("workers"),
                                                planned.study.run,
                                                planned.catalog.cuda_devices);
-  const CostEstimate cost =
-      estimate_cost(planned.plan, summary.done, line.database(), execution.devices.size());
+  const bool is_complete = summary.stored() == summary.total();
+  const CostEstimate cost = estimate_cost(
+      planned.plan,
+      summary.done,
+      is_complete ? Precedents() : read_precedents(line.database(), execution.devices.front()),
+      execution.devices.size());
   if (format == "json") {
     std::cout << as_json(planned, summary, execution, cost)
                      .dump(2, ' ', false, json::error_handler_t::replace)

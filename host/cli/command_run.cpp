@@ -172,6 +172,7 @@ void add_run_options(CommandLine& line) {
       "auto, terminal, plain, json or none");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
   add_shard_options(line);
 }
 
@@ -185,7 +186,7 @@ int run_plan(const CommandLine& line, SessionOptions session, run::Progress& pro
   if (line.is_given("db")) options.database = line.database();
   options.publish_every_s = line.get<double>("publish-every");
   options.session = std::move(session);
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   return run_shard(host, std::move(options), progress);
 }
 
@@ -212,7 +213,7 @@ int command_run(const Arguments& arguments) {
   const auto progress = run::make_progress(mode);
   if (is_of_plan) return run_plan(line, std::move(options), *progress);
 
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   Session session(host, std::move(options), *progress);
   const run::RunSummary summary = session.run();
   if (mode == run::ProgressMode::kNone) {

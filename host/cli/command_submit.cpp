@@ -44,6 +44,7 @@ struct Request {
   bool is_split = false, is_dry = false;
   std::optional<int> workers;
   std::vector<std::string> plugin_dirs;
+  std::string kernels;
   std::optional<SiteProfile> profile;
 };
 
@@ -78,7 +79,11 @@ plan::FrozenPlan freeze(const Request& request, const PlannedStudy& planned) {
   frozen.git_commit = git.commit;
   frozen.git_dirty = git.dirty;
   frozen.plan = planned.plan;
-  frozen.costs = costs_of_cells(planned.plan, request.database);
+  const std::string device = request.device == "auto" ? "" : request.device;
+  for (const run::CellCost& cost :
+       costs_of_cells(planned.plan.cells, read_precedents(request.database, device))) {
+    frozen.costs.push_back(cost.seconds);
+  }
   frozen.is_split = request.is_split;
   frozen.tool = UNMASK_VERSION;
   return frozen;
@@ -144,6 +149,7 @@ Tasks make_tasks(const Request& request, const HostContext& host) {
       planned.catalog.cuda_devices == 0) {
     s.workers = std::max(1, usable_processors() / (request.parallel * s.threads));
   }
+  s.kernels = request.kernels;
   for (const std::string& name : request.plugin_dirs) {
     s.plugin_dirs.push_back(fs::absolute(name).lexically_normal().string());
   }
@@ -296,6 +302,7 @@ void add_options(CommandLine& line) {
       "workers", po::value<int>(), "of each task, as for run");
   line.add_database();
   line.add_plugin_dir();
+  line.add_kernels();
 }
 
 std::size_t shards_of(const CommandLine& line) {
@@ -341,13 +348,14 @@ int command_submit(const Arguments& arguments) {
   request.is_dry = is_dry;
   request.device = line.get<std::string>("device");
   request.workers = line.find<int>("workers");
+  request.kernels = line.find<std::string>("kernels").value_or("");
   request.plugin_dirs =
       line.find<std::vector<std::string>>("plugin-dir").value_or(std::vector<std::string>{});
   request.profile = profile;
   request.folder = fs::absolute(
       line.find<std::string>("folder").value_or("cluster/" + request.manifest.stem().string()));
   expect_files_on_this_disk(request);
-  const HostContext host(line.plugin_dirs());
+  const HostContext host(line.plugin_dirs(), line.kernels());
   return run_tasks(make_tasks(request, host), parallel, is_dry);
 }
 

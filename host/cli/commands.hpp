@@ -16,6 +16,7 @@ int command_merge(const Arguments& arguments);
 int command_submit(const Arguments& arguments);
 int command_status(const Arguments& arguments);
 int command_watch(const Arguments& arguments);
+int command_verify(const Arguments& arguments);
 int command_exec(const Arguments& arguments);
 int command_explain(const Arguments& arguments);
 int command_import(const Arguments& arguments);

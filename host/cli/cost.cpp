@@ -1,6 +1,7 @@
 #include "cli/cost.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <vector>
 
@@ -26,59 +27,121 @@ std::string class_of(const json& spec) {
   return parts.dump();
 }
 
-std::map<std::string, double> precedents(const std::filesystem::path& database) {
-  std::map<std::string, std::vector<double>> times;
-  if (!std::filesystem::exists(database)) return {};
-  const store::Store store = store::Store::open_reader(database);
-  for (const store::TimedCell& cell : store.timed_cells()) {
-    times[class_of(cell.spec)].push_back(cell.wall_s);
-  }
-  std::map<std::string, double> medians;
-  for (auto& [name, values] : times) {
-    std::sort(values.begin(), values.end());
-    medians[name] = (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-  }
-  return medians;
+std::string pace_of_kind(const json& spec) {
+  return "kind " + spec.at("kind").get<std::string>();
+}
+
+// Cells that pass through the same network under the same solver.
+std::string pace_of_network(const json& spec) {
+  json parts = {spec.at("kind"), spec.at("dataset").at("params")};
+  wire::for_each_part(spec,
+                      [&](const std::string&, const std::string& kind, const json& part) {
+                        if (kind == "model" || kind == "solver")
+                          parts.push_back({part.at("plugin"), part.at("params")});
+                      });
+  return parts.dump();
+}
+
+CostRange range_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const double median = (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+  return {values.front(), median, values.back()};
+}
+
+bool is_cuda(const std::string& device) {
+  return device.starts_with("cuda");
 }
 
 }  // namespace
 
+double planned_passes(const json& spec) {
+  // What multiplies the work of a sample in the shipped plugins, and as a rule in others.
+  constexpr std::array kFactors = {
+      "steps", "iterations", "queries", "restarts", "repeats", "epochs", "search_steps", "draws"};
+  double passes = 0;
+  wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
+    if (kind != "attack" && kind != "probe" && kind != "objective") return;
+    double own = 1;
+    for (const char* name : kFactors) {
+      const auto& params = part.at("params");
+      const auto found = params.find(name);
+      if (found != params.end() && found->is_number()) own *= std::max(1.0, found->get<double>());
+    }
+    passes += own;
+  });
+  return std::max(1.0, passes) * std::max(1.0, spec.value("samples", 1.0));
+}
+
+Precedents::Precedents(const std::vector<store::TimedCell>& cells, const std::string& device) {
+  std::map<std::string, std::vector<double>> times, paces;
+  for (const store::TimedCell& cell : cells) {
+    if (!device.empty() && is_cuda(cell.device) != is_cuda(device)) continue;
+    times[class_of(cell.spec)].push_back(cell.wall_s);
+    const double pace = cell.wall_s / planned_passes(cell.spec);
+    paces[pace_of_kind(cell.spec)].push_back(pace);
+    paces[pace_of_network(cell.spec)].push_back(pace);
+  }
+  for (auto& [name, values] : times) ranges_[name] = range_of(std::move(values));
+  for (auto& [name, values] : paces) paces_[name] = range_of(std::move(values)).median;
+}
+
+std::optional<CostRange> Precedents::of(const json& spec) const {
+  if (ranges_.empty()) return std::nullopt;
+  const auto found = ranges_.find(class_of(spec));
+  return found == ranges_.end() ? std::nullopt : std::optional(found->second);
+}
+
+double Precedents::guess(const json& spec) const {
+  // A pass through a small network on a processor, and an epoch.
+  double pace = spec.at("kind") == "train" ? 1 : 1e-4;
+  for (const std::string& name : {pace_of_network(spec), pace_of_kind(spec)}) {
+    const auto found = paces_.find(name);
+    if (found == paces_.end()) continue;
+    pace = found->second;
+    break;
+  }
+  return pace * planned_passes(spec);
+}
+
+Precedents read_precedents(const std::filesystem::path& database, const std::string& device) {
+  if (!std::filesystem::exists(database)) return {};
+  return {store::Store::open_reader(database).timed_cells(), device};
+}
+
 CostEstimate estimate_cost(const plan::Plan& plan,
                            const store::DoneCells& done,
-                           const std::filesystem::path& database,
+                           const Precedents& precedents,
                            std::size_t workers) {
   CostEstimate estimate;
-  const auto known = precedents(database);
+  CostRange sum, longest;
   for (const wire::Cell& cell : plan.cells) {
     if (done.contains(cell.key)) continue;
-    const auto found = known.empty() ? known.end() : known.find(class_of(cell.spec));
-    if (found == known.end()) {
+    const auto range = precedents.of(cell.spec);
+    if (!range) {
       ++estimate.unknown_cells;
-    } else {
-      ++estimate.known_cells;
-      estimate.wall_s += found->second / static_cast<double>(workers);
+      continue;
     }
+    ++estimate.known_cells;
+    for (const auto member : {&CostRange::low, &CostRange::median, &CostRange::high}) {
+      sum.*member += (*range).*member;
+      longest.*member = std::max(longest.*member, (*range).*member);
+    }
+  }
+  // No division makes one cell shorter.
+  for (const auto member : {&CostRange::low, &CostRange::median, &CostRange::high}) {
+    estimate.wall_s.*member =
+        std::max(sum.*member / static_cast<double>(workers), longest.*member);
   }
   return estimate;
 }
 
-std::vector<double> costs_of_cells(const plan::Plan& plan, const std::filesystem::path& database) {
-  const auto known = precedents(database);
-  std::vector<double> costs;
-  std::map<wire::CellKind, std::pair<double, double>> sums;  // seconds, cells
-  for (const wire::Cell& cell : plan.cells) {
-    const auto found = known.empty() ? known.end() : known.find(class_of(cell.spec));
-    costs.push_back(found == known.end() ? -1 : found->second);
-    if (found == known.end()) continue;
-    sums[cell.kind].first += found->second;
-    sums[cell.kind].second += 1;
-  }
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (costs[i] >= 0) continue;
-    const wire::CellKind kind = plan.cells[i].kind;
-    const auto& [seconds, cells] = sums[kind];
-    const double guess = kind == wire::CellKind::kTrain ? 10 : 1;
-    costs[i] = cells > 0 ? seconds / cells : guess;
+std::vector<run::CellCost> costs_of_cells(const std::vector<wire::Cell>& cells,
+                                          const Precedents& precedents) {
+  std::vector<run::CellCost> costs;
+  costs.reserve(cells.size());
+  for (const wire::Cell& cell : cells) {
+    const auto range = precedents.of(cell.spec);
+    costs.push_back({range ? range->median : precedents.guess(cell.spec), range.has_value()});
   }
   return costs;
 }
@@ -86,7 +149,9 @@ std::vector<double> costs_of_cells(const plan::Plan& plan, const std::filesystem
 std::string to_text(const CostEstimate& estimate) {
   if (estimate.known_cells + estimate.unknown_cells == 0) return "nothing to run";
   if (estimate.known_cells == 0) return "unknown: no cell like these is in the database yet";
-  std::string text = "about " + run::duration_text(estimate.wall_s);
+  const std::string low = run::duration_text(estimate.wall_s.low);
+  const std::string high = run::duration_text(estimate.wall_s.high);
+  std::string text = low == high ? "about " + low : low + " to " + high;
   if (estimate.unknown_cells > 0) {
     text += ", and " + base::counted(estimate.unknown_cells, "cell") + " of " +
             (estimate.unknown_cells == 1 ? "a kind" : "kinds") + " that never ran here";

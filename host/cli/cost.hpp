@@ -3,33 +3,67 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "plan/planner.hpp"
+#include "run/order.hpp"
 #include "store/store.hpp"
 
 namespace unmask::cli {
 
+/// Seconds that cells of one kind took.
+struct CostRange {
+  double low = 0, median = 0, high = 0;
+};
+
+/// What cells took before, by all that decides how long one takes: kind, model, solvers and method
+/// with their parameters, data set and number of samples; not seeds and radii.
+class Precedents {
+ public:
+  Precedents() = default;
+  /// @param device  "cpu" or "cuda:0": cells that ran on the other kind of device tell nothing;
+  ///                empty: all of them count
+  Precedents(const std::vector<store::TimedCell>& cells, const std::string& device);
+
+  /// nullopt: no such cell ran before.
+  std::optional<CostRange> of(const nlohmann::json& spec) const;
+
+  /// A guess where none ran before, for order alone: planned passes at the pace of the same network,
+  /// else of all networks, else at any.
+  double guess(const nlohmann::json& spec) const;
+
+ private:
+  std::map<std::string, CostRange> ranges_;
+  std::map<std::string, double> paces_;  // seconds of a planned pass, by network and by kind
+};
+
+/// Of a database.
+/// @param database  a file that need not exist: then nothing is known
+Precedents read_precedents(const std::filesystem::path& database, const std::string& device);
+
+/// Forward and backward passes that a specification plans, as far as its numbers of steps, queries,
+/// restarts, epochs and samples tell: to compare cells, not to count them.
+double planned_passes(const nlohmann::json& spec);
+
 struct CostEstimate {
   std::size_t known_cells = 0;    ///< cells to run with a precedent in the database
   std::size_t unknown_cells = 0;  ///< cells to run without one
-  double wall_s = 0;              ///< of the known ones, divided among the workers
+  CostRange wall_s = {};          ///< of the known ones, divided among the workers
 };
 
-/// The precedent of a cell is the median time of stored cells with the same kind, model, solver and
-/// method definitions.
-/// @param database  a file that need not exist: then nothing is known
 CostEstimate estimate_cost(const plan::Plan& plan,
                            const store::DoneCells& done,
-                           const std::filesystem::path& database,
+                           const Precedents& precedents,
                            std::size_t workers);
 
-/// What each cell of a plan will take [s], for dividing them: its precedent; without one the mean of
-/// what its kind takes here; without any, a guess that counts a training ten evaluations.
-std::vector<double> costs_of_cells(const plan::Plan& plan, const std::filesystem::path& database);
+/// What each of some cells will take: its precedent, or else a guess.
+std::vector<run::CellCost> costs_of_cells(const std::vector<wire::Cell>& cells,
+                                          const Precedents& precedents);
 
-/// "about 3m20s", "about 3m20s, and 4 cells that never ran before", "unknown: ..."
+/// "3m20s to 4m10s", "about 3m20s, and 4 cells of kinds that never ran here", "unknown: ..."
 std::string to_text(const CostEstimate& estimate);
 
 }  // namespace unmask::cli

@@ -106,8 +106,9 @@ std::vector<catalog::PluginRefusal> take_distrusted(std::vector<fs::path>& files
 
 }  // namespace
 
-HostContext::HostContext(const std::vector<fs::path>& plugin_dirs)
-    : executable_(fs::read_symlink("/proc/self/exe")),
+HostContext::HostContext(const std::vector<fs::path>& plugin_dirs, std::optional<Kernels> kernels)
+    : kernels_(use_kernels(kernels)),
+      executable_(fs::read_symlink("/proc/self/exe")),
       plugin_folders_(loader::plugin_folders(
           plugin_dirs, std::getenv(loader::kPluginPathVariable), executable_)),
       cache_(base::cache_folder()) {}

@@ -14,6 +14,7 @@
 #include "base/items.hpp"
 #include "base/left_behind.hpp"
 #include "catalog/catalog.hpp"
+#include "cli/kernel_choice.hpp"
 #include "run/worker_process.hpp"
 
 namespace unmask::cli {
@@ -24,7 +25,12 @@ inline constexpr const char* kEngineCommand = "__engine";
 class HostContext {
  public:
   /// @param plugin_dirs  values of --plugin-dir
-  explicit HostContext(const std::vector<std::filesystem::path>& plugin_dirs);
+  /// @param kernels      of --kernels; nullopt: the default (cli/kernel_choice.hpp)
+  explicit HostContext(const std::vector<std::filesystem::path>& plugin_dirs,
+                       std::optional<Kernels> kernels = std::nullopt);
+
+  /// With which all children of this object compute.
+  Kernels kernels() const { return kernels_; }
 
   const std::filesystem::path& executable() const { return executable_; }
   const std::vector<std::filesystem::path>& plugin_folders() const { return plugin_folders_; }
@@ -70,6 +76,7 @@ class HostContext {
                                     const std::filesystem::path& checkpoints) const;
 
  private:
+  Kernels kernels_;
   mutable base::LeftBehind left_behind_;
   std::filesystem::path executable_;
   std::vector<std::filesystem::path> plugin_folders_;

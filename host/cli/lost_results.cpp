@@ -29,13 +29,11 @@ std::vector<LostResult> find_lost_results(const store::Store& store,
     const std::string problem = problem_of(file, *checkpoint);
     if (!problem.empty()) lost.push_back({key, true, file.string(), problem});
   }
-  const auto kept = store.adversarials(cells);
   for (const wire::Cell& cell : cells) {
     if (!cell.keeps_adversarials || !done.contains(cell.key)) continue;
-    const auto found = kept.find(cell.key);
+    const auto kept = store.adversarials_of(cell.key);
     const std::string problem =
-        found == kept.end() ? "were not kept"
-                            : problem_of(folders.adversarials / found->second.path, found->second);
+        kept ? problem_of(folders.adversarials / kept->path, *kept) : "were not kept";
     if (!problem.empty()) lost.push_back({cell.key, false, "", problem});
   }
   return lost;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/left_behind.hpp"
 #include "cli/cell_filter.hpp"
 #include "cli/command_line.hpp"
+#include "cli/cost.hpp"
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
 #include "cli/shell_words.hpp"
@@ -53,6 +55,11 @@ void Session::plan() {
   planned_ = options_.frozen ? thaw(*options_.frozen, host_) : plan_study(options_.manifest, host_);
   execution_ = decide_execution(
       options_.device, options_.workers, planned_.study.run, planned_.catalog.cuda_devices);
+  if (host_.kernels() == Kernels::kPortable) {
+    const std::string problem =
+        not_portable(planned_.preparation.environment.value("kernels", std::string()));
+    if (!problem.empty()) progress_.notice(problem);
+  }
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
@@ -101,6 +108,7 @@ std::int64_t Session::record() {
   info.environment = describe_machine();
   info.environment.update(planned_.preparation.environment);
   info.environment["execution"] = execution_.text();
+  info.environment["kernels_choice"] = to_string(host_.kernels());
   const GitState git = options_.frozen
                            ? GitState{options_.frozen->git_commit, options_.frozen->git_dirty}
                            : git_state(options_.manifest.parent_path());
@@ -134,10 +142,28 @@ std::string Session::exec_command(const wire::Cell& cell) const {
   for (const std::string& folder : options_.plugin_dirs) {
     argv.insert(argv.end(), {"--plugin-dir", folder});
   }
+  if (host_.kernels() != default_kernels(this_processor())) {
+    argv.insert(argv.end(), {"--kernels", to_string(host_.kernels())});
+  }
   if (execution_.devices.front() != "cpu") {
     argv.insert(argv.end(), {"--device", execution_.devices.front()});
   }
   return shell_command(argv) + " [--in-process]";
+}
+
+// Of a frozen plan those that were known when it was frozen: a task's own database begins empty.
+std::vector<run::CellCost> Session::costs() const {
+  const Precedents precedents(store_->timed_cells(), execution_.devices.front());
+  std::vector<run::CellCost> costs = costs_of_cells(cells_, precedents);
+  if (!options_.frozen || options_.frozen->costs.size() != planned_.plan.cells.size()) return costs;
+  std::map<std::string, double> frozen;
+  for (std::size_t i = 0; i < planned_.plan.cells.size(); ++i) {
+    frozen[planned_.plan.cells[i].key] = options_.frozen->costs[i];
+  }
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    if (!costs[i].is_recorded) costs[i].seconds = frozen.at(cells_[i].key);
+  }
+  return costs;
 }
 
 run::RunSummary Session::execute(std::int64_t id) {
@@ -171,8 +197,9 @@ run::RunSummary Session::execute(std::int64_t id) {
     options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
   }
   const auto progress = run::make_live_progress(progress_, run::live_file(options.log_folder));
-  run::RunSummary summary =
-      run::run_cells(cells_, store_->lookup(cells_), options, recorder, *progress);
+  const store::DoneCells done = store_->lookup(cells_);
+  if (done.size() < cells_.size()) options.costs = costs();
+  run::RunSummary summary = run::run_cells(cells_, done, options, recorder, *progress);
   strays.end_all();
   remove_abandoned_files(folders_);
   if (const std::size_t count = strays.count(); count > 0) {

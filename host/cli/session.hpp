@@ -66,6 +66,7 @@ class Session {
   void open();
   void reconcile();
   std::int64_t record();
+  std::vector<run::CellCost> costs() const;
   run::RunSummary execute(std::int64_t run);
   std::string exec_command(const wire::Cell& cell) const;
 

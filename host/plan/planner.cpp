@@ -51,10 +51,14 @@ class SpecMaker {
     return part;
   }
 
-  json dataset_spec(const Definition& definition) {
-    json result = spec("dataset", definition);
-    result["content"] = facts_.at(dataset_id(definition)).content_hash;
-    return result;
+  /// @param definition  of the study: it stays where it is
+  const json& dataset_spec(const Definition& definition) {
+    const auto [found, is_new] = dataset_specs_.try_emplace(&definition);
+    if (is_new) {
+      found->second = spec("dataset", definition);
+      found->second["content"] = facts_.at(dataset_id(definition)).content_hash;
+    }
+    return found->second;
   }
 
   json gradient_spec(const std::optional<manifest::GradientChoice>& gradient) {
@@ -117,6 +121,8 @@ class SpecMaker {
   const std::map<std::string, wire::DatasetFacts>& facts_;
   std::map<const catalog::PluginRecord*, std::vector<ParamSpec>> local_params_;
   std::map<std::string, std::string> file_identities_;
+  // Every cell has one, and most have that of many others.
+  std::map<const Definition*, json> dataset_specs_;
 };
 
 json frame(wire::CellKind kind, const manifest::Study& study) {

@@ -6,10 +6,13 @@
 
 namespace unmask::run {
 
-Agenda::Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored)
+Agenda::Agenda(const std::vector<wire::Cell>& plan,
+               const StoredCells& stored,
+               const std::vector<CellCost>& costs)
     : plan_(plan),
       needs_(plan),
-      ready_(plan, needs_),
+      order_(plan, needs_, costs),
+      ready_(plan, needs_, order_),
       is_done_(plan.size(), false),
       is_given_up_(plan.size(), false),
       is_skipped_(plan.size(), false),
@@ -30,6 +33,15 @@ Agenda::Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored)
     ++outline_.to_run.at(static_cast<std::size_t>(plan_[i].kind));
     wait_or_get_ready(i);
   }
+  auto recorded = std::make_shared<RecordedCosts>();
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    if (!costs[i].is_recorded) continue;
+    recorded->emplace(plan_[i].key, costs[i].seconds);
+    if (is_done_[i]) continue;
+    ++outline_.with_cost.at(static_cast<std::size_t>(plan_[i].kind));
+    outline_.cost_s += costs[i].seconds;
+  }
+  outline_.costs = std::move(recorded);
 }
 
 void Agenda::wait_or_get_ready(std::size_t index) {

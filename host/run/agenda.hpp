@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "run/needs.hpp"
+#include "run/order.hpp"
 #include "run/ready_cells.hpp"
 #include "run/summary.hpp"
 #include "wire/cell.hpp"
@@ -27,7 +28,10 @@ class Agenda {
   /// @param plan  outlives the agenda
   /// @throws InternalError when two cells have one key, a cell needs something else than a
   ///         training, or a training is done without a checkpoint
-  Agenda(const std::vector<wire::Cell>& plan, const StoredCells& stored);
+  /// @param costs  of the cells, in the plan's order; empty: nothing is known
+  Agenda(const std::vector<wire::Cell>& plan,
+         const StoredCells& stored,
+         const std::vector<CellCost>& costs = {});
 
   const wire::Cell& cell(std::size_t index) const { return plan_[index]; }
 
@@ -69,6 +73,7 @@ class Agenda {
   std::unordered_map<std::string_view, std::size_t> index_of_;
   RunOutline outline_;
   Needs needs_;
+  Order order_;
   ReadyCells ready_;
   std::vector<bool> is_done_;
   std::vector<bool> is_given_up_;  // trainings that failed for good

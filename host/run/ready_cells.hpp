@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "run/needs.hpp"
+#include "run/order.hpp"
 #include "wire/cell.hpp"
 
 namespace unmask::run {
@@ -26,11 +27,12 @@ class ReadyCells {
   struct Worker {
     bool is_fresh = false;
     std::optional<std::size_t> holds;  ///< train cell whose checkpoint it has loaded
+    std::size_t of_workers = 1;        ///< how many there are, itself included
   };
 
-  /// Both outlive it.
-  ReadyCells(const std::vector<wire::Cell>& plan, const Needs& needs)
-      : plan_(plan), needs_(needs) {}
+  /// All outlive it.
+  ReadyCells(const std::vector<wire::Cell>& plan, const Needs& needs, const Order& order)
+      : plan_(plan), needs_(needs), order_(order) {}
 
   void add(std::size_t cell, Wish wish);
 
@@ -39,8 +41,9 @@ class ReadyCells {
   std::size_t size() const { return shareable() + alone_.size(); }
 
   /// Take the cell that suits this worker best: retries for a new one; trainings, because
-  /// evaluations wait for them; evaluations of the checkpoint that it holds; of one that no other
-  /// worker holds; the first in the plan's order.
+  /// evaluations wait for them; evaluations of the checkpoint that it holds, unless a longer one must
+  /// not wait (see may_stay); of one that no other worker holds. Of several the longest, of equally
+  /// long ones the first in the plan.
   /// @param is_held  whether some worker holds the checkpoint of a train cell
   std::optional<std::size_t> take(const Worker& worker,
                                   const std::function<bool(std::size_t)>& is_held);
@@ -52,11 +55,21 @@ class ReadyCells {
   std::size_t take_alone();
 
  private:
+  using Ranks = std::set<std::size_t>;  // of cells, see Order
+  using Groups = std::map<std::optional<std::size_t>, Ranks>;
+
+  std::size_t take_first(Ranks& ranks) const;
+  double longest(const Groups::value_type& group) const;
+  Groups::iterator group_for(const Worker& worker,
+                             const std::function<bool(std::size_t)>& is_held);
+
   const std::vector<wire::Cell>& plan_;
   const Needs& needs_;
-  std::set<std::size_t> fresh_, alone_, trainings_;
-  std::map<std::optional<std::size_t>, std::set<std::size_t>> by_checkpoint_;
+  const Order& order_;
+  Ranks fresh_, alone_, trainings_;
+  Groups by_checkpoint_;
   std::size_t n_evaluations_ = 0;
+  double evaluation_s_ = 0;  // of all groups
 };
 
 }  // namespace unmask::run

@@ -43,7 +43,7 @@ class Runner {
         options_(options),
         recorder_(recorder),
         progress_(progress),
-        agenda_(plan, stored),
+        agenda_(plan, stored, options.costs),
         crew_(options),
         policy_(plan, stored, options.failures),
         ledger_({plan, options, recorder, progress, agenda_, policy_}),
@@ -167,7 +167,7 @@ class Runner {
     }
     for (Slot& slot : crew_.slots()) {
       if (slot.state != State::kIdle) continue;
-      const auto cell = ready.take({slot.cells_begun == 0, slot.holds},
+      const auto cell = ready.take({slot.cells_begun == 0, slot.holds, crew_.slots().size()},
                                    [&](std::size_t training) { return crew_.is_held(training); });
       if (cell) begin_cell(slot, *cell);
     }

@@ -84,6 +84,8 @@ struct RunOptions {
   /// How many processes the kernel has killed for lack of memory (run/memory.hpp). One more of them,
   /// and a worker that SIGKILL ended, is a cell that needs more memory, not one that crashed.
   std::function<std::int64_t()> memory_kills = run::memory_kills;
+  /// What cells will take, in the plan's order: the longest begin first. Empty: nothing is known.
+  std::vector<CellCost> costs = {};
   /// The command that executes one cell again, for people; null: there is none.
   std::function<std::string(const wire::Cell&)> command_of = {};
 };

@@ -3,8 +3,11 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "run/order.hpp"
 
 namespace unmask::run {
 
@@ -12,6 +15,10 @@ namespace unmask::run {
 struct RunOutline {
   std::size_t hit = 0;                  ///< cells of the plan that are done already
   std::array<std::size_t, 3> to_run{};  ///< cells to run, by kind
+  /// Those of them that took so long before, and how long together [s].
+  std::array<std::size_t, 3> with_cost{};
+  double cost_s = 0;
+  std::shared_ptr<const RecordedCosts> costs = nullptr;  ///< of cells of the plan; null: none
   int workers = 0;
 
   std::size_t cells() const noexcept { return to_run[0] + to_run[1] + to_run[2]; }

@@ -16,10 +16,21 @@ std::size_t kind_of(const wire::Cell& cell) {
 void Tally::start(const RunOutline& outline, double now) {
   outline_ = outline;
   left_ = outline.to_run;
+  recorded_left_ = 0;
+  recorded_left_s_ = outline.cost_s;
+  for (std::size_t k = 0; k < left_.size(); ++k) {
+    left_.at(k) -= outline.with_cost.at(k);
+    recorded_left_ += outline.with_cost.at(k);
+  }
+  took_s_ = recorded_s_ = 0;
   start_ = now;
 }
 
 void Tally::finished(const wire::Cell& cell, double seconds) {
+  if (const double* cost = recorded(cell)) {
+    took_s_ += seconds;
+    recorded_s_ += *cost;
+  }
   Kind& kind = kinds_.at(kind_of(cell));
   kind.seconds += seconds;
   ++kind.count;
@@ -40,16 +51,34 @@ void Tally::skipped(const wire::Cell& cell) {
 void Tally::again(const wire::Cell& cell) {
   if (outline_.hit > 0) --outline_.hit;
   ++outline_.to_run.at(kind_of(cell));
-  ++left_.at(kind_of(cell));
+  if (const double* cost = recorded(cell)) {
+    ++recorded_left_;
+    recorded_left_s_ += *cost;
+  } else {
+    ++left_.at(kind_of(cell));
+  }
+}
+
+const double* Tally::recorded(const wire::Cell& cell) const {
+  if (!outline_.costs) return nullptr;
+  const auto found = outline_.costs->find(cell.key);
+  return found == outline_.costs->end() ? nullptr : &found->second;
 }
 
 void Tally::settle(const wire::Cell& cell) {
+  if (const double* cost = recorded(cell)) {
+    if (recorded_left_ > 0) --recorded_left_;
+    recorded_left_s_ = recorded_left_ == 0 ? 0 : std::max(0.0, recorded_left_s_ - *cost);
+    return;
+  }
   std::size_t& left = left_.at(kind_of(cell));
   if (left > 0) --left;
 }
 
 std::string Tally::time_left() const {
-  double seconds = 0;
+  // This machine, or its load, may be another one than then.
+  const double pace = recorded_s_ > 0 && took_s_ > 0 ? took_s_ / recorded_s_ : 1;
+  double seconds = recorded_left_s_ * pace;
   bool is_lower_bound = false;
   for (std::size_t k = 0; k < kinds_.size(); ++k) {
     if (left_.at(k) == 0) continue;
@@ -60,7 +89,7 @@ std::string Tally::time_left() const {
                  static_cast<double>(kinds_.at(k).count);
     }
   }
-  const std::size_t left = left_[0] + left_[1] + left_[2];
+  const std::size_t left = left_[0] + left_[1] + left_[2] + recorded_left_;
   if (left == 0 || seconds <= 0) return "";
   const auto width = std::max<std::size_t>(
       1, std::min<std::size_t>(left, static_cast<std::size_t>(std::max(outline_.workers, 1))));

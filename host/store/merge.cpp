@@ -49,6 +49,7 @@ void merge_one(Database& target,
     }
     results.merge(there, here);
   }
+  if (!options.only) records.copy_verifications();
 }
 
 }  // namespace

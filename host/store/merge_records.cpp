@@ -128,6 +128,52 @@ void RecordMerger::copy_plugins_of_cell(std::int64_t there, std::int64_t here) {
   }
 }
 
+std::int64_t RecordMerger::environment(std::int64_t there) {
+  return same("environment",
+              "sha256, json, host, os, cpu, gpu, libtorch, blas, compiler",
+              "sha256",
+              "NOTHING",
+              there);
+}
+
+void RecordMerger::copy_verifications() {
+  const std::string columns =
+      "cell_id, stored_environment_id, environment_id, uuid, stored_device, device, "
+      "stored_attempt, outcome, n_differences, message, tool, verified_at";
+  Statement read = source_.prepare("read verifications",
+                                   "SELECT id, " + columns + " FROM verification ORDER BY id");
+  Statement insert = target_.prepare("merge verification",
+                                     "INSERT INTO verification(" + columns + ") VALUES (" +
+                                         places(columns) + ") ON CONFLICT (uuid) DO NOTHING");
+  Statement find = target_.prepare("find verification", "SELECT id FROM verification WHERE uuid = ?");
+  const std::string values = "place, source, name, sample, field, stored, found";
+  Statement read_values = source_.prepare(
+      "read verification_difference",
+      "SELECT " + values + " FROM verification_difference WHERE verification_id = ?");
+  Statement insert_value = target_.prepare(
+      "merge verification_difference",
+      "INSERT INTO verification_difference(verification_id, " + values + ") VALUES (?, " +
+          places(values) + ") ON CONFLICT (verification_id, place) DO NOTHING");
+  while (read.step()) {
+    Row row = row_of(read);
+    const std::int64_t there = std::get<std::int64_t>(row[0]);
+    row[1] = cells_.at(std::get<std::int64_t>(row[1]));
+    for (const std::size_t machine : {2, 3}) {
+      row[machine] = environment(std::get<std::int64_t>(row[machine]));
+    }
+    bind_row(insert, row, 1);
+    insert.run();
+    find.bind(std::get<std::string>(row[4]));
+    const std::int64_t here = only_integer(find, "verification");
+    read_values.bind(there);
+    while (read_values.step()) {
+      insert_value.bind(here);
+      bind_row(insert_value, row_of(read_values));
+      insert_value.run();
+    }
+  }
+}
+
 void RecordMerger::copy_runs() {
   Statement all = source_.prepare("list runs", "SELECT id FROM run ORDER BY id");
   while (all.step()) run(all.integer(0));
@@ -150,11 +196,7 @@ std::int64_t RecordMerger::run(std::int64_t there) {
            "WHERE (excluded.first_seen, excluded.file) < (first_seen, file)",
            std::get<std::int64_t>(row[0]));
   row[0] = manifest;
-  row[1] = same("environment",
-                "sha256, json, host, os, cpu, gpu, libtorch, blas, compiler",
-                "sha256",
-                "NOTHING",
-                std::get<std::int64_t>(row[1]));
+  row[1] = environment(std::get<std::int64_t>(row[1]));
   if (const auto* id = std::get_if<std::int64_t>(&row[2])) {
     const auto here = plan(*id, manifest);
     row[2] = here ? Value(*here) : Value();

@@ -27,6 +27,9 @@ class RecordMerger {
   /// taken: then run() brings those that are behind their results.
   void copy_runs();
 
+  /// What came of executing cells again. After the cells.
+  void copy_verifications();
+
   /// The id here of a run there; brings it when it is not here.
   std::int64_t run(std::int64_t there);
 
@@ -42,6 +45,7 @@ class RecordMerger {
   void copy_cells_of_run(std::int64_t there, std::int64_t here);
   void copy_plugins_of_cell(std::int64_t there, std::int64_t here);
   std::int64_t plugin(std::int64_t there);
+  std::int64_t environment(std::int64_t there);
   bool is_taken(std::int64_t there) const { return cells_.contains(there); }
   std::set<std::int64_t> taken_cells();
 

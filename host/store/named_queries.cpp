@@ -325,6 +325,20 @@ ORDER BY study, kind = 'train' DESC, kind, cell_id, place)sql"},
 FROM run r JOIN manifest m ON m.id = r.manifest_id JOIN environment e ON e.id = r.environment_id
 ORDER BY r.id)sql"},
 
+    {"verifications",
+     "stored cells that were executed again: equal, or what differs, and on which machines",
+     R"sql(SELECT v.verified_at, l.study, c.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed,
+  l.solver, l.gradient, l.source, l.method, l.epsilon_text, l.seed, substr(c.key, 1, 12) AS key, v.outcome,
+  v.n_differences, d.source AS value_in, d.name, d.sample, d.field, d.stored, d.found, v.message,
+  v.stored_device, v.device, s.host AS stored_host,
+  json_extract(s.json, '$.kernels') AS stored_kernels, s.libtorch AS stored_libtorch,
+  n.host, json_extract(n.json, '$.kernels') AS kernels, n.libtorch
+FROM verification v JOIN cell c ON c.id = v.cell_id
+JOIN environment s ON s.id = v.stored_environment_id JOIN environment n ON n.id = v.environment_id
+LEFT JOIN verification_difference d ON d.verification_id = v.id
+LEFT JOIN labelled_cell l ON l.cell_id = v.cell_id AND NOT l.is_alias
+ORDER BY v.id, l.study, d.place)sql"},
+
     {"plugins",
      "plugins that took part, and in how many cells",
      R"sql(SELECT p.kind, p.name, p.version, substr(p.fingerprint, 1, 12) AS fingerprint,

@@ -32,8 +32,9 @@
 namespace unmask::store {
 
 class Database;
-struct FileSystem;     // store/file_system.hpp
-struct VerdictRecord;  // store/verdict_record.hpp
+struct FileSystem;          // store/file_system.hpp
+struct VerdictRecord;       // store/verdict_record.hpp
+struct VerificationRecord;  // store/verification.hpp
 
 /// What a run knows about itself when it begins.
 struct RunInfo {
@@ -74,6 +75,7 @@ enum class OutcomeFilter { kAll, kFooled, kRobust, kUndecided };
 struct TimedCell {
   nlohmann::json spec;
   double wall_s = 0;
+  std::string device;  ///< "cpu", "cuda:0"
 };
 
 /// Of the SQLite library.
@@ -216,6 +218,11 @@ class Store {
   void record_verdicts(std::int64_t run,
                        const std::string& study,
                        std::span<const VerdictRecord> verdicts);
+
+  /// Keep what came of executing a stored cell again, with the environments of then and now. The
+  /// stored result stays as it is.
+  /// @param environment  of now, as in RunInfo
+  void record_verification(const VerificationRecord& record, const nlohmann::json& environment);
 
   /// For queries (store/queries.hpp) and tests.
   Database& database() const noexcept;

@@ -19,6 +19,9 @@ inline constexpr const char* kResultsOfOtherWeights =
     "WHERE a.state = 'done' AND ((c.checkpoint_cell_id = ?1 AND a.checkpoint_sha256 IS NOT ?2) "
     "OR (c.source_cell_id = ?1 AND a.source_sha256 IS NOT ?2))";
 
+/// The row of a machine and its libraries, inserted when it is new. Inside a transaction.
+std::int64_t environment_id(Database& database, const nlohmann::json& environment);
+
 struct Store::Impl {
   using Clock = std::chrono::steady_clock;
 

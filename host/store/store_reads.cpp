@@ -140,10 +140,12 @@ std::vector<std::string> Store::results_of_other_weights(const std::string& trai
 std::vector<TimedCell> Store::timed_cells() const {
   Statement find = impl_->database.prepare(
       "list times",
-      "SELECT c.spec_json, a.wall_s FROM cell c JOIN attempt a ON a.cell_id = c.id "
+      "SELECT c.spec_json, a.wall_s, a.device FROM cell c JOIN attempt a ON a.cell_id = c.id "
       "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
   std::vector<TimedCell> result;
-  while (find.step()) result.push_back({nlohmann::json::parse(find.text(0)), find.real(1)});
+  while (find.step()) {
+    result.push_back({nlohmann::json::parse(find.text(0)), find.real(1), find.text(2)});
+  }
   return result;
 }
 

@@ -79,6 +79,8 @@ std::int64_t manifest_id(Database& database, const wire::ManifestRecord& study) 
   return only_integer(find, "manifest " + name);
 }
 
+}  // namespace
+
 std::int64_t environment_id(Database& database, const json& environment) {
   const std::string text = dump(environment);
   const std::string sha256 = sha256_hex(text);
@@ -96,6 +98,8 @@ std::int64_t environment_id(Database& database, const json& environment) {
   find.bind(sha256);
   return only_integer(find, "environment");
 }
+
+namespace {
 
 // --- plans ---
 

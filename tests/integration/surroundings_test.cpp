@@ -1,5 +1,6 @@
 // Names, folders and descriptors as they come: nothing of them makes a bug.
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <tuple>
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/kernel_choice.hpp"
 #include "cli/shell_words.hpp"
 #include "integration/sandbox.hpp"
 
@@ -179,6 +181,51 @@ INSTANTIATE_TEST_SUITE_P(Names,
                                            "a#b%20c?d&e;$(f)",
                                            "caf\xe9",
                                            "h\xc3\xa9lo"));
+
+// A variable of the user's that asks for other code than the processor's best.
+Outcome run_with(Sandbox& box, const std::string& kernels) {
+  auto variables = box.environment();
+  variables.emplace_back("ATEN_CPU_CAPABILITY=default");
+  box.set_environment(variables);
+  const auto manifest = box.write("small.json", small_manifest());
+  return box.run(manifest, {"--only", "attack=clean,model=plain,solver=rk4", "--kernels", kernels});
+}
+
+TEST(Kernels, PortableOnesAreAvx2WhateverTheSurroundingsSay) {
+  Sandbox box;
+  const Outcome run = run_with(box, "portable");
+  if (cli::portable_obstacle(cli::this_processor())) {
+    EXPECT_EQ(run.code, 2);
+    EXPECT_THAT(run.err, HasSubstr("use --kernels native"));
+    return;
+  }
+  ASSERT_EQ(run.code, 0) << run.err;
+
+  const std::string used = box.ask("SELECT json_extract(json, '$.kernels') FROM environment");
+  EXPECT_EQ(box.ask("SELECT json_extract(json, '$.kernels_choice') FROM environment"), "portable\n");
+  EXPECT_THAT(used, HasSubstr("ATen AVX2"));
+  // A LibTorch with another BLAS says nothing of OpenBLAS, one with oneDNN built in nothing of that.
+  if (used.find("OpenBLAS") != std::string::npos) {
+    EXPECT_THAT(used, HasSubstr("OpenBLAS Haswell"));
+  }
+  if (used.find("oneDNN") != std::string::npos) {
+    EXPECT_THAT(used, HasSubstr("oneDNN avx2"));
+  }
+}
+
+TEST(Kernels, NativeOnesAreWhatIsThereAndDoctorSaysTheSame) {
+  Sandbox box;
+  const Outcome run = run_with(box, "native");
+  ASSERT_EQ(run.code, 0) << run.err;
+  const Outcome doctor = box.unmask({"doctor", "--kernels", "native"});
+
+  std::string used = box.ask("SELECT json_extract(json, '$.kernels') FROM environment");
+  EXPECT_EQ(box.ask("SELECT json_extract(json, '$.kernels_choice') FROM environment"), "native\n");
+  EXPECT_EQ(used.find("ATen AVX"), std::string::npos) << used;
+  used.erase(std::remove_if(used.begin(), used.end(), [](char c) { return c == '"' || c == '\n'; }),
+             used.end());
+  EXPECT_THAT(doctor.out, HasSubstr("native: " + used));
+}
 
 }  // namespace
 }  // namespace unmask::test::surroundings_test

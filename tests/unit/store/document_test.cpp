@@ -11,6 +11,7 @@
 
 #include "base/files.hpp"
 #include "store/queries.hpp"
+#include "store/verification.hpp"
 #include "unit/store/small_study.hpp"
 
 namespace unmask::store::document_test {
@@ -58,6 +59,11 @@ class DocumentTest : public ::testing::Test {
     store_.register_cells(run, testing::make_catalog(), std::vector{small.train0});
     store_.end_run(run, 0);
     testing::run_small_study(store_, small);
+    Comparison comparison;
+    comparison.count = 1;
+    comparison.differences = {{"sample_outcome", "", 2, "prediction", "3", "2"}};
+    store_.record_verification({small.pgd.key, "cpu", comparison, std::nullopt},
+                               testing::make_info().environment);
   }
 
   std::vector<std::string> names(const std::string& sql) const {

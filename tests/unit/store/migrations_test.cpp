@@ -16,14 +16,16 @@ namespace {
 using testing::run_small_study;
 
 // A made-up next version: a new column and a new table.
-constexpr Migration kNext = {4,
-                             "made up",
-                             "ALTER TABLE metric ADD COLUMN unit TEXT;"
-                             "CREATE TABLE made_up (i INTEGER PRIMARY KEY) STRICT;"};
+Migration next() {
+  return {schema_version() + 1,
+          "made up",
+          "ALTER TABLE metric ADD COLUMN unit TEXT;"
+          "CREATE TABLE made_up (i INTEGER PRIMARY KEY) STRICT;"};
+}
 
 std::vector<Migration> with_next() {
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back(kNext);
+  steps.push_back(next());
   return steps;
 }
 
@@ -41,7 +43,8 @@ class MigrationsTest : public ::testing::Test {
  protected:
   base::TempFolder folder_;
   std::filesystem::path file_ = folder_.path() / "x.sqlite";
-  std::filesystem::path backup_ = folder_.path() / "x.sqlite.v3.bak";
+  std::filesystem::path backup_ =
+      folder_.path() / ("x.sqlite.v" + std::to_string(schema_version()) + ".bak");
 };
 
 TEST_F(MigrationsTest, EmptyFileReachesTheNewestVersion) {
@@ -81,7 +84,7 @@ TEST_F(MigrationsTest, PreviousVersionReachesTheNextAndKeepsItsRows) {
 
   migrate(database, with_next());
 
-  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 4);
+  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), schema_version() + 1);
   EXPECT_EQ(database.integer("count", "SELECT count(*) FROM sample_outcome"), outcomes);
   EXPECT_EQ(database.integer("read", "PRAGMA foreign_keys"), 1);
 }
@@ -103,7 +106,7 @@ TEST_F(MigrationsTest, EveryStepIsRecorded) {
   migrate(database, with_next());
 
   EXPECT_EQ(database.text("read", "SELECT group_concat(version || ' ' || name) FROM migration"),
-            "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 made up");
+            "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 verifications,5 made up");
 }
 
 TEST_F(MigrationsTest, BackupHoldsTheFormerVersion) {
@@ -125,12 +128,12 @@ TEST_F(MigrationsTest, StepThatFailsLeavesTheFormerVersion) {
   migrate(database, migrations());
   const std::string before = schema(database);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({4, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
+  steps.push_back({schema_version() + 1, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
 
   EXPECT_THROW(migrate(database, steps), SqliteError);
 
   EXPECT_EQ(schema(database), before);
-  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), 3);
+  EXPECT_EQ(database.integer("read", "PRAGMA user_version"), schema_version());
 }
 
 TEST_F(MigrationsTest, StepThatBreaksAReferenceIsRefused) {
@@ -140,7 +143,7 @@ TEST_F(MigrationsTest, StepThatBreaksAReferenceIsRefused) {
   }
   Database database = open(file_);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({4, "careless", "DELETE FROM cell WHERE kind = 'probe';"});
+  steps.push_back({schema_version() + 1, "careless", "DELETE FROM cell WHERE kind = 'probe';"});
 
   EXPECT_THROW(migrate(database, steps), StoreError);
 

@@ -11,6 +11,7 @@
 
 #include "base/files.hpp"
 #include "store/database.hpp"
+#include "store/verification.hpp"
 #include "unit/store/small_study.hpp"
 #include "unmask/sha256.hpp"
 #include "wire/labels.hpp"
@@ -80,6 +81,8 @@ class QueriesTest : public ::testing::Test {
     store_.register_cells(run, testing::make_catalog(), cells);
     for (const auto& [cell, result] : results) testing::finish(store_, run, cell, result);
     store_.end_run(run, 0);
+    store_.record_verification({cells.back().key, "cpu", {}, std::nullopt},
+                               testing::make_info().environment);
   }
 
   table::Table ask(const std::string& name, const std::string& columns) const {

@@ -1,4 +1,4 @@
-// Databases of schema versions 1 and 2 (tests/data/store/schema_v*.sql) open after an upgrade, and
+// Databases of schema versions 1 to 3 (tests/data/store/schema_v*.sql) open after an upgrade, and
 // nothing of them is lost. Views, thresholds and named queries are this program's in any file.
 
 #include <sstream>
@@ -24,6 +24,24 @@ std::string csv(Database& database, const std::string& sql) {
 
 Database open(const std::filesystem::path& file) {
   return Database::open(file, Database::Mode::kWrite);
+}
+
+// A question for all rows of each table and view. What the program fills in or writes about the upgrade
+// itself is another by right.
+std::vector<std::string> every_row_of(Database& database) {
+  const table::Table objects =
+      run_query(database,
+                "SELECT o.name, group_concat('\"' || c.name || '\"', ', ') FROM sqlite_schema o, "
+                "pragma_table_xinfo(o.name) c WHERE o.type IN ('table', 'view') AND o.name NOT IN "
+                "('meta', 'migration', 'threshold', 'named_query') AND o.name NOT LIKE 'sqlite%' "
+                "GROUP BY o.name");
+  std::vector<std::string> questions;
+  for (const auto& row : objects.rows) {
+    const std::string columns = std::get<std::string>(row[1]);
+    questions.push_back("SELECT " + columns + " FROM " + std::get<std::string>(row[0]) +
+                        " ORDER BY " + columns);
+  }
+  return questions;
 }
 
 class UpgradeTest : public ::testing::Test {
@@ -153,21 +171,9 @@ class UpgradeFromTwoTest : public ::testing::Test {
 
 TEST_F(UpgradeFromTwoTest, EveryRowOfEveryTableAndViewIsKept) {
   Database before = open(file_);
-  // What the program fills in or writes about the upgrade itself is another by right.
-  const table::Table objects =
-      run_query(before,
-                "SELECT o.name, group_concat('\"' || c.name || '\"', ', ') FROM sqlite_schema o, "
-                "pragma_table_xinfo(o.name) c WHERE o.type IN ('table', 'view') AND o.name NOT IN "
-                "('meta', 'migration', 'threshold', 'named_query') AND o.name NOT LIKE 'sqlite%' "
-                "GROUP BY o.name");
-  std::vector<std::string> same;
+  const std::vector<std::string> same = every_row_of(before);
   std::vector<std::string> former;
-  for (const auto& row : objects.rows) {
-    const std::string columns = std::get<std::string>(row[1]);
-    same.push_back("SELECT " + columns + " FROM " + std::get<std::string>(row[0]) + " ORDER BY " +
-                   columns);
-    former.push_back(csv(before, same.back()));
-  }
+  for (const std::string& sql : same) former.push_back(csv(before, sql));
   ASSERT_GT(same.size(), 30U);
 
   const Store store = Store::open_writer(file_);
@@ -198,6 +204,47 @@ TEST_F(UpgradeFromTwoTest, ViewsAreMadeAgainEvenWhenTheyDidNotChange) {
   const Store store = Store::open_writer(file_);
 
   EXPECT_EQ(csv(store.database(), "SELECT count(*) AS n FROM current_run"), "n\n1\n");
+}
+
+// --- from version 3 (tests/data/store/schema_v3.sql) ---
+
+class UpgradeFromThreeTest : public ::testing::Test {
+ protected:
+  UpgradeFromThreeTest() {
+    Database database = open(file_);
+    database.execute(
+        "make version 3",
+        base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/schema_v3.sql"));
+  }
+
+  base::TempFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "x.sqlite";
+};
+
+TEST_F(UpgradeFromThreeTest, EveryRowOfEveryTableAndViewIsKept) {
+  Database before = open(file_);
+  const std::vector<std::string> same = every_row_of(before);
+  std::vector<std::string> former;
+  for (const std::string& sql : same) former.push_back(csv(before, sql));
+  ASSERT_GT(same.size(), 33U);
+
+  const Store store = Store::open_writer(file_);
+
+  for (std::size_t i = 0; i < same.size(); ++i) {
+    EXPECT_EQ(csv(store.database(), same[i]), former[i]) << same[i];
+  }
+  EXPECT_EQ(store.database().integer("read", "PRAGMA user_version"), schema_version());
+  EXPECT_EQ(csv(store.database(), "SELECT count(*) AS n FROM verification"), "n\n0\n");
+}
+
+TEST_F(UpgradeFromThreeTest, TheFormerFileIsKeptBesideAndTheSchemaIsAFreshOne) {
+  constexpr const char* kSchema = "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2";
+  const Store upgraded = Store::open_writer(file_);
+  const Store fresh = Store::open_writer(folder_.path() / "fresh.sqlite");
+  Database backup = open(file_.string() + ".v3.bak");
+
+  EXPECT_EQ(csv(upgraded.database(), kSchema), csv(fresh.database(), kSchema));
+  EXPECT_EQ(backup.integer("read", "PRAGMA user_version"), 3);
 }
 
 // --- the tool's own definitions ---

@@ -13,8 +13,9 @@ namespace unmask::base {
 inline constexpr std::size_t kDeepestJson = 200;
 
 struct JsonShape {
-  std::size_t depth = 0;   ///< levels of lists and objects, as far as they open
-  std::size_t weight = 1;  ///< in pieces of some 24 bytes: a number one, a list four, an object eight
+  std::size_t depth = 0;  ///< levels of lists and objects, as far as they open
+  std::size_t weight =
+      1;  ///< in pieces of some 24 bytes: a number one, a list four, an object eight
 };
 
 /// One pass over the bytes, whatever they are. (Weights: measured with GCC's library.)

@@ -11,6 +11,8 @@
 // After <stdio.h>, which it needs and does not include.
 #include <jpeglib.h>
 
+#include "unmask/file_kind.hpp"
+
 // Both libraries leave a call by longjmp when something is wrong, which skips destructors. Every
 // function that calls setjmp here therefore holds nothing that has one.
 
@@ -257,7 +259,9 @@ bool is_jpeg(std::string_view bytes) {
 }
 
 [[noreturn]] void fail_kind(std::string_view bytes) {
-  throw DecodeError(bytes.empty() ? "is empty" : "is neither a PNG nor a JPEG file");
+  if (bytes.empty()) throw DecodeError("is empty");
+  const std::string kind = file_kind(bytes.substr(0, kFileKindBytes));
+  throw DecodeError("is neither a PNG nor a JPEG file" + (kind.empty() ? kind : "; it is " + kind));
 }
 
 }  // namespace

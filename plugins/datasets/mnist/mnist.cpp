@@ -148,7 +148,7 @@ class Mnist final : public Dataset {
   std::string read(const std::filesystem::path& file, std::uintmax_t limit) const {
     if (!is_packed(file)) return folder_.read(file, limit);
     const std::string magic = folder_.read(file, 2);
-    if (magic != "\x1f\x8b") folder_.fail(file, "is named .gz but is not a gzip file");
+    if (magic != "\x1f\x8b") folder_.fail_kind(file, "is named .gz but is not a gzip file");
 
     struct Close {
       void operator()(gzFile_s* stream) const { gzclose(stream); }
@@ -190,9 +190,12 @@ class Mnist final : public Dataset {
       return value;
     };
     if (word(0) != magic) {
-      folder_.fail(file,
-                   "starts with " + hex(word(0)) + ", an IDX file of " +
-                       (magic == kImagesMagic ? "images" : "labels") + " with " + hex(magic));
+      const std::string start = "starts with " + hex(word(0)) + ", an IDX file of " +
+                                (magic == kImagesMagic ? "images" : "labels") + " with " +
+                                hex(magic);
+      // Of a packed file the first bytes are those of its packing.
+      if (is_packed(file)) folder_.fail(file, start);
+      folder_.fail_kind(file, start);
     }
     const auto dimension = [&](std::size_t i, const char* name, std::uint32_t largest) {
       const std::uint32_t value = word(i);

@@ -23,6 +23,9 @@
 namespace unmask::test::files_test {
 namespace {
 
+const std::string kLfsPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, '4') + "\nsize 5\n";
+
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -121,6 +124,16 @@ TEST(Cifar10, RefusesATruncatedFile) {
 
   EXPECT_THAT(data_error([&] { set->describe(); }),
               AllOf(HasSubstr("test_batch.bin"), HasSubstr("12291 bytes"), HasSubstr("3073")));
+}
+
+TEST(Cifar10, NamesAFileThatWasNotFetched) {
+  const TempFolder folder;
+  write_cifar10(folder.path());
+  write_file(folder.path() / "test_batch.bin", kLfsPointer);
+  const auto set = open("cifar10", folder.path());
+
+  EXPECT_THAT(data_error([&] { set->describe(); }),
+              AllOf(HasSubstr("test_batch.bin"), HasSubstr("it is a Git LFS pointer")));
 }
 
 TEST(Cifar10, RefusesAnEmptyFile) {
@@ -316,6 +329,17 @@ TEST_F(MnistFiles, NamedAsPackedButPlainAreRefused) {
   fs::rename(file("t10k-images-idx3-ubyte"), file("t10k-images-idx3-ubyte.gz"));
 
   EXPECT_THAT(describe_error(), HasSubstr("is not a gzip file"));
+}
+
+TEST_F(MnistFiles, ThatAreSomethingElseAreNamed) {
+  pack("t10k-images-idx3-ubyte", idx_images(5, 6, 4));
+  write_file(file("t10k-images-idx3-ubyte.gz"), kLfsPointer);
+  EXPECT_THAT(describe_error(), HasSubstr("it is a Git LFS pointer"));
+
+  fs::remove(file("t10k-images-idx3-ubyte.gz"));
+  write_file(file("t10k-images-idx3-ubyte"), "<!DOCTYPE html><html>not found</html>");
+  EXPECT_THAT(describe_error(), HasSubstr("IDX file"));
+  EXPECT_THAT(describe_error(), HasSubstr("it is an HTML page"));
 }
 
 TEST_F(MnistFiles, PackedAndCutShortAreRefused) {

@@ -433,6 +433,9 @@ TEST_F(ImageFolder, SaysWhichFileIsNoPicture) {
   write_file(only_cat("x.png"), "GIF89a");
 
   EXPECT_THAT(complaint(), AllOf(HasSubstr("x.png"), HasSubstr("neither a PNG nor a JPEG")));
+
+  write_file(only_cat("x.png"), "version https://git-lfs.github.com/spec/v1\noid sha256:44");
+  EXPECT_THAT(complaint(), HasSubstr("it is a Git LFS pointer"));
 }
 
 TEST_F(ImageFolder, SaysWhichFileIsEmpty) {

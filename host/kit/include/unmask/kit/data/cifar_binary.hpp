@@ -99,10 +99,10 @@ class CifarBinary : public Dataset {
       const std::filesystem::path file = folder_.path / name;
       const std::uintmax_t size = folder_.size_of(file);
       if (size == 0 || size % record_size() != 0) {
-        folder_.fail(file,
-                     "has " + std::to_string(size) + " bytes, not a multiple of the " +
-                         std::to_string(record_size()) +
-                         " bytes of a record; it is truncated or not the binary version");
+        folder_.fail_kind(file,
+                          "has " + std::to_string(size) + " bytes, not a multiple of the " +
+                              std::to_string(record_size()) +
+                              " bytes of a record; it is truncated or not the binary version");
       }
       total += static_cast<std::int64_t>(size / record_size());
     }

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "unmask/errors.hpp"
+#include "unmask/file_kind.hpp"
 
 namespace unmask::kit {
 
@@ -27,6 +28,13 @@ struct DataFolder {
 
   [[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) const {
     throw DataError("data set " + dataset + ": " + file.string() + ": " + problem);
+  }
+
+  /// As fail(), of a file that is not of the expected kind: says what it is, where that is recognised
+  /// (a Git LFS pointer, a web page, ...).
+  [[noreturn]] void fail_kind(const std::filesystem::path& file, const std::string& problem) const {
+    const std::string kind = file_kind(read(file, kFileKindBytes));
+    fail(file, kind.empty() ? problem : problem + "; it is " + kind);
   }
 
   /// @throws DataError when the folder is missing or not a folder

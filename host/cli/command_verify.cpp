@@ -32,15 +32,14 @@ void declare_verify_options(CommandLine& line) {
       "trainings", "train again, too, and compare the weights: costly")(
       "manifest",
       po::value<std::vector<std::string>>()->composing(),
-      "a manifest that asks for the cells; default: those that the database was filled from; may be "
+      "a manifest that asks for the cells; default: those that the database was filled from; may "
+      "be "
       "repeated")("no-record", "write nothing: the only way with a sealed database")(
       "device", po::value<std::string>()->default_value("auto"), "as for run")(
-      "workers", po::value<int>(), "as for run")(
-      "format",
-      po::value<std::string>()->default_value("table"),
-      "table, csv, json, markdown or latex")("progress",
-                                             po::value<std::string>()->default_value("auto"),
-                                             "auto, terminal, plain or none");
+      "workers", po::value<int>(), "as for run")("format",
+                                                 po::value<std::string>()->default_value("table"),
+                                                 "table, csv, json, markdown or latex")(
+      "progress", po::value<std::string>()->default_value("auto"), "auto, terminal, plain or none");
   line.add_database();
   line.add_plugin_dir();
   line.add_kernels();
@@ -95,7 +94,8 @@ void print_report(const VerifyReport& report, table::Format format, const Verify
 int command_verify(const Arguments& arguments) {
   CommandLine line(
       "verify [CELL|FILTER]... [options]",
-      "Executes stored cells again and compares rows, metrics, curves, counters and seeds with what "
+      "Executes stored cells again and compares rows, metrics, curves, counters and seeds with "
+      "what "
       "is stored, to\nthe last bit. Stored results stay as they are; what differs is recorded with "
       "both machines. Which cells follows\nfrom --sample and --seed. CELL is the beginning of a "
       "key, FILTER as for run --only. A cell whose checkpoint is\nmissing is named, not trained "

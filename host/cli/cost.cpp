@@ -34,11 +34,10 @@ std::string pace_of_kind(const json& spec) {
 // Cells that pass through the same network under the same solver.
 std::string pace_of_network(const json& spec) {
   json parts = {spec.at("kind"), spec.at("dataset").at("params")};
-  wire::for_each_part(spec,
-                      [&](const std::string&, const std::string& kind, const json& part) {
-                        if (kind == "model" || kind == "solver")
-                          parts.push_back({part.at("plugin"), part.at("params")});
-                      });
+  wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
+    if (kind == "model" || kind == "solver")
+      parts.push_back({part.at("plugin"), part.at("params")});
+  });
   return parts.dump();
 }
 
@@ -129,8 +128,7 @@ CostEstimate estimate_cost(const plan::Plan& plan,
   }
   // No division makes one cell shorter.
   for (const auto member : {&CostRange::low, &CostRange::median, &CostRange::high}) {
-    estimate.wall_s.*member =
-        std::max(sum.*member / static_cast<double>(workers), longest.*member);
+    estimate.wall_s.*member = std::max(sum.*member / static_cast<double>(workers), longest.*member);
   }
   return estimate;
 }

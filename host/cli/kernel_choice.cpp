@@ -32,7 +32,8 @@ Processor this_processor() {
 
 std::optional<std::string> portable_obstacle(const Processor& processor) {
   if (!processor.is_x86_64) {
-    return "--kernels portable means AVX2, which this processor does not have: it is no x86-64; use "
+    return "--kernels portable means AVX2, which this processor does not have: it is no x86-64; "
+           "use "
            "--kernels native";
   }
   if (!processor.has_avx2) {

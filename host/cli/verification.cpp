@@ -86,19 +86,19 @@ class ComparingRecorder final : public run::Recorder {
 
 // What manifests say of stored cells: where their files are, what they need.
 struct KnownCells {
-  std::vector<wire::Cell> cells;                  // each key once
-  std::map<std::string, std::size_t> index;       // of `cells`, by key
-  std::map<std::string, std::string> obstacles;   // by key
-  std::map<std::string, fs::path> manifest_of;    // by key
+  std::vector<wire::Cell> cells;                 // each key once
+  std::map<std::string, std::size_t> index;      // of `cells`, by key
+  std::map<std::string, std::string> obstacles;  // by key
+  std::map<std::string, fs::path> manifest_of;   // by key
   nlohmann::json environment;
   int cuda_devices = 0;
 };
 
 std::vector<fs::path> manifests_of(const store::Store& store, VerifyReport& report) {
   std::vector<fs::path> files;
-  const table::Table answer = store::run_query(
-      store,
-      "SELECT DISTINCT m.file FROM current_run r JOIN manifest m ON m.id = r.manifest_id ORDER BY 1");
+  const table::Table answer = store::run_query(store,
+                                               "SELECT DISTINCT m.file FROM current_run r JOIN "
+                                               "manifest m ON m.id = r.manifest_id ORDER BY 1");
   for (const auto& row : answer.rows) {
     const fs::path file = std::get<std::string>(row.front());
     if (fs::is_regular_file(file)) {
@@ -176,8 +176,8 @@ class Verifier {
         options_.manifests.empty() ? manifests_of(store_, report_) : options_.manifests;
     for (const fs::path& manifest : manifests) add_study(known_, manifest, host_);
     if (known_.cells.empty()) {
-      std::string text = "no manifest tells how to execute the cells of " +
-                         options_.database.string() + " again";
+      std::string text =
+          "no manifest tells how to execute the cells of " + options_.database.string() + " again";
       for (const std::string& note : report_.notes) text += "\n" + note;
       throw UsageError(text);
     }
@@ -195,18 +195,20 @@ class Verifier {
       stored.push_back(cell);
     }
     if (stored.empty()) {
-      throw UsageError(std::string("nothing to execute again: no stored ") +
-                       (options_.trainings ? "cell" : "attack or probe (--trainings has trainings)") +
-                       (options_.filters.empty() ? "" : " fits the filters"));
+      throw UsageError(
+          std::string("nothing to execute again: no stored ") +
+          (options_.trainings ? "cell" : "attack or probe (--trainings has trainings)") +
+          (options_.filters.empty() ? "" : " fits the filters"));
     }
-    const std::size_t unknown = static_cast<std::size_t>(
-        std::count_if(done.begin(), done.end(), [&](const auto& one) {
+    const std::size_t unknown =
+        static_cast<std::size_t>(std::count_if(done.begin(), done.end(), [&](const auto& one) {
           return !known_.index.contains(one.first);
         }));
     if (unknown > 0) {
-      report_.notes.push_back(
-          base::counted(unknown, "stored cell") + (unknown == 1 ? " is" : " are") +
-          " not in these manifests as they and their plugins are now, and cannot be executed again");
+      report_.notes.push_back(base::counted(unknown, "stored cell") +
+                              (unknown == 1 ? " is" : " are") +
+                              " not in these manifests as they and their plugins are now, and "
+                              "cannot be executed again");
     }
     for (wire::Cell& cell : choose_cells(stored, options_.sample, options_.seed)) {
       store::StoredOrigin origin = store::origin_of(store_, cell.key).value();
@@ -345,10 +347,10 @@ std::size_t SampleSize::of(std::size_t total) const {
 SampleSize parse_sample(const std::string& text) {
   const bool is_share = text.ends_with('%');
   const std::string digits = is_share ? text.substr(0, text.size() - 1) : text;
-  const bool is_number =
-      !digits.empty() && digits.find_first_not_of("0123456789.") == std::string::npos &&
-      std::count(digits.begin(), digits.end(), '.') <= (is_share ? 1 : 0) && digits != "." &&
-      digits.size() <= 12;
+  const bool is_number = !digits.empty() &&
+                         digits.find_first_not_of("0123456789.") == std::string::npos &&
+                         std::count(digits.begin(), digits.end(), '.') <= (is_share ? 1 : 0) &&
+                         digits != "." && digits.size() <= 12;
   const double value = is_number ? std::stod(digits) : 0;
   if (value <= 0 || (is_share && value > 100)) {
     throw UsageError("--sample \"" + text +
@@ -406,8 +408,8 @@ std::string arithmetic_of(const nlohmann::json& environment, const std::string& 
 }
 
 table::Table verification_table(const VerifyReport& report, std::size_t most) {
-  table::Table table{
-      {"key", "cell", "outcome", "in", "name", "sample", "field", "stored", "now"}, {}};
+  table::Table table{{"key", "cell", "outcome", "in", "name", "sample", "field", "stored", "now"},
+                     {}};
   for (const VerifiedCell& one : report.cells) {
     const std::string outcome = one.record ? one.record->outcome() : "not executed";
     const std::vector<table::Value> head = {

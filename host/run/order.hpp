@@ -15,7 +15,8 @@ namespace unmask::run {
 /// What a cell will take.
 struct CellCost {
   double seconds = 0;
-  bool is_recorded = false;  ///< cells of its kind took so long before; else a guess, for the order alone
+  bool is_recorded =
+      false;  ///< cells of its kind took so long before; else a guess, for the order alone
 };
 
 /// Recorded costs by key of the cell [s].
@@ -26,7 +27,9 @@ class Order {
   /// By what each cell keeps waiting: an evaluation itself, a training itself and the longest of what
   /// needs it. Cells of equal length are in the plan's order.
   /// @param costs  one for each cell of the plan; empty: the plan's order
-  Order(const std::vector<wire::Cell>& plan, const Needs& needs, const std::vector<CellCost>& costs);
+  Order(const std::vector<wire::Cell>& plan,
+        const Needs& needs,
+        const std::vector<CellCost>& costs);
 
   /// 0 for the cell that should begin first.
   std::size_t rank(std::size_t cell) const { return rank_[cell]; }

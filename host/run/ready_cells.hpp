@@ -60,8 +60,7 @@ class ReadyCells {
 
   std::size_t take_first(Ranks& ranks) const;
   double longest(const Groups::value_type& group) const;
-  Groups::iterator group_for(const Worker& worker,
-                             const std::function<bool(std::size_t)>& is_held);
+  Groups::iterator group_for(const Worker& worker, const std::function<bool(std::size_t)>& is_held);
 
   const std::vector<wire::Cell>& plan_;
   const Needs& needs_;

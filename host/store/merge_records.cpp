@@ -145,15 +145,16 @@ void RecordMerger::copy_verifications() {
   Statement insert = target_.prepare("merge verification",
                                      "INSERT INTO verification(" + columns + ") VALUES (" +
                                          places(columns) + ") ON CONFLICT (uuid) DO NOTHING");
-  Statement find = target_.prepare("find verification", "SELECT id FROM verification WHERE uuid = ?");
+  Statement find =
+      target_.prepare("find verification", "SELECT id FROM verification WHERE uuid = ?");
   const std::string values = "place, source, name, sample, field, stored, found";
   Statement read_values = source_.prepare(
       "read verification_difference",
       "SELECT " + values + " FROM verification_difference WHERE verification_id = ?");
-  Statement insert_value = target_.prepare(
-      "merge verification_difference",
-      "INSERT INTO verification_difference(verification_id, " + values + ") VALUES (?, " +
-          places(values) + ") ON CONFLICT (verification_id, place) DO NOTHING");
+  Statement insert_value = target_.prepare("merge verification_difference",
+                                           "INSERT INTO verification_difference(verification_id, " +
+                                               values + ") VALUES (?, " + places(values) +
+                                               ") ON CONFLICT (verification_id, place) DO NOTHING");
   while (read.step()) {
     Row row = row_of(read);
     const std::int64_t there = std::get<std::int64_t>(row[0]);

@@ -161,7 +161,8 @@ Comparison ResultComparer::compare(const std::string& key, const wire::CellResul
     const auto& [name, value] = counters[i];
     const std::int64_t stored = find.integer(3 + i);
     if (stored == value) continue;
-    note_difference(comparison,
+    note_difference(
+        comparison,
         {"attempt", name, std::nullopt, name, std::to_string(stored), std::to_string(value)});
   }
   Database& scratch = scratch_->store.database();
@@ -169,10 +170,8 @@ Comparison ResultComparer::compare(const std::string& key, const wire::CellResul
   constexpr std::int64_t kHere = 1;
   insert_values(scratch, kHere, now);
   for (const VerifiedTable& table : kVerifiedTables) {
-    compare_rows(table,
-                 rows_in(store_.database(), table, cell),
-                 rows_in(scratch, table, kHere),
-                 comparison);
+    compare_rows(
+        table, rows_in(store_.database(), table, cell), rows_in(scratch, table, kHere), comparison);
   }
   return comparison;
 }
@@ -201,8 +200,8 @@ void Store::record_verification(const VerificationRecord& record,
         "insert verification",
         "INSERT INTO verification(uuid, cell_id, stored_environment_id, environment_id, "
         "stored_device, device, stored_attempt, outcome, n_differences, message, tool, "
-        "verified_at) SELECT ?1, c.id, r.environment_id, ?2, a.device, ?3, a.id, ?4, ?5, ?6, ?7, "
-        UNMASK_NOW
+        "verified_at) SELECT ?1, c.id, r.environment_id, ?2, a.device, ?3, a.id, ?4, ?5, ?6, "
+        "?7, " UNMASK_NOW
         " FROM cell c JOIN attempt a ON a.cell_id = c.id AND a.state = 'done' "
         "JOIN run r ON r.id = a.run_id WHERE c.key = ?8 RETURNING id");
     insert.bind(make_uuid()).bind(here).bind(record.device).bind(record.outcome());

@@ -27,8 +27,8 @@ struct ValueDifference {
 };
 
 struct Comparison {
-  std::size_t count = 0;                    ///< values that differ
-  std::vector<ValueDifference> differences; ///< the first kDifferencesKept of them
+  std::size_t count = 0;                     ///< values that differ
+  std::vector<ValueDifference> differences;  ///< the first kDifferencesKept of them
 
   static constexpr std::size_t kDifferencesKept = 100;
 };

@@ -202,7 +202,8 @@ TEST(Kernels, PortableOnesAreAvx2WhateverTheSurroundingsSay) {
   ASSERT_EQ(run.code, 0) << run.err;
 
   const std::string used = box.ask("SELECT json_extract(json, '$.kernels') FROM environment");
-  EXPECT_EQ(box.ask("SELECT json_extract(json, '$.kernels_choice') FROM environment"), "portable\n");
+  EXPECT_EQ(box.ask("SELECT json_extract(json, '$.kernels_choice') FROM environment"),
+            "portable\n");
   EXPECT_THAT(used, HasSubstr("ATen AVX2"));
   // A LibTorch with another BLAS says nothing of OpenBLAS, one with oneDNN built in nothing of that.
   if (used.find("OpenBLAS") != std::string::npos) {

@@ -23,7 +23,8 @@ class Verify : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto manifest = box_.write("small.json", small_manifest());
-    ASSERT_EQ(box_.run(manifest, {"--only", kAttacks, "--only", "probe=norms,model=plain"}).code, 0);
+    ASSERT_EQ(box_.run(manifest, {"--only", kAttacks, "--only", "probe=norms,model=plain"}).code,
+              0);
   }
 
   Outcome verify(const std::vector<std::string>& more) const {

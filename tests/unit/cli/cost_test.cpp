@@ -36,7 +36,8 @@ plan::Plan plan_of(const std::vector<json>& specs) {
 }
 
 TEST(Cost, SeedsShareAPrecedentAndStepsDoNot) {
-  const Precedents known({{attack("mlp", 10, 0), 2, "cpu"}, {attack("mlp", 10, 1), 4, "cpu"}}, "cpu");
+  const Precedents known({{attack("mlp", 10, 0), 2, "cpu"}, {attack("mlp", 10, 1), 4, "cpu"}},
+                         "cpu");
 
   const auto range = known.of(attack("mlp", 10, 7));
 

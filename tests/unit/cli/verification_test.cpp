@@ -38,7 +38,8 @@ TEST(SampleSize, ReadsSharesAndNumbers) {
 }
 
 TEST(SampleSize, RefusesWhatIsNone) {
-  for (const char* text : {"", "%", "0", "0%", "101%", "-1", "1.5", "x", "5 %", "1e3", ".", "1.2.3%"}) {
+  for (const char* text :
+       {"", "%", "0", "0%", "101%", "-1", "1.5", "x", "5 %", "1e3", ".", "1.2.3%"}) {
     EXPECT_THROW(parse_sample(text), UsageError) << text;
   }
 }

@@ -80,7 +80,8 @@ class Ready : public ::testing::Test {
     ReadyCells ready(plan, needs, order);
     for (std::size_t cell = 2; cell < plan.size(); ++cell) ready.add(cell, Wish::kAny);
     std::vector<std::string> keys;
-    while (const auto cell = ready.take({false, holds, workers}, [](std::size_t) { return false; })) {
+    while (const auto cell =
+               ready.take({false, holds, workers}, [](std::size_t) { return false; })) {
       holds = needs.checkpoint(*cell);
       keys.push_back(plan[*cell].key);
     }

@@ -105,8 +105,9 @@ TEST_F(MigrationsTest, EveryStepIsRecorded) {
 
   migrate(database, with_next());
 
-  EXPECT_EQ(database.text("read", "SELECT group_concat(version || ' ' || name) FROM migration"),
-            "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 verifications,5 made up");
+  EXPECT_EQ(
+      database.text("read", "SELECT group_concat(version || ' ' || name) FROM migration"),
+      "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 verifications,5 made up");
 }
 
 TEST_F(MigrationsTest, BackupHoldsTheFormerVersion) {
@@ -128,7 +129,8 @@ TEST_F(MigrationsTest, StepThatFailsLeavesTheFormerVersion) {
   migrate(database, migrations());
   const std::string before = schema(database);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({schema_version() + 1, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
+  steps.push_back(
+      {schema_version() + 1, "broken", "CREATE TABLE half (i INTEGER) STRICT; NONSENSE;"});
 
   EXPECT_THROW(migrate(database, steps), SqliteError);
 

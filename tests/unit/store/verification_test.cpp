@@ -31,9 +31,9 @@ class VerificationTest : public ::testing::Test {
     EXPECT_EQ(comparison.count, comparison.differences.size());
     std::vector<std::string> texts;
     for (const ValueDifference& d : comparison.differences) {
-      texts.push_back(d.source + "/" + d.name + "/" +
-                      (d.sample ? std::to_string(*d.sample) : "") + "/" + d.field + ": " +
-                      d.stored.value_or("-") + " -> " + d.found.value_or("-"));
+      texts.push_back(d.source + "/" + d.name + "/" + (d.sample ? std::to_string(*d.sample) : "") +
+                      "/" + d.field + ": " + d.stored.value_or("-") + " -> " +
+                      d.found.value_or("-"));
     }
     return texts;
   }

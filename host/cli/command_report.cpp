@@ -11,6 +11,7 @@
 #include "report/report.hpp"
 #include "report/report_data.hpp"
 #include "store/store.hpp"
+#include "store/views.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -52,6 +53,8 @@ int command_report(const Arguments& arguments) {
   options.command.insert(options.command.begin(), {"unmask", "report"});
 
   const store::Store store = store::Store::open_reader(line.database());
+  // Of a newer unmask its own views fit its tables, and are asked each time.
+  if (store.newer_than_this().empty()) store::remember_answers(store.database());
   const std::filesystem::path file = line.get<std::string>("out");
   base::write_file_atomically(file, report::page_of(report::report_data(store, options)));
   std::cout << file.string() << "\n";

@@ -30,26 +30,66 @@ constexpr FigureKind kFigureKinds[] = {
     {"training", "loss, accuracy and learning rate over epochs", training_figure},
     {"landscape",
      "the loss around images, along the gradient and a random direction",
-     landscape_figure}};
+     landscape_figure},
+    {"gradient-cosine",
+     "samples by the cosine between their gradient and another one: alone, of other rules, of "
+     "queries",
+     cosines_figure},
+    {"leak-ratio",
+     "samples by how much of their gradient in a batch belongs to other images",
+     leaks_figure},
+    {"finite-differences",
+     "cosine between the gradient and differences of the loss, over the step of these",
+     differences_figure},
+    {"loss-line", "the loss from an image along its gradient", line_figure},
+    {"attack-path", "mean margin of traced samples over the steps of attacks", paths_figure},
+    {"attack-cost", "samples that each attack fooled over the passes that it took", cost_figure}};
 
 constexpr std::size_t kMostPanels = 12;
 constexpr std::size_t kMostCurves = 16;
 constexpr std::size_t kMostCategories = 60;
 
-[[noreturn]] void refuse_large(std::size_t n, const std::string& what, std::size_t most) {
-  throw UsageError("the figure would have " + std::to_string(n) + " " + what +
-                   ", of which at most " + std::to_string(most) +
-                   " can be told apart: narrow it with a FILTER");
+// Too much for one figure, in words; empty: it can be drawn.
+std::string excess(const Figure& figure) {
+  const auto too_many = [](std::size_t n, const std::string& what, std::size_t most) {
+    return n <= most
+               ? std::string()
+               : "the figure would have " + std::to_string(n) + " " + what + ", of which at most " +
+                     std::to_string(most) + " can be told apart: narrow it with a FILTER";
+  };
+  std::string reason = too_many(figure.panels.size(), "panels", kMostPanels);
+  for (const Panel& panel : figure.panels) {
+    if (reason.empty()) reason = too_many(panel.curves.size(), "curves", kMostCurves);
+    const std::size_t categories = std::max(panel.categories.size(), panel.rows.size());
+    if (reason.empty()) reason = too_many(categories, "names", kMostCategories);
+  }
+  return reason;
 }
 
-void expect_drawable(const Figure& figure) {
-  if (figure.panels.size() > kMostPanels) {
-    refuse_large(figure.panels.size(), "panels", kMostPanels);
-  }
-  for (const Panel& panel : figure.panels) {
-    if (panel.curves.size() > kMostCurves) refuse_large(panel.curves.size(), "curves", kMostCurves);
-    const std::size_t categories = std::max(panel.categories.size(), panel.rows.size());
-    if (categories > kMostCategories) refuse_large(categories, "names", kMostCategories);
+template <typename T>
+void keep_first(std::vector<T>& values, std::size_t most) {
+  if (values.size() > most)
+    values.erase(values.begin() + static_cast<std::ptrdiff_t>(most), values.end());
+}
+
+void leave_out_excess(Figure& figure) {
+  keep_first(figure.panels, kMostPanels);
+  for (Panel& panel : figure.panels) {
+    keep_first(panel.curves, kMostCurves);
+    keep_first(panel.categories, kMostCategories);
+    keep_first(panel.rows, kMostCategories);
+    if (!panel.categories.empty()) {
+      for (Curve& curve : panel.curves) {
+        std::erase_if(curve.points, [&](const Point& p) {
+          return p.x >= static_cast<double>(panel.categories.size());
+        });
+      }
+    }
+    if (!panel.rows.empty()) {
+      std::erase_if(panel.tiles, [&](const Tile& tile) {
+        return tile.row >= panel.rows.size() || tile.column >= panel.categories.size();
+      });
+    }
   }
 }
 
@@ -115,14 +155,19 @@ const FigureKind& find_figure(const std::string& name) {
                    words::help_for_unknown(name, names, "figures"));
 }
 
-Figure make_figure(const FigureKind& kind, const store::Store& store, const Selection& selection) {
+Figure make_figure(const FigureKind& kind,
+                   const store::Store& store,
+                   const Selection& selection,
+                   Excess what_of_it) {
   Figure figure = kind.make(store, selection);
   drop_what_is_not_finite(figure);
   if (figure.panels.empty()) {
     throw UsageError("nothing of the database that matches the filter can be shown as \"" +
                      std::string(kind.name) + "\" (" + std::string(kind.shows) + ")");
   }
-  expect_drawable(figure);
+  figure.excess = excess(figure);
+  if (what_of_it == Excess::kRefuse && !figure.excess.empty()) throw UsageError(figure.excess);
+  leave_out_excess(figure);
   return figure;
 }
 

@@ -59,6 +59,7 @@ struct Figure {
   std::string x_label, y_label, value_label;  ///< value_label: of the colour scale of heat maps
   bool is_share = false;                      ///< y (or the colour) lies in [0, 1]
   std::vector<Panel> panels;
+  std::string excess = {};  ///< why this is a part of it; empty: this is all
 };
 
 /// A figure by name.
@@ -74,10 +75,18 @@ std::span<const FigureKind> figure_kinds();
 /// @throws UsageError that lists the names
 const FigureKind& find_figure(const std::string& name);
 
+/// What becomes of more than can be told apart: 12 panels, 16 curves each, 60 categories.
+enum class Excess {
+  kRefuse,
+  kLeaveOut  ///< the first ones are shown, `excess` says that there are more
+};
+
 /// Read what a figure shows.
-/// @throws UsageError when nothing matches, or more than can be drawn: 12 panels, 16 curves each, 60
-///         categories
-Figure make_figure(const FigureKind& kind, const store::Store& store, const Selection& selection);
+/// @throws UsageError when nothing matches, or too much does
+Figure make_figure(const FigureKind& kind,
+                   const store::Store& store,
+                   const Selection& selection,
+                   Excess excess = Excess::kRefuse);
 
 /// The data of a figure: a row for each point or tile.
 table::Table figure_table(const Figure& figure);

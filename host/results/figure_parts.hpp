@@ -58,5 +58,11 @@ Figure ladder_figure(const store::Store& store, const Selection& selection);
 Figure seeds_figure(const store::Store& store, const Selection& selection);
 Figure training_figure(const store::Store& store, const Selection& selection);
 Figure landscape_figure(const store::Store& store, const Selection& selection);
+Figure cosines_figure(const store::Store& store, const Selection& selection);
+Figure leaks_figure(const store::Store& store, const Selection& selection);
+Figure differences_figure(const store::Store& store, const Selection& selection);
+Figure line_figure(const store::Store& store, const Selection& selection);
+Figure paths_figure(const store::Store& store, const Selection& selection);
+Figure cost_figure(const store::Store& store, const Selection& selection);
 
 }  // namespace unmask::results

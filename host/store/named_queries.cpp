@@ -91,9 +91,24 @@ ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, nor
     {"worst-case-samples",
      "which attacks fooled which sample",
      R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon_text,
-  sample, label, clean_prediction, robust, cumulative_robust, n_attacks, n_fooled, n_undecided, fooled_by
+  sample, label, clean_prediction, robust, cumulative_robust, n_attacks, n_fooled, n_undecided, distance,
+  fooled_by
 FROM worst_case_sample
-ORDER BY study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon, sample)sql"},
+ORDER BY threat, sample, label)sql"},
+
+    {"sample-classes",
+     "samples by what it takes to fool them: attacks with a gradient, those without one, or none "
+     "does",
+     R"sql(SELECT study, dataset, model, objective, train_solver, train_seed, solver, norm, epsilon_text,
+  count(*) AS n, sum(n_fooled = 0 AND NOT clean_correct) AS wrong_without_attack, sum(robust) AS never_fooled,
+  sum(n_fooled > 0 AND n_fooled_gradient_free = 0) AS fooled_by_gradients_alone,
+  sum(n_fooled > 0 AND n_fooled_gradient_free = n_fooled) AS fooled_without_gradients_alone,
+  sum(n_fooled_gradient_free > 0 AND n_fooled_gradient_free < n_fooled) AS fooled_by_both,
+  sum(n_fooled = 0 AND clean_correct AND NOT robust) AS undecided, sum(n_fooled = 1) AS fooled_by_one_attack,
+  avg(distance) AS distance_mean
+FROM worst_case_outcome
+GROUP BY threat
+ORDER BY threat)sql"},
 
     {"flips",
      "every sample that an attack turned: from which class to which, how far, at what cost",

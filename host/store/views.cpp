@@ -108,56 +108,78 @@ FROM (SELECT *, )sql" UNMASK_WILSON_CENTRE R"sql(
               )sql" UNMASK_WILSON_A R"sql(
             FROM labelled_cell l JOIN outcome_count o ON o.cell_id = l.cell_id)))sql"},
 
-    // The attack cells of each radius, once however many names they have.
-    {"worst_case_cell", "\nSELECT DISTINCT " UNMASK_THREAT R"sql(, cell_id, state
-FROM cells
-WHERE kind = 'attack' AND epsilon > 0)sql"},
+    // The attack cells of each radius, once however many names they have, called by the first. `threat`
+    // numbers the radii of networks, `family` what they have in common. capabilities is a JSON array.
+    {"worst_case_cell",
+     "\nSELECT *, dense_rank() OVER (ORDER BY " UNMASK_NETWORK
+     ", solver, norm, epsilon, epsilon_text, checkpoint_cell_id) AS threat,\n"
+     "  dense_rank() OVER (ORDER BY " UNMASK_NETWORK
+     ", solver, norm, checkpoint_cell_id) AS family\n"
+     "FROM (SELECT " UNMASK_THREAT R"sql(, cell_id, state, min(place) AS place,
+        method || CASE gradient WHEN '@eval' THEN '' ELSE ' via ' || gradient END
+          || CASE source WHEN '@self' THEN '' ELSE ' from ' || source END AS name,
+        coalesce((SELECT min(instr(p.capabilities, '"gradient_free"') > 0)
+                  FROM cell_plugin r JOIN plugin p ON p.id = r.plugin_id
+                  WHERE r.cell_id = cells.cell_id AND (r.role = 'attack' OR r.role GLOB 'attack.[0-9]*')), 0)
+          AS gradient_free
+      FROM cells
+      WHERE kind = 'attack' AND epsilon > 0
+      GROUP BY )sql" UNMASK_THREAT ", cell_id)"},
 
-    // Each sample under all attacks of one radius. Robust means: every attack left the answer right.
-    // cumulative_robust: those of smaller radii of the norm did so, too.
-    {"worst_case_outcome",
-     "\nSELECT *, min(robust) OVER (PARTITION BY " UNMASK_NETWORK
-     R"sql(, solver, norm, checkpoint_cell_id, sample ORDER BY epsilon)
-  AS cumulative_robust
-FROM (SELECT )sql" UNMASK_THREAT R"sql(, sample, label,
-        CASE WHEN count(clean_prediction) = count(*) AND min(clean_prediction) = max(clean_prediction)
-          THEN min(clean_prediction) END AS clean_prediction,
-        min(coalesce(clean_prediction = label, 0)) AS clean_correct,
-        min(outcome_state = 'decided' AND clean_prediction = label AND prediction = label) AS robust,
+    // Each sample under all attacks of one radius, by numbers alone, since there may be millions. Robust
+    // means: every attack left the answer right. cumulative_robust: those of smaller radii of the norm did
+    // so, too.
+    {"worst_case_tally", R"sql(
+SELECT *, min(robust) OVER (PARTITION BY family, sample ORDER BY epsilon) AS cumulative_robust
+FROM (SELECT w.threat, w.family, w.epsilon, o.sample, o.label,
+        CASE WHEN count(o.clean_prediction) = count(*) AND min(o.clean_prediction) = max(o.clean_prediction)
+          THEN min(o.clean_prediction) END AS clean_prediction,
+        min(coalesce(o.clean_prediction = o.label, 0)) AS clean_correct,
+        min(o.state = 'decided' AND o.clean_prediction = o.label AND o.prediction = o.label) AS robust,
         count(*) AS n_attacks,
-        sum(outcome_state = 'decided' AND clean_prediction = label AND prediction <> label) AS n_fooled,
-        sum(outcome_state = 'undecided') AS n_undecided
-      FROM (SELECT w.*, o.sample, o.label, o.state AS outcome_state, o.clean_prediction, o.prediction
-            FROM worst_case_cell w JOIN sample_outcome o ON o.cell_id = w.cell_id)
-      GROUP BY )sql" UNMASK_THREAT ", sample, label)"},
+        sum(o.state = 'decided' AND o.clean_prediction = o.label AND o.prediction <> o.label) AS n_fooled,
+        sum(w.gradient_free AND o.state = 'decided' AND o.clean_prediction = o.label
+          AND o.prediction <> o.label) AS n_fooled_gradient_free,
+        sum(o.state = 'undecided') AS n_undecided,
+        min(o.distance) FILTER (WHERE o.state = 'decided' AND o.clean_prediction = o.label
+          AND o.prediction <> o.label) AS distance
+      FROM worst_case_cell w JOIN sample_outcome o ON o.cell_id = w.cell_id
+      GROUP BY w.threat, o.sample, o.label))sql"},
+
+    // The same with the names.
+    {"worst_case_outcome",
+     "\nSELECT " UNMASK_THREAT
+     R"sql(, t.sample, t.label, t.clean_prediction, t.clean_correct, t.robust,
+  t.n_attacks, t.n_fooled, t.n_fooled_gradient_free, t.n_undecided, t.cumulative_robust, t.distance, t.threat
+FROM worst_case_tally t JOIN (SELECT DISTINCT threat AS of, )sql" UNMASK_NETWORK
+     R"sql(, solver, norm, epsilon_text,
+    checkpoint_cell_id FROM worst_case_cell) ON of = t.threat)sql"},
 
     // Likewise, with the names of the attacks that fooled it.
     {"worst_case_sample", R"sql(
+WITH attack AS MATERIALIZED (SELECT threat, cell_id, name FROM worst_case_cell)
 SELECT w.*,
   (SELECT group_concat(name, ', ')
-   FROM (SELECT l.method || CASE l.gradient WHEN '@eval' THEN '' ELSE ' via ' || l.gradient END
-           || CASE l.source WHEN '@self' THEN '' ELSE ' from ' || l.source END AS name, min(l.place)
-         FROM labelled_cell l JOIN sample_outcome o ON o.cell_id = l.cell_id AND o.sample = w.sample
-         WHERE )sql" UNMASK_SAME_THREAT("l", "w") R"sql( AND l.norm IS w.norm
+   FROM (SELECT a.name FROM attack a JOIN sample_outcome o ON o.cell_id = a.cell_id AND o.sample = w.sample
+         WHERE a.threat = w.threat
            AND o.state = 'decided' AND o.clean_prediction = o.label AND o.prediction <> o.label
-         GROUP BY l.cell_id
-         ORDER BY l.cell_id)) AS fooled_by
+         ORDER BY a.cell_id)) AS fooled_by
 FROM worst_case_outcome w)sql"},
 
     // Worst case over all attacks of one radius: the robust samples counted, and what is missing. An
     // attack that has not run may not have said yet which norm it works in: it is missing in all.
     {"worst_case",
-     "\nWITH tally AS (SELECT " UNMASK_THREAT R"sql(,
+     "\nWITH tally AS (SELECT " UNMASK_THREAT R"sql(, threat,
     sum(state = 'done') AS n_attacks, sum(state <> 'done') AS n_missing, sum(state = 'failed') AS n_failed,
     CAST(sum((SELECT m.value FROM metric m WHERE m.cell_id = w.cell_id AND m.name = 'threat_violations'))
       AS INTEGER) AS threat_violations
   FROM worst_case_cell w
   GROUP BY )sql" UNMASK_THREAT R"sql(),
-counted AS (SELECT )sql" UNMASK_THREAT R"sql(, count(*) AS n,
+counted AS (SELECT threat, count(*) AS n,
     sum(NOT robust AND n_fooled = 0 AND n_undecided > 0) AS n_undecided, sum(clean_correct) AS clean_correct,
     sum(robust) AS robust_correct, sum(cumulative_robust) AS cumulative_correct
-  FROM worst_case_outcome
-  GROUP BY )sql" UNMASK_THREAT R"sql(),
+  FROM worst_case_tally
+  GROUP BY threat),
 nameless AS (SELECT * FROM tally WHERE norm IS NULL AND n_missing > 0)
 SELECT )sql" UNMASK_NETWORK R"sql(, solver, norm, epsilon, epsilon_text,
   n_attacks, n_missing, n_failed, n, n_undecided, threat_violations, clean_correct, robust_correct,
@@ -169,15 +191,15 @@ FROM (SELECT *, )sql" UNMASK_WILSON_CENTRE R"sql(
             FROM (SELECT t.*, coalesce(c.n, 0) AS n, c.n_undecided, c.clean_correct, c.robust_correct,
                     c.cumulative_correct
                   FROM (SELECT t.study, t.dataset, t.model, t.objective, t.train_solver, t.train_seed, t.solver,
-                          t.norm, t.epsilon, t.epsilon_text, t.checkpoint_cell_id, t.n_attacks, t.threat_violations,
+                          t.norm, t.epsilon, t.epsilon_text, t.checkpoint_cell_id, t.threat, t.n_attacks,
+                          t.threat_violations,
                           t.n_missing + coalesce(u.n_missing, 0) AS n_missing,
                           t.n_failed + coalesce(u.n_failed, 0) AS n_failed
                         FROM tally t LEFT JOIN nameless u ON t.norm IS NOT NULL
                           AND )sql" UNMASK_SAME_THREAT("u", "t") R"sql(
                         WHERE t.norm IS NOT NULL OR t.n_attacks > 0 OR NOT EXISTS (SELECT 1 FROM tally o
                           WHERE o.norm IS NOT NULL AND )sql" UNMASK_SAME_THREAT("o", "t") R"sql()) t
-                  LEFT JOIN counted c ON )sql" UNMASK_SAME_THREAT(
-         "c", "t") R"sql( AND c.norm IS t.norm))))sql"},
+                  LEFT JOIN counted c ON c.threat = t.threat))))sql"},
 
     // Robust accuracy over training seeds and attack seeds. The variance is that of a sample (n - 1), in
     // two passes; its root is left to the reader, since not every SQLite has sqrt().
@@ -368,16 +390,48 @@ void refresh_definitions(Database& database) {
   transaction.commit();
 }
 
-void shadow_definitions(Database& database,
-                        std::optional<std::int64_t> run,
-                        std::optional<std::int64_t> earlier) {
+namespace {
+
+// A view whose answer takes long, or that others ask again and again.
+struct Costly {
+  std::string_view view;
+  std::string_view index = {};  // columns by which the answer is looked up
+};
+constexpr Costly kCostly[] = {{"outcome_count"},
+                              {"accuracy"},
+                              {"worst_case_cell", "threat"},
+                              {"worst_case_tally", "threat, sample, label"},
+                              {"worst_case"},
+                              {"attack_effort"}};
+
+const Costly* find_costly(std::string_view view) {
+  const auto* const found = std::find_if(
+      std::begin(kCostly), std::end(kCostly), [&](const Costly& c) { return c.view == view; });
+  return found == std::end(kCostly) ? nullptr : found;
+}
+
+// The answer in place of the view that gives it: those behind it in the list ask this table.
+void remember(Database& database, const Costly& costly, const std::string& sql) {
+  const std::string name(costly.view);
+  database.execute(
+      "remember " + name,
+      "DROP VIEW IF EXISTS temp." + name + "; CREATE TEMP TABLE " + name + " AS" + sql);
+  if (costly.index.empty()) return;
+  database.execute(
+      "index " + name,
+      "CREATE INDEX temp." + name + "_index ON " + name + " (" + std::string(costly.index) + ")");
+}
+
+void make_shadow(Database& database,
+                 std::optional<std::int64_t> run,
+                 std::optional<std::int64_t> earlier,
+                 bool is_remembering) {
   const auto one_run = [](std::int64_t id) {
     return "\nSELECT m.name AS study, r.id AS run_id, r.manifest_id, r.plan_id\n"
            "FROM run r JOIN manifest m ON m.id = r.manifest_id\n"
            "WHERE r.plan_id IS NOT NULL AND r.id = " +
            std::to_string(id);
   };
-  database.execute("keep temporary things in memory", "PRAGMA temp_store = MEMORY");
   for (const char* name : {"threshold", "named_query"}) {
     const std::string table = name;
     database.execute("make temporary table " + table,
@@ -390,10 +444,29 @@ void shadow_definitions(Database& database,
     if (run && view.name == "current_run") sql = one_run(*run);
     if (earlier && view.name == "earlier_run") sql = one_run(*earlier);
     const std::string name(view.name);
+    if (const Costly* costly = is_remembering ? find_costly(view.name) : nullptr) {
+      remember(database, *costly, sql);
+      continue;
+    }
     database.execute(
         "put view " + name + " in front",
         "DROP VIEW IF EXISTS temp." + name + "; CREATE TEMP VIEW " + name + " AS" + sql);
   }
+}
+
+}  // namespace
+
+void remember_answers(Database& database) {
+  // In a file, as large sorts are: there may be millions of outcomes.
+  database.execute("keep temporary things in a file", "PRAGMA temp_store = FILE");
+  make_shadow(database, {}, {}, /*is_remembering=*/true);
+}
+
+void shadow_definitions(Database& database,
+                        std::optional<std::int64_t> run,
+                        std::optional<std::int64_t> earlier) {
+  database.execute("keep temporary things in memory", "PRAGMA temp_store = MEMORY");
+  make_shadow(database, run, earlier, /*is_remembering=*/false);
 }
 
 }  // namespace unmask::store

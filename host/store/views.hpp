@@ -51,4 +51,8 @@ void shadow_definitions(Database& database,
                         std::optional<std::int64_t> run = {},
                         std::optional<std::int64_t> earlier = {});
 
+/// Likewise, with the answers of the costly views in temporary tables: for many questions in a row. What
+/// is written meanwhile they do not see.
+void remember_answers(Database& database);
+
 }  // namespace unmask::store

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -13,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "base/files.hpp"
+#include "store/database.hpp"
+#include "store/queries.hpp"
 #include "unit/store/small_study.hpp"
 #include "unmask/errors.hpp"
 
@@ -32,9 +35,36 @@ class FigureTest : public ::testing::Test {
     return make_figure(find_figure(name), store_, parse_selection(filters));
   }
 
+  void execute(const std::string& sql) { store_.database().execute("prepare a test", sql); }
+
+  // Rows of a query as sets of texts, since figures have an order of their own.
+  std::multiset<std::string> texts(const std::string& sql) const {
+    std::multiset<std::string> result;
+    for (const auto& row : store::run_query(store_, sql).rows) {
+      std::string text;
+      for (const table::Value& value : row) text += text_of(value) + " ";
+      result.insert(text);
+    }
+    return result;
+  }
+
   base::TempFolder folder_;
   store::Store store_ = store::Store::open_writer(folder_.path() / "x.sqlite");
 };
+
+// What a figure says, likewise: title of the panel or curve, x, y.
+std::multiset<std::string> points_of(const Figure& figure, bool by_panel) {
+  std::multiset<std::string> result;
+  for (const Panel& panel : figure.panels) {
+    for (const Curve& curve : panel.curves) {
+      for (const Point& p : curve.points) {
+        result.insert((by_panel ? panel.title : curve.title) + " " + text_of(p.x) + " " +
+                      text_of(p.y) + " ");
+      }
+    }
+  }
+  return result;
+}
 
 const Curve& curve_of(const Panel& panel, const std::string& title) {
   for (const Curve& curve : panel.curves) {
@@ -117,6 +147,117 @@ TEST_F(FigureTest, TrainingsLeaveOutWhatIsNoNumber) {
   ASSERT_EQ(training.panels[0].curves[0].points.size(), 2U);
   EXPECT_EQ(training.panels[0].curves[0].points[1].x, 3);
   EXPECT_EQ(training.panels[0].curves[0].points[1].y, 0.5);
+}
+
+// Of the one probe cell of the study, by its number.
+constexpr const char* kProbe = "(SELECT id FROM cell WHERE kind = 'probe')";
+
+TEST_F(FigureTest, CosinesAndLeaksAreCountedByFields) {
+  execute(std::string("INSERT INTO sample_metric(cell_id, sample, name, value, flag) SELECT ") +
+          kProbe +
+          ", column1, column2, column3, column4 FROM (VALUES (0, 'batch_cosine', 0.95, NULL), (1, "
+          "'batch_cosine', 0.8, NULL), (2, 'batch_cosine', -1.0, NULL), (3, 'batch_cosine', NULL, "
+          "'nan'), (0, 'leak_ratio', 0.005, NULL), (1, 'leak_ratio', 0.3, NULL), (2, 'leak_ratio', "
+          "NULL, 'inf'))");
+
+  const Figure cosines = figure("gradient-cosine");
+  ASSERT_EQ(cosines.panels.size(), 1U);
+  ASSERT_EQ(cosines.panels[0].categories.size(), 10U);
+  const Curve& cosine = curve_of(cosines.panels[0], "batch_cosine");
+  ASSERT_EQ(cosine.points.size(), 10U);
+  EXPECT_EQ(cosine.points[0].y, 1);
+  EXPECT_EQ(cosine.points[9].y, 2);
+  EXPECT_EQ(cosine.points[5].y, 0);
+
+  const Figure leaks = figure("leak-ratio");
+  const Curve& leak = curve_of(leaks.panels.at(0), "leak_ratio");
+  ASSERT_EQ(leak.points.size(), leaks.panels[0].categories.size());
+  // Below 0.01, 0.3 to 1, and the infinite one: its own part is zero.
+  EXPECT_EQ(leak.points.front().y, 1);
+  EXPECT_EQ(leak.points[3].y, 1);
+  EXPECT_EQ(leak.points.back().y, 1);
+}
+
+TEST_F(FigureTest, CurvesOfSamplesAreTheStoredSeries) {
+  execute(std::string("INSERT INTO series(cell_id, name, step, value) SELECT ") + kProbe +
+          ", column1, column2, column3 FROM (VALUES ('fd_agreement.0', 1, 0.9), ('fd_agreement.0', "
+          "2, 0.8), ('fd_agreement.0', 3, 0.1), ('path_loss.0', 1, 1.5), ('path_loss.0', 2, 2.5), "
+          "('path_loss.10', 1, 7.5))");
+
+  EXPECT_THAT(points_of(figure("finite-differences"), false),
+              ElementsAre("sample 0 0 0.9 ", "sample 0 1 0.8 ", "sample 0 2 0.1 "));
+  EXPECT_THAT(points_of(figure("loss-line"), false),
+              ElementsAre("sample 0 0 1.5 ", "sample 0 1 2.5 ", "sample 10 0 7.5 "));
+}
+
+TEST_F(FigureTest, PathsAreTheMeansOfTracedSamples) {
+  execute(
+      "INSERT INTO series(cell_id, name, step, value) SELECT cell_id, column1, column2, column3 "
+      "FROM labelled_cell, (VALUES ('trace_margin.0', 1, 2.0), ('trace_margin.1', 1, 4.0), "
+      "('trace_margin.0', 2, 0.0), ('trace_margin.1', 2, -2.0), ('trace_loss.0', 1, 9.0)) WHERE "
+      "method = 'spsa'");
+
+  EXPECT_THAT(points_of(figure("attack-path"), false), ElementsAre("spsa 0 3 ", "spsa 1 -1 "));
+}
+
+TEST_F(FigureTest, CostsAreThoseOfTheQueryEffort) {
+  execute("UPDATE attempt SET forwards = 100 * cell_id, backwards = cell_id WHERE state = 'done'");
+  const std::string effort(store::find_query("effort")->sql);
+
+  EXPECT_FALSE(figure("attack-cost").panels.empty());
+  std::multiset<std::string> drawn;
+  for (const std::string& point : points_of(figure("attack-cost"), false)) {
+    drawn.insert(
+        point.substr(point.find_last_of(' ', point.find_last_of(' ', point.size() - 2) - 1) + 1));
+  }
+  EXPECT_EQ(drawn, texts("SELECT forwards + backwards, n_fooled FROM (" + effort + ")"));
+}
+
+// Attacks on one network that differ in their steps alone.
+TEST_F(FigureTest, ElasticityIsThatOfItsQuery) {
+  execute(
+      "UPDATE cell SET spec_json = '{\"attack\":{\"params\":{\"steps\":' || (10 * (id - 3)) || "
+      "'}}}' "
+      "WHERE id IN (SELECT cell_id FROM labelled_cell WHERE kind = 'attack' AND train_seed = 0 AND "
+      "model = 'so_resnet' AND solver = 'bosh3' AND method IN ('pgd', 'spsa'))");
+  const std::string query(store::find_query("elasticity")->sql);
+
+  const Figure drawn = figure("elasticity");
+
+  ASSERT_EQ(drawn.panels.size(), 1U);
+  EXPECT_GE(points_of(drawn, true).size(), 4U);
+  EXPECT_EQ(points_of(drawn, true),
+            texts("SELECT parameter, value, robust_accuracy FROM (" + query + ")"));
+}
+
+TEST_F(FigureTest, LandscapesAreTheStoredSeriesRowByRow) {
+  execute(std::string("INSERT INTO series(cell_id, name, step, value) WITH RECURSIVE n(k) AS "
+                      "(SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 9) SELECT ") +
+          kProbe + ", 'landscape.0', k, k * k FROM n");
+
+  const Figure drawn = figure("landscape");
+
+  ASSERT_EQ(drawn.panels.size(), 1U);
+  EXPECT_EQ(drawn.panels[0].size, 3U);
+  std::multiset<std::string> tiles;
+  for (const Tile& tile : drawn.panels[0].tiles) {
+    tiles.insert(std::to_string(3 * tile.row + tile.column + 1) + " " + text_of(tile.value) + " ");
+  }
+  EXPECT_EQ(tiles, texts("SELECT step, value FROM series WHERE name = 'landscape.0'"));
+}
+
+TEST_F(FigureTest, OfTooMuchTheFirstPartIsShownWhereThatIsWanted) {
+  std::string rows;
+  for (int i = 0; i < 20; ++i) {
+    rows += (i > 0 ? ", " : "") + std::string("('path_loss.") + std::to_string(i) + "')";
+  }
+  execute(std::string("INSERT INTO series(cell_id, name, step, value) SELECT ") + kProbe +
+          ", column1, 1, 1.0 FROM (VALUES " + rows + ")");
+
+  EXPECT_THROW(figure("loss-line"), UsageError);
+  const Figure part = make_figure(find_figure("loss-line"), store_, {}, Excess::kLeaveOut);
+  EXPECT_EQ(part.panels.at(0).curves.size(), 16U);
+  EXPECT_THAT(part.excess, HasSubstr("20 curves"));
 }
 
 TEST_F(FigureTest, WhatIsNotThereIsSaidAndUnknownNamesAreSuggested) {

@@ -1,5 +1,7 @@
 // The numbers in the views, against the small study of small_study.cpp worked out by hand.
 
+#include "store/views.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -89,6 +91,54 @@ TEST_F(ViewsTest, WorstCaseSampleNamesTheAttacksThatFooledIt) {
       "1,1,1,0,4,2,\"pgd via rk4, spsa\"\n"
       "2,2,2,0,4,3,\"pgd, pgd via rk4, spsa\"\n"
       "3,3,4,0,4,0,\n");
+}
+
+// Of seed 0 under bosh3 at 8/255: pgd rrfw, via rk4 fffw, seed 1 rrrw, spsa (no gradient) rffw.
+TEST_F(ViewsTest, SamplesAreToldApartByWhatItTakesToFoolThem) {
+  const NamedQuery* query = find_query("sample-classes");
+  ASSERT_NE(query, nullptr);
+  EXPECT_EQ(csv("SELECT n, wrong_without_attack, never_fooled, fooled_by_gradients_alone AS g, "
+                "fooled_without_gradients_alone AS f, fooled_by_both, undecided, "
+                "fooled_by_one_attack AS one FROM (" +
+                std::string(query->sql) +
+                ") WHERE train_seed = 0 AND solver = 'bosh3' AND epsilon_text = '8/255'"),
+            "n,wrong_without_attack,never_fooled,g,f,fooled_by_both,undecided,one\n"
+            "4,1,0,1,0,2,0,1\n");
+  EXPECT_EQ(csv("SELECT gradient_free, name FROM worst_case_cell WHERE name IN ('spsa', 'pgd via "
+                "rk4') ORDER BY name"),
+            "gradient_free,name\n0,pgd via rk4\n1,spsa\n");
+}
+
+TEST_F(ViewsTest, SamplesThatOnlyABlackBoxFindsAreCounted) {
+  // Without the gradient attacks' outcomes, spsa alone has anything to say.
+  store_.database()
+      .prepare("leave one",
+               "DELETE FROM sample_outcome WHERE cell_id NOT IN (SELECT cell_id FROM labelled_cell "
+               "WHERE method = 'spsa')")
+      .run();
+  EXPECT_EQ(csv("SELECT fooled_by_gradients_alone AS g, fooled_without_gradients_alone AS f, "
+                "never_fooled AS r FROM (" +
+                std::string(find_query("sample-classes")->sql) + ")"),
+            "g,f,r\n0,2,1\n");
+}
+
+TEST_F(ViewsTest, WhatIsRememberedIsWhatTheViewsAnswer) {
+  const Store reader = Store::open_reader(folder_.path() / "x.sqlite");
+  std::vector<table::Table> before;
+  for (const NamedQuery& query : named_queries()) before.push_back(run_query(reader, query.sql));
+
+  remember_answers(reader.database());
+
+  std::size_t i = 0;
+  for (const NamedQuery& query : named_queries()) {
+    const table::Table after = run_query(reader, query.sql);
+    EXPECT_EQ(after.columns, before[i].columns) << query.name;
+    EXPECT_EQ(after.rows, before[i].rows) << query.name;
+    ++i;
+  }
+  // And they are not asked again.
+  store_.database().prepare("take away", "DELETE FROM sample_outcome").run();
+  EXPECT_FALSE(run_query(reader, "SELECT * FROM worst_case_tally").rows.empty());
 }
 
 TEST_F(ViewsTest, SeedSummaryHasTheVarianceOfASample) {

@@ -1,7 +1,6 @@
 #include "report/report_data.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -10,8 +9,12 @@
 #include <utility>
 #include <variant>
 
+#include "base/base64.hpp"
+#include "report/pictures.hpp"
+#include "report/report_sources.hpp"
 #include "results/figure.hpp"
 #include "store/queries.hpp"
+#include "store/result_folders.hpp"
 #include "text/globs.hpp"
 #include "unmask/errors.hpp"
 
@@ -19,54 +22,6 @@ namespace unmask::report {
 namespace {
 
 using nlohmann::json;
-
-// What a table is made of: a named query, or SQL of the report itself where no query has its name.
-struct Source {
-  std::string_view name;
-  std::string_view sql = {};    // empty: that of the named query
-  std::string_view about = {};  // likewise
-  std::size_t most_rows = 0;    // 0: all
-};
-
-// The last run of each study, with what it was asked and where it ran.
-constexpr std::string_view kLatestRuns =
-    "SELECT m.name AS study, m.description, m.text AS manifest, m.sha256 AS manifest_sha256, "
-    "r.started_at, r.ended_at, r.state, r.exit_code, r.argv, r.tool, r.git_commit, r.git_dirty, "
-    "e.os, e.cpu, e.gpu, e.libtorch, e.blas, e.compiler, "
-    "json_extract(e.json, '$.kernels') AS kernels "
-    "FROM run r JOIN manifest m ON m.id = r.manifest_id "
-    "JOIN environment e ON e.id = r.environment_id WHERE r.id IN (SELECT max(q.id) FROM run q "
-    "JOIN manifest n ON n.id = q.manifest_id GROUP BY n.name) ORDER BY m.name";
-
-// Means over the samples and restarts that an attack recorded (parameter `trace`).
-constexpr std::string_view kTraces =
-    "SELECT c.study, c.dataset, c.model, c.objective, c.train_solver, c.train_seed, c.solver, "
-    "c.gradient, c.source, c.method AS attack, c.epsilon_text, c.seed, s.step, "
-    "avg(s.value) AS margin, count(*) AS n FROM cells c JOIN series s ON s.cell_id = c.cell_id "
-    "WHERE s.name GLOB 'trace_margin.*' AND s.value IS NOT NULL AND NOT c.is_alias "
-    "GROUP BY c.place, c.study, s.cell_id, s.step ORDER BY c.study, c.place, s.step";
-
-constexpr std::array kSources = {
-    Source{"status"},
-    Source{"verdicts"},
-    Source{"verdict-rules"},
-    Source{"robustness"},
-    Source{"worst-case"},
-    Source{"accuracy"},
-    Source{"gradient-matrix"},
-    Source{"elasticity"},
-    Source{"sweep"},
-    Source{"seeds"},
-    Source{"effort"},
-    Source{"solves"},
-    Source{"warnings"},
-    Source{"failures"},
-    Source{"remarks"},
-    Source{"worst-case-samples", {}, {}, kMostSampleRows},
-    Source{"plugins"},
-    Source{"traces", kTraces, "mean margin of the samples that attacks traced, step by step"},
-    Source{"latest-runs", kLatestRuns, "the last run of each study, its manifest and machine"},
-};
 
 json number(double value) {
   if (std::isnan(value)) return "NaN";
@@ -139,10 +94,46 @@ json column_of(const json& rows, std::size_t column) {
   return is_text ? words_of(rows, column) : values;
 }
 
+// What RowFilter keeps, as SQL: of a table of samples there may be millions of rows.
+std::string condition_of(const results::Selection& selection,
+                         const std::vector<std::string>& columns) {
+  std::string text;
+  for (const results::Conditions& conditions : selection.filters) {
+    std::string all = "1";
+    for (const words::Condition& condition : conditions) {
+      if (std::find(columns.begin(), columns.end(), condition.axis) == columns.end()) continue;
+      std::string pattern;
+      for (const char c : condition.pattern) {
+        pattern += c == '[' ? "[[]" : c == '\'' ? "''" : std::string(1, c);
+      }
+      all += " AND CAST(\"" + condition.axis + "\" AS TEXT) GLOB '" + pattern + "'";
+    }
+    text += (text.empty() ? "(" : " OR (") + all + ")";
+  }
+  return text.empty() ? "1" : text;
+}
+
+// The first rows of a named query, and how many more there are.
+void read_first(const store::Store& store,
+                const Source& source,
+                const ReportOptions& options,
+                const store::RowReader& reader,
+                std::size_t& left_out) {
+  const std::string sql(question_of(source).sql);
+  const std::string wanted = " FROM (" + sql + ") WHERE " +
+                             condition_of(options.selection, store::query_columns(store, sql));
+  std::size_t shown = 0;
+  store::read_rows(store,
+                   "SELECT *" + wanted + " LIMIT " + std::to_string(source.most_rows),
+                   {reader.columns, [&](const std::vector<table::Value>& row) {
+                      ++shown;
+                      reader.row(row);
+                    }});
+  const table::Table count = store::run_query(store, "SELECT count(*)" + wanted);
+  left_out = static_cast<std::size_t>(std::get<std::int64_t>(count.rows.at(0).at(0))) - shown;
+}
+
 json table_of(const store::Store& store, const Source& source, const ReportOptions& options) {
-  const store::NamedQuery* named = store::find_query(source.name);
-  UNMASK_CHECK(named != nullptr || !source.sql.empty(),
-               "there is no query " + std::string(source.name));
   json rows = json::array();
   std::vector<std::string> columns;
   std::optional<RowFilter> filter;
@@ -162,12 +153,56 @@ json table_of(const store::Store& store, const Source& source, const ReportOptio
                                     values.push_back(value_of(value));
                                   rows.push_back(std::move(values));
                                 }};
-  store::read_rows(store, source.sql.empty() ? named->sql : source.sql, reader);
-  return {{"about", source.about.empty() ? named->description : source.about},
-          {"is_query", named != nullptr && source.sql.empty()},
+  const Question question = question_of(source);
+  if (question.is_named && source.most_rows > 0) {
+    read_first(store, source, options, reader, left_out);
+  } else {
+    store::read_rows(store, question.sql, reader);
+  }
+  return {{"about", question.about},
+          {"is_query", question.is_named},
           {"columns", columns},
           {"rows", std::move(rows)},
           {"left_out", left_out}};
+}
+
+// One object for each row of the table: its three pictures, or why there is none.
+json pictures_of(const store::Store& store, const json& table) {
+  const std::filesystem::path folder = store::ResultFolders::of(store.file()).adversarials;
+  const auto& columns = table["columns"];
+  const auto at = [&](const json& row, std::string_view column) -> const json& {
+    const auto found = std::find(columns.begin(), columns.end(), column);
+    return row[static_cast<std::size_t>(found - columns.begin())];
+  };
+  std::map<std::string, std::optional<KeptImages>> files;
+  json pictures = json::array();
+  std::size_t bytes = 0;
+  for (const json& row : table["rows"]) {
+    if (bytes > kMostPictureBytes) {
+      pictures.push_back({{"lacks", "the page has no room for it"}});
+      continue;
+    }
+    try {
+      // A name from a file that others may have written: nothing outside the folder is opened.
+      const std::filesystem::path name = at(row, "file").get<std::string>();
+      if (name.empty() || name != name.filename()) throw DataError("no file is named so");
+      const auto [file, is_new] = files.try_emplace(name.string());
+      if (is_new) file->second.emplace(folder / name);
+      if (!file->second) throw DataError("the file cannot be read");
+      const Shots shots = file->second->shots(at(row, "sample").get<std::int64_t>());
+      json picture = {{"width", shots.width}, {"height", shots.height}};
+      for (const auto& [what, png] : {std::pair{"clean", &shots.clean},
+                                      std::pair{"adversarial", &shots.adversarial},
+                                      std::pair{"difference", &shots.difference}}) {
+        picture[what] = base::base64(*png);
+        bytes += picture[what].get_ref<const std::string&>().size();
+      }
+      pictures.push_back(std::move(picture));
+    } catch (const DataError&) {
+      pictures.push_back({{"lacks", "its file is gone, or is no file of kept images"}});
+    }
+  }
+  return pictures;
 }
 
 const char* name_of(results::Shape shape) {
@@ -218,7 +253,7 @@ json figure_of(const store::Store& store,
                const ReportOptions& options) {
   results::Figure figure;
   try {
-    figure = results::make_figure(kind, store, options.selection);
+    figure = results::make_figure(kind, store, options.selection, results::Excess::kLeaveOut);
   } catch (const UsageError& error) {
     return {{"shows", kind.shows}, {"lacks", error.what()}};
   }
@@ -231,6 +266,7 @@ json figure_of(const store::Store& store,
           {"y_label", figure.y_label},
           {"value_label", figure.value_label},
           {"is_share", figure.is_share},
+          {"excess", figure.excess},
           {"panels", std::move(panels)}};
 }
 
@@ -258,7 +294,7 @@ const std::vector<std::string>& filter_axes() {
 
 json report_data(const store::Store& store, const ReportOptions& options) {
   json tables = json::object();
-  for (const Source& source : kSources) {
+  for (const Source& source : sources()) {
     tables[std::string(source.name)] = table_of(store, source, options);
   }
   if (tables["status"]["rows"].empty()) {
@@ -271,8 +307,10 @@ json report_data(const store::Store& store, const ReportOptions& options) {
   for (const results::FigureKind& kind : results::figure_kinds()) {
     figures[std::string(kind.name)] = figure_of(store, kind, options);
   }
+  json pictures = pictures_of(store, tables["pictured-samples"]);
   return {{"tool", UNMASK_VERSION},
           {"command", options.command},
+          {"pictures", std::move(pictures)},
           {"tables", std::move(tables)},
           {"figures", std::move(figures)}};
 }

@@ -23,9 +23,16 @@ struct ReportOptions {
 /// Rows that a table of single samples holds at most; how many more there are is said.
 inline constexpr std::size_t kMostSampleRows = 500;
 
+/// Samples with pictures, in all, and the room for these: bytes of base64. Without a limit a page of
+/// many networks would not stay below 2 MB.
+inline constexpr std::size_t kMostPictures = 48;
+inline constexpr std::size_t kMostPictureBytes = 700'000;
+
 /// Gather everything. Members:
 ///   tool, command, studies [{name, description, text, file, ...}]
 ///   tables  {name of a query: {about, columns, rows, left_out}}
+///   pictures [{clean, adversarial, difference: PNG in base64, width, height}, or {lacks: why}], for
+///           each row of the table pictured-samples
 ///   figures {name of a figure: {title, shape, ..., panels}, or {lacks: why there is none}}
 /// Numbers are as the queries give them; NaN and infinities are strings.
 /// @throws StoreError, UsageError when nothing in the database matches

@@ -76,8 +76,11 @@ const Drawings = (() => {
     });
     const options = base(figure, panel, width);
     if (figure.is_share && panel.y_label && points.some((p) => p.y > 1 || p.y < 0)) delete options.y.domain;
+    // Attacks are points, not lines, where each has one: what they found is seen from nothing on.
+    if (!figure.is_share && panel.curves.every((c) => c.points.length === 1) && points.every((p) => p.y >= 0)) Object.assign(options.y, { zero: true, inset: 6 });
+    const alone = points.length > 0 && points.every((p) => p.x === points[0].x);
     return Plot.plot({ ...options, height: 250, marginBottom: 38,
-      x: { label: panel.x_label || figure.x_label, type: panel.is_log_x ? "log" : "linear", tickFormat: panel.is_log_x ? plain : undefined }, marks });
+      x: { label: panel.x_label || figure.x_label, type: panel.is_log_x ? "log" : "linear", tickFormat: panel.is_log_x || alone ? plain : undefined, ...(alone ? { ticks: [points[0].x] } : {}) }, marks });
   }
 
   function heat(low, high, t) {

@@ -161,7 +161,7 @@ const quiet = (text) => make("p", { class: "quiet" }, text);
 function figurePart(name, lacks) {
   const figure = data.figures[name];
   if (figure.lacks) return [quiet(lacks ?? figure.lacks)];
-  return [showFigure(figure), from(`unmask figure ${name} --out ${name}.csv`)];
+  return [showFigure(figure), figure.excess ? quiet(`This is a part: ${figure.excess.replace("a FILTER", "a filter of unmask report")}.`) : null, from(`unmask figure ${name} --out ${name}.csv`)];
 }
 const folded = (parts) => (parts.length > 1 ? [make("details", {}, make("summary", {}, "As a table"), parts)] : parts);
 function tablePart(name, lacks, options) {
@@ -230,42 +230,53 @@ function evidence() {
   parts.push(asked("verdict-rules"));
   return parts;
 }
+// A number without a threshold has nothing to be drawn against.
 function drawnBullet(r) {
+  if (typeof r.threshold !== "number") return make("span", { class: "quiet" }, "no threshold");
   const holder = make("span");
-  redraws.push(() => { const b = Drawings.bullet(r.value, typeof r.threshold === "number" ? r.threshold : 0); b.setAttribute("role", "img"); holder.replaceChildren(b); });
+  redraws.push(() => { const b = Drawings.bullet(r.value, r.threshold); b.setAttribute("role", "img"); holder.replaceChildren(b); });
   return holder;
 }
 
-// The traces of attacks, a panel for each network.
-function traces() {
-  const rows = records("traces");
-  if (!rows.length) return [quiet("No attack recorded its path: give pgd or apgd the parameter \"trace\": 4.")];
-  const panels = new Map();
-  for (const r of rows) {
-    const key = `${name(r)} under ${r.solver}, epsilon ${r.epsilon_text}`;
-    const panel = panels.get(key) ?? panels.set(key, new Map()).get(key);
-    const curve = r.attack + (r.gradient && r.gradient !== "@eval" ? ` via ${r.gradient}` : "") + (r.source && r.source !== "@self" ? ` from ${r.source}` : "");
-    panel.set(curve, [...(panel.get(curve) ?? []), [r.step, r.margin]]);
+// Samples with their kept images, by network and radius.
+function pictures() {
+  const source = table("pictured-samples");
+  if (!source.rows.length) return [quiet("No attack kept its images: \"save\": \"adversarials\" in evaluate keeps them, and this page shows some.")];
+  const shown = records("pictured-samples").map((r, i) => ({ ...r, picture: data.pictures[i] }));
+  const groups = new Map();
+  for (const r of shown) {
+    if (r.picture.lacks) continue;
+    const key = `${name(r)} under ${r.solver}, ${r.norm} ${r.epsilon_text}`;
+    groups.set(key, [...(groups.get(key) ?? []), r]);
   }
-  const figure = { title: "Margin along attacks", shape: "curves", x_label: "step", y_label: "mean margin (below 0: fooled)", is_share: false,
-    panels: [...panels].map(([title, curves]) => ({ title, curves: [...curves].slice(0, 8).map(([t, points]) => ({ title: t, points })), categories: [], rows: [], tiles: [], is_log_x: false })) };
-  return [showFigure(figure, 8), quiet("Means over the traced samples of every batch.")];
+  const image = (png, alt, picture) => make("img", { src: "data:image/png;base64," + png, alt, width: picture.width, height: picture.height });
+  const card = (r) => {
+    const called = r.prediction === r.label ? `still called ${r.prediction}` : `called ${r.prediction}`;
+    return make("li", { class: r.n_fooled ? "fooled" : "robust" },
+      make("div", { class: "shots" }, image(r.picture.clean, `Sample ${r.sample} of class ${r.label}, without an attack`, r.picture),
+        image(r.picture.adversarial, `The same after ${r.attack}, ${called}`, r.picture),
+        image(r.picture.difference, `What ${r.attack} changed, made stronger until it is black or white`, r.picture)),
+      make("b", {}, `Sample ${r.sample}: ${r.class}`),
+      make("p", {}, `Class ${r.label}, ${called} after ${r.attack}, ${r.norm} distance ${Drawings.plain(r.distance)}. ` +
+        (r.n_fooled ? `Fooled by ${r.n_fooled} of ${r.n_attacks}: ${r.fooled_by}.` : `None of ${counted(r.n_attacks, "attack")} fools it.`)));
+  };
+  const parts = [quiet("Left the image, in the middle the nearest image that was kept of it, right what the attack changed, made stronger until it is black or white.")];
+  for (const [title, group] of groups) {
+    const order = [...new Set(group.map((r) => r.class))].sort();
+    parts.push(make("h4", {}, title), make("ul", { class: "pictured" }, order.flatMap((c) => group.filter((r) => r.class === c)).map(card)));
+  }
+  const lacking = shown.filter((r) => r.picture.lacks);
+  if (lacking.length) parts.push(quiet(`${counted(lacking.length, "sample")} without a picture: ${[...new Set(lacking.map((r) => r.picture.lacks))].join("; ")}.`));
+  if (source.left_out) parts.push(quiet(`${counted(source.left_out, "further sample")} would be shown; a report of fewer networks shows more of each.`));
+  parts.push(make("details", {}, make("summary", {}, "As a table"), showTable(source)), quiet("unmask samples KEY --png draws all samples of one attack."));
+  return parts;
 }
 
 function samples() {
-  const rows = records("worst-case-samples");
-  if (!rows.length) return [quiet("No attack has a result.")];
-  const byNetwork = new Map();
-  for (const r of rows) {
-    const key = networkColumns.concat("norm", "epsilon_text").map((c) => r[c]).join("\u0000");
-    byNetwork.set(key, [...(byNetwork.get(key) ?? []), r]);
-  }
-  const counts = { columns: ["network", "solver", "norm", "epsilon", "samples", "wrong without attack", "missed by every attack", "found by one attack alone"], left_out: 0, about: "samples by who fooled them",
-    rows: [...byNetwork.values()].map((g) => [name(g[0]), g[0].solver, g[0].norm, g[0].epsilon_text, g.length, g.filter((r) => r.clean_prediction !== r.label).length,
-      g.filter((r) => r.robust === 1).length, g.filter((r) => r.clean_prediction === r.label && r.n_fooled === 1).length]) };
-  return [table("worst-case-samples").left_out ? quiet(`The first ${rows.length} rows are looked at; ${table("worst-case-samples").left_out} more are in the database.`) : null,
-    showTable(counts), make("details", {}, make("summary", {}, "Sample by sample"), showTable(table("worst-case-samples"))), asked("worst-case-samples"),
-    quiet("Pictures of clean and adversarial images: unmask samples --png, for studies that keep them (\"save\": \"adversarials\").")];
+  if (!table("sample-classes").rows.length) return [quiet("No attack has a result.")];
+  return [make("h3", {}, "What it takes to fool them"), quiet("All samples of each radius: those that no attack fools, and those that only attacks without gradients find."),
+    ...tablePart("sample-classes", "No attack has a result."), make("h3", {}, "Pictures"), ...pictures(),
+    make("details", {}, make("summary", {}, "Sample by sample"), showTable(table("worst-case-samples")), asked("worst-case-samples"))];
 }
 
 function provenance() {
@@ -294,9 +305,11 @@ section("solvers", "Solvers and gradients", make("h3", {}, "The same attack thro
 section("effort", "Radius and effort", make("h3", {}, "Accuracy over the radius"), figurePart("accuracy-epsilon", "One radius was asked for: name several under \"epsilon\" in evaluate."), make("h3", {}, "More steps, queries or restarts"),
   figurePart("elasticity", "No two attacks differ in one of these alone: define one with more \"steps\"."), folded(tablePart("elasticity", "There is nothing to compare.")), make("details", {}, make("summary", {}, "Everything that cells differ in alone"), tablePart("sweep", "Cells differ in nothing alone.")));
 section("seeds", "Seeds", figurePart("seeds", "One seed was trained: name several under \"seed\" in train."), folded(tablePart("seeds", "No attack has a result.")));
-section("evidence", "Evidence of masking", evidence(), make("h3", {}, "Paths of attacks"), traces(), make("h3", {}, "Loss landscape"), figurePart("landscape", "No landscape was recorded: the probe linearity draws them."), make("h3", {}, "Warnings"), tablePart("warnings", "Nothing makes these results doubtful."));
+section("evidence", "Evidence of masking", evidence(), make("h3", {}, "Gradients against others"), figurePart("gradient-cosine", "No gradient was compared: the probes batch_gradient, gradient_rules and spsa_agreement do."), make("h3", {}, "Leak from other images"), figurePart("leak-ratio", "No leak was measured: the probe batch_gradient does."),
+  make("h3", {}, "Gradient against finite differences"), figurePart("finite-differences", "No differences were taken: the probe finite_differences does."), make("h3", {}, "Loss along the gradient"), figurePart("loss-line", "No line was followed: the probe path_discontinuity does."),
+  make("h3", {}, "Paths of attacks"), figurePart("attack-path", "No attack recorded its path: give pgd or apgd the parameter \"trace\": 4."), make("h3", {}, "Loss landscape"), figurePart("landscape", "No landscape was recorded: the probe linearity draws them."), make("h3", {}, "Warnings"), tablePart("warnings", "Nothing makes these results doubtful."));
 section("training", "Training", figurePart("training", "No training was recorded: the networks came from elsewhere."));
-section("cost", "Cost", make("h3", {}, "What each attack found, and its price"), tablePart("effort", "No attack has a result."), make("h3", {}, "Work of the solvers"), tablePart("solves", "No network solves an equation."));
+section("cost", "Cost", make("h3", {}, "What each attack found, and its price"), figurePart("attack-cost", "No attack has a result."), tablePart("effort", "No attack has a result."), make("h3", {}, "Work of the solvers"), tablePart("solves", "No network solves an equation."));
 section("samples", "Samples", samples());
 section("failures", "Failed and missing", tablePart("status", ""), tablePart("failures", "Nothing failed."), tablePart("remarks", "No worker had a remark."));
 section("provenance", "Provenance", provenance());

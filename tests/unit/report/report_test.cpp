@@ -2,9 +2,12 @@
 
 #include "report/report.hpp"
 
+#include <png.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +16,12 @@
 #include <gtest/gtest.h>
 
 #include "base/files.hpp"
+#include "report/pictures.hpp"
 #include "report/report_data.hpp"
 #include "results/figure.hpp"
 #include "store/database.hpp"
 #include "store/queries.hpp"
+#include "store/result_folders.hpp"
 #include "unit/store/small_study.hpp"
 #include "unmask/errors.hpp"
 
@@ -24,6 +29,7 @@ namespace unmask::report::report_test {
 namespace {
 
 using nlohmann::json;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -48,9 +54,70 @@ class ReportTest : public ::testing::Test {
     return report_data(store_, {results::parse_selection(filters, filter_axes()), {"unmask"}});
   }
 
+  // Images of a cell as the engine keeps them: 4 samples of 2 x 3 grey pixels, all 0.25, attacked ones
+  // with one pixel moved by 0.25 and one by -0.125.
+  void keep_images(const std::string& method, const std::string& name) {
+    std::vector<float> clean(24, 0.25F);
+    std::vector<float> adversarial = clean;
+    for (std::size_t i = 0; i < 4; ++i) {
+      adversarial[6 * i + 1] = 0.5F;
+      adversarial[6 * i + 5] = 0.125F;
+    }
+    const std::string header =
+        R"({"images":{"dtype":"F32","shape":[4,1,2,3],"data_offsets":[0,96]},)"
+        R"("adversarials":{"dtype":"F32","shape":[4,1,2,3],"data_offsets":[96,192]}})";
+    std::string bytes(8, '\0');
+    bytes[0] = static_cast<char>(header.size());
+    bytes += header;
+    for (const auto& values : {clean, adversarial}) {
+      bytes.append(reinterpret_cast<const char*>(values.data()), 4 * values.size());
+    }
+    const auto folder = store::ResultFolders::of(folder_.path() / "x.sqlite").adversarials;
+    std::filesystem::create_directories(folder);
+    base::write_file_atomically(folder / name, bytes);
+    store_.database()
+        .prepare(
+            "keep images",
+            "INSERT OR REPLACE INTO adversarials SELECT cell_id, ?, 1, ? FROM accuracy WHERE "
+            "attack = ? "
+            "AND epsilon_text = '8/255' AND train_seed = 0 AND solver = 'bosh3' AND gradient = "
+            "'@eval' AND seed = 0")
+        .bind(std::string(64, '0'))
+        .bind(name)
+        .bind(method)
+        .run();
+  }
+
   base::TempFolder folder_;
   store::Store store_ = store::Store::open_writer(folder_.path() / "x.sqlite");
 };
+
+std::string bytes_of(const std::string& base64) {
+  std::string bytes;
+  unsigned bits = 0, count = 0;
+  for (const char c : base64) {
+    const std::string_view letters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (c == '=') break;
+    bits = bits << 6 | static_cast<unsigned>(letters.find(c));
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 255);
+  }
+  return bytes;
+}
+
+// The grey pixels of a PNG file.
+std::vector<int> pixels_of(const std::string& png) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  EXPECT_NE(png_image_begin_read_from_memory(&image, png.data(), png.size()), 0);
+  image.format = PNG_FORMAT_GRAY;
+  std::vector<png_byte> bytes(PNG_IMAGE_SIZE(image));
+  EXPECT_NE(png_image_finish_read(&image, nullptr, bytes.data(), 0, nullptr), 0);
+  return {bytes.begin(), bytes.end()};
+}
 
 // Value for value, the numbers of NaN and infinity by their names.
 TEST_F(ReportTest, EveryTableIsTheAnswerOfItsQuery) {
@@ -87,10 +154,12 @@ TEST_F(ReportTest, EveryFigureHasThePointsThatAreDrawnElsewhere) {
   for (const results::FigureKind& kind : results::figure_kinds()) {
     const json& figure = shown.at("figures").at(std::string(kind.name));
     if (figure.contains("lacks")) {
-      EXPECT_THROW(results::make_figure(kind, store_, {}), UsageError) << kind.name;
+      EXPECT_THROW(results::make_figure(kind, store_, {}, results::Excess::kLeaveOut), UsageError)
+          << kind.name;
       continue;
     }
-    const results::Figure expected = results::make_figure(kind, store_, {});
+    const results::Figure expected =
+        results::make_figure(kind, store_, {}, results::Excess::kLeaveOut);
     ASSERT_EQ(figure.at("panels").size(), expected.panels.size()) << kind.name;
     for (std::size_t p = 0; p < expected.panels.size(); ++p) {
       const json& panel = figure.at("panels")[p];
@@ -107,6 +176,97 @@ TEST_F(ReportTest, EveryFigureHasThePointsThatAreDrawnElsewhere) {
     }
   }
   EXPECT_GT(points, 0u);
+}
+
+// Table member by column.
+json value_in(const json& table, std::size_t row, const std::string& column) {
+  const auto columns = table.at("columns").get<std::vector<std::string>>();
+  const auto at = std::find(columns.begin(), columns.end(), column) - columns.begin();
+  return table.at("rows").at(row).at(static_cast<std::size_t>(at));
+}
+
+// pgd: rrfw, of four attacks; sample 1 falls to via rk4 and spsa, so the kept pgd image does not show it.
+TEST_F(ReportTest, KeptImagesAreShownWithTheirDifference) {
+  keep_images("pgd", "pgd.safetensors");
+
+  const json shown = data();
+
+  const json& table = shown.at("tables").at("pictured-samples");
+  ASSERT_EQ(table.at("rows").size(), 1u) << table;
+  EXPECT_EQ(value_in(table, 0, "sample"), 2);
+  EXPECT_EQ(value_in(table, 0, "class"), "several attacks fool it");
+  EXPECT_EQ(value_in(table, 0, "attack"), "pgd");
+  EXPECT_EQ(value_in(table, 0, "fooled_by"), "pgd, pgd via rk4, spsa");
+  const json& picture = shown.at("pictures").at(0);
+  EXPECT_EQ(picture.at("width"), 3);
+  EXPECT_EQ(picture.at("height"), 2);
+  const auto pixels = [&](const char* what) {
+    return pixels_of(bytes_of(picture.at(what).get<std::string>()));
+  };
+  // 255 times 0.25, 0.5 and 0.125; the largest change, 0.25, is white, -0.125 halfway to black.
+  EXPECT_THAT(pixels("clean"), ElementsAre(64, 64, 64, 64, 64, 64));
+  EXPECT_THAT(pixels("adversarial"), ElementsAre(64, 128, 64, 64, 64, 32));
+  EXPECT_THAT(pixels("difference"), ElementsAre(128, 255, 128, 128, 128, 64));
+}
+
+TEST_F(ReportTest, LargeImagesAreShownSmaller) {
+  keep_images("pgd", "pgd.safetensors");
+  const KeptImages images(store::ResultFolders::of(store_.file()).adversarials / "pgd.safetensors");
+
+  // Fields of 2 x 2 pixels: the mean of an image, the largest change.
+  const Shots shots = images.shots(0, 2);
+
+  EXPECT_EQ(shots.width, 2u);
+  EXPECT_EQ(shots.height, 1u);
+  // (0.25 + 0.5 + 0.25 + 0.25) / 4 = 0.3125, (0.25 + 0.125) / 2 = 0.1875.
+  EXPECT_THAT(pixels_of(shots.adversarial), ElementsAre(80, 48));
+  EXPECT_THAT(pixels_of(shots.difference), ElementsAre(255, 64));
+  EXPECT_THROW(images.shots(4), DataError);
+  EXPECT_THROW(images.shots(-1), DataError);
+}
+
+TEST_F(ReportTest, WhatIsNoFileOfImagesIsSaidAndNothingOutsideIsOpened) {
+  keep_images("pgd", "pgd.safetensors");
+  const auto folder = store::ResultFolders::of(store_.file()).adversarials;
+  const auto lacks = [&](const std::string& name) {
+    store_.database().prepare("rename", "UPDATE adversarials SET path = ?").bind(name).run();
+    const json shown = data();
+    return shown.at("pictures").at(0).contains("lacks");
+  };
+  EXPECT_FALSE(lacks("pgd.safetensors"));
+  EXPECT_TRUE(lacks("gone.safetensors"));
+  EXPECT_TRUE(lacks("../" + folder.filename().string() + "/pgd.safetensors"));
+  EXPECT_TRUE(lacks((folder / "pgd.safetensors").string()));
+  const std::string whole = base::read_file(folder / "pgd.safetensors");
+  std::string huge = whole;
+  huge.replace(huge.find("[4,1,2,3]"), 9, "[4,1,2,9]");
+  const std::string far(8, '\xff');
+  for (const std::string& bytes :
+       {std::string(), whole.substr(0, whole.size() - 1), far + whole, huge, whole.substr(8)}) {
+    base::write_file_atomically(folder / "bad.safetensors", bytes);
+    EXPECT_TRUE(lacks("bad.safetensors")) << bytes.size();
+  }
+}
+
+TEST_F(ReportTest, OfManySamplesTheFirstAreShownAndTheRestCounted) {
+  // As many again, as if the split were larger.
+  store_.database()
+      .prepare("more samples",
+               "INSERT INTO sample_outcome SELECT cell_id, sample + 4 * k, label, state, "
+               "clean_prediction, prediction, distance, queries, passes FROM sample_outcome, (WITH "
+               "RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 150) SELECT k "
+               "FROM n)")
+      .run();
+
+  const json all = data().at("tables").at("worst-case-samples");
+  const json one = data({"train_seed=1"}).at("tables").at("worst-case-samples");
+
+  // Four radii of networks with results, 604 samples of each.
+  EXPECT_EQ(all.at("rows").size(), kMostSampleRows);
+  EXPECT_EQ(all.at("left_out"), 4 * 604 - kMostSampleRows);
+  EXPECT_EQ(one.at("left_out"), 604 - kMostSampleRows);
+  EXPECT_EQ(value_in(one, 0, "train_seed"), 1);
+  EXPECT_EQ(value_in(one, 499, "sample"), 499);
 }
 
 TEST_F(ReportTest, AFilterKeepsTheNetworksThatItNames) {

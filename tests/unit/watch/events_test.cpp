@@ -54,6 +54,10 @@ TEST(Viewer, StartsAnew) {
 
 // RFC 4648, section 10: "", "f", "fo", "foo", "foob", "fooba", "foobar".
 TEST(Base64, AgreesWithTheTestVectorsOfItsStandard) {
+  EXPECT_EQ(base::base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(base::base64("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(base::base64("foob"), "Zm9vYg==");
+  EXPECT_EQ(base::base64(std::string("\xff\x00\xfe", 3)), "/wD+");
   EXPECT_EQ(base::base64_of_hex(""), "");
   EXPECT_EQ(base::base64_of_hex("66"), "Zg==");
   EXPECT_EQ(base::base64_of_hex("666f"), "Zm8=");

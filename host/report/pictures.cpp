@@ -134,12 +134,13 @@ KeptImages::KeptImages(const std::filesystem::path& file) : file_(file) {
     height_ = shape[2];
     width_ = shape[3];
     const std::uint64_t bytes = shape[1] * shape[2] * shape[3] * (is_double_ ? 8 : 4);
+    const std::uint64_t room = std::filesystem::file_size(file) - 8 - size;  // behind the header
     for (const auto& [name, place] :
          {std::pair{"images", &clean_}, std::pair{"adversarials", &adversarial_}}) {
       const nlohmann::json& of = tensor(name);
       const auto range = of.at("data_offsets").get<std::vector<std::uint64_t>>();
       if (of.at("shape") != images.at("shape") || of.at("dtype") != images.at("dtype") ||
-          range.size() != 2 || range[1] < range[0] || range[1] > std::filesystem::file_size(file) ||
+          range.size() != 2 || range[1] < range[0] || range[1] > room ||
           (range[1] - range[0]) / bytes != count_) {
         refuse_file(file, "its tensors do not fit together");
       }

@@ -110,12 +110,12 @@ class Pages:
         self.assertEqual(down, sorted(down, reverse=True))
         self.assertEqual(len(up), len(before))
 
-        self.script("""((input) => { input.value = 'square'; input.dispatchEvent(new Event('input')); })
+        self.script("""((input) => { input.value = 'spsa'; input.dispatchEvent(new Event('input')); })
             (document.querySelector('#robustness input[type=search]'))""")
         rows = self.rows("robustness")
         self.assertGreater(len(rows), 0)
         self.assertLess(len(rows), len(before))
-        self.assertTrue(all("square" in " ".join(r) for r in rows))
+        self.assertTrue(all("spsa" in " ".join(r) for r in rows))
 
     def test_a_rule_without_a_threshold_is_not_drawn_against_zero(self):
         rules = self.script("""records('verdict-rules').filter(r => typeof r.value === 'number')

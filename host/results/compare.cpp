@@ -177,6 +177,7 @@ class Comparer {
 
 void adjust(std::vector<Pair>& pairs) {
   std::vector<double> p;
+  p.reserve(pairs.size());
   for (const Pair& pair : pairs) p.push_back(pair.p);
   const std::vector<double> adjusted = verdict::holm(p);
   for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].p_adjusted = adjusted[i];

@@ -29,6 +29,7 @@ constexpr TrainingCurve kTrainingCurves[] = {{"train_loss", "training loss"},
 
 std::vector<LabelledRow> copies(const std::vector<const LabelledRow*>& rows) {
   std::vector<LabelledRow> result;
+  result.reserve(rows.size());
   for (const LabelledRow* row : rows) result.push_back(*row);
   return result;
 }
@@ -123,6 +124,7 @@ Figure elasticity_figure(const store::Store& store, const Selection& selection) 
                                              : parameter + " of the attack";
     std::vector<LabelledRow> firsts;  // one row for each curve: the names tell these apart
     const auto families = by_text(of_panel, 1);
+    firsts.reserve(families.size());
     for (const auto& [others, of_family] : families) {
       firsts.push_back(of_family.front());
     }

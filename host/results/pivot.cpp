@@ -171,6 +171,7 @@ std::vector<PivotKey> ordered_keys(const std::vector<Entry>& entries, const Pivo
     sorted.insert({place, pivot_key(entry, axes)});
   }
   std::vector<PivotKey> keys;
+  keys.reserve(sorted.size());
   for (const auto& [place, key] : sorted) keys.push_back(key);
   return keys;
 }

@@ -13,7 +13,7 @@ import unittest
 
 from support import PATIENCE, UNMASK, Folder, main
 
-COMMANDS = ["check", "plan", "run", "status", "watch", "explain", "submit", "merge", "exec", "import", "query", "report", "compare",
+COMMANDS = ["check", "plan", "run", "status", "watch", "explain", "submit", "merge", "exec", "verify", "import", "query", "report", "compare",
             "pivot", "figure", "export", "verdict", "judge", "samples", "db", "plugins", "schema", "doctor", "help", "completion", "man"]
 
 

@@ -27,7 +27,7 @@ const Drawings = (() => {
   const labelOf = (figure, label) => (figure.is_share && label ? label.replace(" (share of samples)", ", %") : label || null);
 
   const base = (figure, panel, width) => ({
-    width, marginLeft: 48, marginRight: 12, style: { fontSize: "11px", background: "transparent", color: css("--ink"), overflow: "visible" },
+    width, marginLeft: 48, marginRight: 22, style: { fontSize: "11px", background: "transparent", color: css("--ink"), overflow: "visible" },
     ariaLabel: panel.title || figure.title,
     y: { label: labelOf(figure, panel.y_label || figure.y_label), grid: true, ...(figure.is_share ? { domain: [0, 1], tickFormat: percent } : {}) },
   });

@@ -135,6 +135,10 @@ SessionOptions session_options(const CommandLine& line, const Arguments& argumen
   options.fail_fast = line.has("fail-fast");
   options.max_failures = at_least(1, "max-failures", line.find<int>("max-failures"));
   options.recycle_after = at_least(0, "recycle", line.find<int>("recycle"));
+  options.part_s = line.find<double>("part-seconds");
+  if (options.part_s && !(*options.part_s >= 0)) {
+    throw UsageError("--part-seconds is a number of seconds, or 0: cells run whole");
+  }
   options.retries = parse_retries(words("retry"));
   options.plugin_dirs = words("plugin-dir");
   options.cuda_graphs = line.has("cuda-graphs");
@@ -164,6 +168,9 @@ void add_run_options(CommandLine& line) {
       "recycle",
       po::value<int>(),
       "replace a worker after this many cells; 0: never for that reason; default: 1000")(
+      "part-seconds",
+      po::value<double>(),
+      "record a part of an attack or probe every so many seconds; 0: cells run whole; default: 25")(
       "wait", "when another run writes to the same database, wait until it ends")(
       "cuda-graphs",
       "record passes under fixed or replayed steps as CUDA graphs; needs a CUDA device")(

@@ -183,6 +183,7 @@ run::RunSummary Session::execute(std::int64_t id) {
   options.failures.max_failures = options_.max_failures;
   if (planned_.study.run.fail_fast || options_.fail_fast) options.failures.max_failures = 1;
   if (options_.recycle_after) options.recycle_after = *options_.recycle_after;
+  if (options_.part_s) options.part_s = *options_.part_s;
   options.command_of = [&](const wire::Cell& cell) { return exec_command(cell); };
   options.stop = &stop_;
   options.hopeless = planned_.plan.hopeless;

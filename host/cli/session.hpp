@@ -41,6 +41,7 @@ struct SessionOptions {
   std::optional<std::size_t> max_failures;
   wire::RetryLimits retries;  ///< in place of the manifest's
   std::optional<std::size_t> recycle_after;
+  std::optional<double> part_s;          ///< see run::RunOptions
   std::vector<std::string> plugin_dirs;  ///< as given, for commands that are printed
   bool cuda_graphs = false;
   bool waits = false;             ///< for another run on the same database to end

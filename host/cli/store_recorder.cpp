@@ -76,6 +76,18 @@ void StoreRecorder::cell_skipped(const wire::Cell& cell, const std::string& reas
   store_.skip_cell(run_, cell.key, reason);
 }
 
+std::map<std::string, wire::StoredParts> StoreRecorder::stored_parts() {
+  return store_.usable_parts(run_);
+}
+
+void StoreRecorder::part_done(const wire::Cell& cell, const wire::CellPart& part) {
+  store_.record_part(run_, cell.key, part);
+}
+
+std::vector<wire::CellPart> StoreRecorder::parts(const wire::Cell& cell) {
+  return store_.parts(cell.key);
+}
+
 void remove_abandoned_files(const store::ResultFolders& folders) {
   base::remove_abandoned(folders.checkpoints);
   base::remove_abandoned(folders.adversarials);

@@ -29,6 +29,9 @@ class StoreRecorder final : public run::Recorder {
                    const wire::CellFailure& failure,
                    bool will_retry) override;
   void cell_skipped(const wire::Cell& cell, const std::string& reason) override;
+  std::map<std::string, wire::StoredParts> stored_parts() override;
+  void part_done(const wire::Cell& cell, const wire::CellPart& part) override;
+  std::vector<wire::CellPart> parts(const wire::Cell& cell) override;
 
  private:
   store::Store& store_;

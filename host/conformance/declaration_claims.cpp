@@ -23,7 +23,8 @@ namespace {
 std::vector<std::string> known_capabilities(const std::string& kind) {
   if (kind == "solver") return {"adaptive"};
   if (kind == "model") return {"ode"};
-  if (kind == "attack") return {"gradient_free", "asks_outside_ball"};
+  if (kind == "attack") return {"gradient_free", "asks_outside_ball", "whole"};
+  if (kind == "probe") return {"whole"};
   if (kind == "dataset") return {"content_from_params"};
   return {};
 }

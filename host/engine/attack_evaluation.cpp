@@ -1,8 +1,9 @@
 #include "engine/attack_evaluation.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -15,30 +16,15 @@
 #include "engine/threat_check.hpp"
 
 namespace unmask::engine {
-namespace {
-
-nlohmann::json to_numbers(const wire::Counters& counters) {
-  return {counters.forwards, counters.backwards, counters.nfe};
-}
-
-wire::Counters from_numbers(const nlohmann::json& numbers) {
-  return {numbers.at(0).get<std::int64_t>(),
-          numbers.at(1).get<std::int64_t>(),
-          numbers.at(2).get<std::int64_t>()};
-}
-
-}  // namespace
 
 class AttackEvaluation::Work {
  public:
-  Work(const EvaluationInput& input, Attack& attack)
+  Work(const EvaluationInput& input, Attack& attack, std::int64_t first)
       : input_(input),
         attack_(attack),
         threat_{attack.norm(), input.epsilon, 0.0, 1.0},
-        images_(all_images(input)),
-        labels_(input.data.labels.to(input.device)),
         is_coupled_(is_attacked_batch_coupled(input)),
-        judge_(input, images_, log_),
+        judge_(input, log_),
         target_(input.source ? input.source->model : input.model,
                 input.source ? input.source->solver : input.solver,
                 input.gradients,
@@ -47,120 +33,100 @@ class AttackEvaluation::Work {
                  .network = input.source ? input.source->network : input.network},
                 input.num_classes,
                 log_),
-        adversarial_(images_.clone()),
-        queries_(static_cast<std::size_t>(size()), 0),
-        passes_(static_cast<std::size_t>(size()), 0),
-        is_undecided_(static_cast<std::size_t>(size()), false) {
+        next_(first) {
     if (input.graphs) target_.record_passes(input.graphs);
+    part_.kind = wire::CellKind::kAttack;
+    part_.span.first = first;
+    part_.total = input.data.size();
+    part_.unit = unit_of(input);
+    part_.has_checks = input.has_checks;
+    part_.found.norm = name_of(threat_.norm);
   }
 
-  std::int64_t size() const { return input_.data.size(); }
-  std::int64_t done() const { return next_; }
-  bool is_done() const { return clean_.defined() && next_ >= size(); }
+  bool is_done() const { return next_ >= part_.total; }
+  std::int64_t next() const { return next_; }
+  std::int64_t total() const { return part_.total; }
 
-  void step() {
-    if (!clean_.defined()) {
-      begin();
-      return;
+  void step(const ProgressCallback& progress) {
+    const wire::PartSpan unit = unit_at(input_, next_);
+    begin(unit);
+    if (input_.has_checks && !is_checked_) check();
+    is_checked_ = true;
+    for (std::int64_t at = 0; at < unit.count; at += input_.method_batch) {
+      const std::int64_t end = std::min(unit.count, at + input_.method_batch);
+      attack(rows_between(at, end));
+      progress(unit.first + end, part_.total, "");
     }
-    const std::int64_t last = std::min(size(), next_ + input_.method_batch);
-    attack(samples_between(next_, last));
-    next_ = last;
+    settle(wire::Stage::kMethod);
+    judge();
+    settle(wire::Stage::kVerdict);
+    next_ = unit.last();
   }
 
-  State state() const {
-    State state;
-    state.numbers = {{"next", next_},
-                     {"queries", queries_},
-                     {"passes", passes_},
-                     {"undecided", is_undecided_},
-                     {"is_deterministic", target_.is_deterministic()},
-                     {"is_coupled", is_coupled_},
-                     {"failure", failure_},
-                     {"notes", notes_.state()},
-                     {"gradients", gradients_.state()},
-                     {"log", log_.state()},
-                     {"counters", to_numbers(counters())},
-                     {"found", found_}};
-    state.tensors = {{"adversarial", adversarial_.to(at::kCPU).clone()}};
-    if (clean_.defined()) state.tensors.push_back({"clean", clean_.to(at::kCPU).clone()});
-    return state;
+  wire::CellPart part() const {
+    wire::CellPart part = part_;
+    part.span.count = next_ - part.span.first;
+    part.is_coupled = is_coupled_ || judge_.is_coupled();
+    part.found.counters += judge_.counters();
+    part.found.counters += target_.counters();
+    return part;
   }
 
-  void restore(const State& state) {
-    const nlohmann::json& numbers = state.numbers;
-    numbers.at("next").get_to(next_);
-    numbers.at("queries").get_to(queries_);
-    numbers.at("passes").get_to(passes_);
-    is_undecided_ = numbers.at("undecided").get<std::vector<bool>>();
-    target_.set_deterministic(numbers.at("is_deterministic").get<bool>());
-    if (numbers.at("is_coupled").get<bool>()) couple();
-    numbers.at("failure").get_to(failure_);
-    notes_.restore(numbers.at("notes"));
-    gradients_.restore(numbers.at("gradients"));
-    log_.restore(numbers.at("log"));
-    earlier_ = from_numbers(numbers.at("counters"));
-    numbers.at("found").get_to(found_);
-    clean_ = Tensor();
-    for (const NamedTensor& item : state.tensors) {
-      const Tensor value = item.tensor.to(input_.device);
-      if (item.name == "adversarial") adversarial_ = value.clone();
-      if (item.name == "clean") clean_ = value.clone();
-    }
-  }
-
-  Tensor finish(wire::CellResult& result) {
-    const Tensor is_allowed = within_threat(adversarial_, images_, threat_);
-    const Tensor keep =
-        is_allowed.logical_and(is_correct()).logical_and(decided()).view({-1, 1, 1, 1});
-    const Tensor judged = at::where(keep, adversarial_, images_);
-    const Tensor predictions = judge_.predictions(judged, clean_);
-    add_outcomes(judged, predictions, result);
-    result.norm = name_of(threat_.norm);
-    result.metrics.push_back({"threat_violations",
-                              static_cast<double>(size() - is_allowed.sum().item<std::int64_t>()),
-                              size()});
-    result.metrics.push_back(
-        {"batch_coupled", is_coupled_ || judge_.is_coupled() ? 1.0 : 0.0, std::nullopt});
-    for (const wire::Metric& check : found_.metrics) result.metrics.push_back(check);
-    if (input_.has_checks) gradients_.finish(result);
-    notes_.finish(result);
-    result.sample_metrics = found_.sample_metrics;
-    result.series = found_.series;
-    result.solve_stats = log_.rows();
-    result.counters += counters();
-    return judged;
-  }
+  void keep_judged() { keeps_judged_ = true; }
+  Tensor judged() const { return at::cat(judged_); }
 
  private:
   // ---- before the first batch ----
 
-  void begin() {
+  void begin(const wire::PartSpan& unit) {
+    first_ = unit.first;
+    images_ = images_of(input_, unit);
+    labels_ = input_.data.labels.narrow(0, unit.first, unit.count).to(input_.device);
+    adversarial_ = images_.clone();
+    const auto count = static_cast<std::size_t>(unit.count);
+    queries_.assign(count, 0);
+    passes_.assign(count, 0);
+    is_undecided_.assign(count, false);
+    judge_.begin(images_, first_);
     clean_ = judge_.predictions(images_);
-    failure_ = judge_.failure();
-    if (clean_.lt(0).all().item<bool>()) throw NumericError(failure_);
-    if (input_.has_checks) check();
+    note_failure(wire::Stage::kClean, judge_.take_failure());
+    settle(wire::Stage::kClean);
   }
 
+  // What was solved since the last time belongs to a stage.
+  void settle(wire::Stage stage) {
+    const SolveLog seen = std::exchange(log_, SolveLog());
+    wire::add_tallies(part_.solves[static_cast<std::size_t>(stage)], seen.tallies());
+  }
+
+  void note_failure(wire::Stage stage, const std::string& failure) {
+    std::string& known = part_.failures[static_cast<std::size_t>(stage)];
+    if (known.empty()) known = failure;
+  }
+
+  // Every part needs to know what is found here; the first one takes it down and counts it.
   void check() {
+    SolveLog unseen;
+    const bool is_first_part = part_.span.first == 0;
     NetworkTarget checked(input_.model,
                           input_.solver,
                           {},
                           {.is_coupled = is_coupled_, .network = input_.network},
                           input_.num_classes,
-                          log_,
+                          is_first_part ? log_ : unseen,
                           {"check", "check"});
     seed_generators(input_, "check", 0);
-    const AnswerCheck answers =
-        check_answers(checked, images_.narrow(0, 0, std::min(input_.batch_size, size())));
-    found_.metrics = answers.metrics;
+    const AnswerCheck answers = check_answers(
+        checked, images_of(input_, {0, std::min(input_.batch_size, input_.data.size())}));
     // They tell nothing of a source.
     if (!input_.source) {
       target_.set_deterministic(answers.is_deterministic);
       // A network from elsewhere may couple its batches without a solver that does.
       if (answers.is_batch_coupled) couple();
     }
-    earlier_ += checked.counters();
+    if (!is_first_part) return;
+    part_.found.metrics = answers.metrics;
+    part_.found.counters += checked.counters();
   }
 
   void couple() {
@@ -168,46 +134,42 @@ class AttackEvaluation::Work {
     target_.set_coupled();
   }
 
-  // ---- a batch ----
+  // ---- a batch; rows are counted within the unit ----
 
   // A batch-coupled target is a function of whole batches: all rows go in. Otherwise only the
   // samples that there is something to fool about.
-  std::vector<std::int64_t> samples_between(std::int64_t first, std::int64_t last) const {
-    if (!is_coupled_) {
-      const Tensor correct = is_correct().narrow(0, first, last - first);
-      return to_vector(correct.nonzero().squeeze(1) + first);
-    }
-    std::vector<std::int64_t> samples(static_cast<std::size_t>(last - first));
-    std::iota(samples.begin(), samples.end(), first);
-    return samples;
+  std::vector<std::int64_t> rows_between(std::int64_t first, std::int64_t last) const {
+    if (is_coupled_) return samples_of({first, last - first});
+    const Tensor correct = is_correct().narrow(0, first, last - first);
+    return to_vector(correct.nonzero().squeeze(1) + first);
   }
 
   // A sample that a solve fails on is looked for in ever smaller parts of its batch.
-  void attack(const std::vector<std::int64_t>& samples) {
-    if (samples.empty()) return;
+  void attack(const std::vector<std::int64_t>& rows) {
+    if (rows.empty()) return;
     try {
-      attack_together(samples);
+      attack_together(rows);
       return;
     } catch (const BrokenNetwork&) {
       throw;
     } catch (const BrokenAttack&) {
       throw;
     } catch (const NumericError& error) {
-      if (failure_.empty()) failure_ = error.what();
+      note_failure(wire::Stage::kMethod, error.what());
     }
-    if (is_coupled_ || samples.size() == 1) {
-      for (const std::int64_t sample : samples) {
-        is_undecided_[static_cast<std::size_t>(sample)] = true;
-      }
+    if (is_coupled_ || rows.size() == 1) {
+      for (const std::int64_t row : rows) is_undecided_[static_cast<std::size_t>(row)] = true;
       return;
     }
-    const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
-    attack({samples.begin(), middle});
-    attack({middle, samples.end()});
+    const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+    attack({rows.begin(), middle});
+    attack({middle, rows.end()});
   }
 
-  void attack_together(const std::vector<std::int64_t>& samples) {
-    const Tensor index = torch::tensor(samples, torch::kLong).to(images_.device());
+  void attack_together(const std::vector<std::int64_t>& rows) {
+    std::vector<std::int64_t> samples = rows;
+    for (std::int64_t& sample : samples) sample += first_;
+    const Tensor index = torch::tensor(rows, torch::kLong).to(images_.device());
     const Tensor batch = images_.index_select(0, index);
     AttackContext context{SampleRandom(derive_seed(input_.seed, "attack"), samples)};
     seed_generators(input_, "network", samples.front());
@@ -216,14 +178,13 @@ class AttackEvaluation::Work {
     const Tensor points =
         attack_.perturb(target_, batch, labels_.index_select(0, index), threat_, context).detach();
     expect_same_kind(points, batch);
-    const Tensor is_attacked = is_correct().index_select(0, index);
-    notes_.add(context.notes, samples, to_flags(is_attacked), found_);
-    add_series(context.series, samples, found_);
-    gradients_.add(target_.gradient_check(), is_attacked);
+    add_notes(context.notes, samples, part_.found);
+    add_series(context.series, samples, part_.found);
+    add_gradients(target_.gradient_check(), is_correct().index_select(0, index), part_.gradients);
     adversarial_.index_copy_(0, index, points);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      queries_[static_cast<std::size_t>(samples[i])] = target_.queries()[i];
-      passes_[static_cast<std::size_t>(samples[i])] = target_.passes()[i];
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      queries_[static_cast<std::size_t>(rows[i])] = target_.queries()[i];
+      passes_[static_cast<std::size_t>(rows[i])] = target_.passes()[i];
     }
   }
 
@@ -236,118 +197,103 @@ class AttackEvaluation::Work {
     return torch::tensor(undecided, torch::kLong).to(images_.device()).eq(0);
   }
 
-  void add_outcomes(const Tensor& judged, const Tensor& predicted, wire::CellResult& result) const {
+  void judge() {
+    const Tensor is_allowed = within_threat(adversarial_, images_, threat_);
+    const Tensor keep =
+        is_allowed.logical_and(is_correct()).logical_and(decided()).view({-1, 1, 1, 1});
+    const Tensor judged = at::where(keep, adversarial_, images_);
+    add_outcomes(judged, judge_.predictions(judged, clean_));
+    note_failure(wire::Stage::kVerdict, judge_.take_failure());
+    part_.threat_violations += images_.size(0) - is_allowed.sum().item<std::int64_t>();
+    if (keeps_judged_) judged_.push_back(judged);
+  }
+
+  void add_outcomes(const Tensor& judged, const Tensor& predicted) {
     const auto labels = to_vector(labels_);
     const auto clean = to_vector(clean_);
     const auto predictions = to_vector(predicted);
     const auto distances =
         to_doubles(distance(judged.to(at::kDouble), images_.to(at::kDouble), threat_.norm));
-    std::int64_t correct = 0;
-    std::int64_t robust = 0;
-    std::int64_t undecided = 0;
-    std::int64_t attacked_in_vain = 0;  // correct, and undecided all the same
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const bool is_decided = !is_undecided_[i] && clean[i] >= 0 && predictions[i] >= 0;
-      result.outcomes.push_back({static_cast<std::int64_t>(i),
-                                 labels[i],
-                                 clean[i],
-                                 is_undecided_[i] ? -1 : predictions[i],
-                                 distances[i],
-                                 queries_[i],
-                                 passes_[i],
-                                 is_decided});
-      if (!is_decided) ++undecided;
-      if (clean[i] != labels[i]) continue;
-      ++correct;
-      if (!is_decided) ++attacked_in_vain;
-      if (is_decided && predictions[i] == labels[i]) ++robust;
+      part_.found.outcomes.push_back({first_ + static_cast<std::int64_t>(i),
+                                      labels[i],
+                                      clean[i],
+                                      is_undecided_[i] ? -1 : predictions[i],
+                                      distances[i],
+                                      queries_[i],
+                                      passes_[i],
+                                      is_decided});
     }
-    if (correct > 0 && attacked_in_vain == correct) {
-      throw NumericError(failure_.empty() ? judge_.failure() : failure_);
-    }
-    const auto share = [&](std::int64_t count) {
-      return static_cast<double>(count) / static_cast<double>(size());
-    };
-    result.metrics.push_back({"clean_accuracy", share(correct), size()});
-    result.metrics.push_back({"robust_accuracy", share(robust), size()});
-    result.metrics.push_back({"undecided", static_cast<double>(undecided), size()});
-    if (undecided > 0) {
-      result.remarks.push_back(
-          std::to_string(undecided) + " of " + std::to_string(size()) +
-          (undecided == 1 ? " samples is" : " samples are") +
-          " undecided, since a solve failed: " + (failure_.empty() ? judge_.failure() : failure_));
-    }
-  }
-
-  wire::Counters counters() const {
-    wire::Counters sum = earlier_;
-    sum += judge_.counters();
-    sum += target_.counters();
-    return sum;
   }
 
   const EvaluationInput& input_;
   Attack& attack_;
   Threat threat_;
-  Tensor images_;
-  Tensor labels_;
   bool is_coupled_;  // samples depend on their batch-mates where they are attacked
-  SolveLog log_;
+  SolveLog log_;     // of the stage that is under way
   Judge judge_;
   NetworkTarget target_;
 
-  std::int64_t next_ = 0;  // the coming sample
-  Tensor clean_;           // predictions; undefined before the first step
+  wire::CellPart part_;  // all that units before the current one have yielded
+  std::int64_t next_;    // the coming unit's first sample
+  bool is_checked_ = false;
+  bool keeps_judged_ = false;
+  std::vector<Tensor> judged_;
+
+  // Of the current unit.
+  std::int64_t first_ = 0;
+  Tensor images_;
+  Tensor labels_;
+  Tensor clean_;  // predictions
   Tensor adversarial_;
   std::vector<std::int64_t> queries_;
   std::vector<std::int64_t> passes_;
   std::vector<bool> is_undecided_;  // under the attack
-  std::string failure_;             // the first one
-  NoteBook notes_;
-  GradientShares gradients_;
-  wire::CellResult found_;  // checks, values of samples and series so far
-  wire::Counters earlier_;  // of checks, and of what was done before a restore()
 };
 
-AttackEvaluation::AttackEvaluation(const EvaluationInput& input, Attack& attack)
-    : work_(std::make_unique<Work>(input, attack)) {}
+AttackEvaluation::AttackEvaluation(const EvaluationInput& input, Attack& attack, std::int64_t first)
+    : work_(std::make_unique<Work>(input, attack, first)) {}
 AttackEvaluation::~AttackEvaluation() = default;
 
 bool AttackEvaluation::is_done() const {
   return work_->is_done();
 }
 
-std::int64_t AttackEvaluation::done() const {
-  return work_->done();
+std::int64_t AttackEvaluation::next() const {
+  return work_->next();
 }
 
-void AttackEvaluation::step() {
-  work_->step();
+std::int64_t AttackEvaluation::total() const {
+  return work_->total();
 }
 
-AttackEvaluation::State AttackEvaluation::state() const {
-  return work_->state();
+void AttackEvaluation::step(const ProgressCallback& progress) {
+  work_->step(progress);
 }
 
-void AttackEvaluation::restore(const State& state) {
-  work_->restore(state);
+wire::CellPart AttackEvaluation::part() const {
+  return work_->part();
 }
 
-Tensor AttackEvaluation::finish(wire::CellResult& result) {
-  UNMASK_CHECK(is_done(), "an attack is judged when every batch has been attacked");
-  return work_->finish(result);
+Tensor AttackEvaluation::judged() const {
+  return work_->judged();
+}
+
+void AttackEvaluation::keep_judged() {
+  work_->keep_judged();
 }
 
 Tensor evaluate_attack(const EvaluationInput& input,
                        Attack& attack,
                        wire::CellResult& result,
                        const ProgressCallback& progress) {
-  AttackEvaluation evaluation(input, attack);
-  while (!evaluation.is_done()) {
-    evaluation.step();
-    if (evaluation.done() > 0) progress(evaluation.done(), input.data.size(), "");
-  }
-  return evaluation.finish(result);
+  AttackEvaluation evaluation(input, attack, 0);
+  evaluation.keep_judged();
+  while (!evaluation.is_done()) evaluation.step(progress);
+  const wire::CellPart part = evaluation.part();
+  result = wire::put_together(std::span(&part, 1));
+  return evaluation.judged();
 }
 
 }  // namespace unmask::engine

@@ -1,21 +1,19 @@
 #pragma once
-// Executes an attack cell on a trained network, batch by batch: what is done can be saved after
-// every step, and gone on with in another object.
+// Executes an attack cell on a trained network, or a part of it.
 
+#include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "engine/evaluation_input.hpp"
 #include "engine/training.hpp"
 #include "unmask/attack.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::engine {
 
-/// Attacks the first samples of the test split and judges the outcome.
+/// Attacks samples of the test split, unit by unit (whole canonical batches and whole batches of
+/// the attack), and judges the outcome.
 ///
 /// The verdict never comes from the attack: the host scores every x_adv again with the evaluation
 /// solver in the canonical batches (consecutive samples), after putting back the clean image where
@@ -24,55 +22,52 @@ namespace unmask::engine {
 /// attacked.
 ///
 /// A sample on which a solve fails is undecided, and no other one is for its sake where samples do
-/// not hang together: the attack then runs again on parts of its batch. When nothing can be decided
-/// at all the cell fails with the first reason.
+/// not hang together: the attack then runs again on parts of its batch.
 ///
 /// With a source the attack sees that network alone. It is told so, and does not stop when the
 /// source is fooled, but goes on for the largest margin: a point that barely fools one network
 /// rarely fools another.
 ///
-///   AttackEvaluation evaluation(input, attack);
-///   while (!evaluation.is_done()) evaluation.step();
-///   const Tensor judged = evaluation.finish(result);
+///   AttackEvaluation evaluation(input, attack, 0);
+///   while (!evaluation.is_done()) evaluation.step(progress);
+///   const wire::CellResult result = wire::put_together({evaluation.part()});
 ///
-/// On the CPU the result is bit-identical wherever it was saved and restored in between.
+/// Nothing of a unit depends on another one, but on what the first canonical batch says of the
+/// network, which every part finds out for itself. So on the CPU the result is bit-identical
+/// however a cell is divided.
 class AttackEvaluation {
  public:
-  /// All that steps have found out.
-  struct State {
-    nlohmann::json numbers;
-    std::vector<NamedTensor> tensors;
-  };
-
   /// Both are kept by reference.
-  AttackEvaluation(const EvaluationInput& input, Attack& attack);
+  /// @param first  sample where a unit begins
+  AttackEvaluation(const EvaluationInput& input, Attack& attack, std::int64_t first);
   ~AttackEvaluation();
 
-  /// True when every batch has been attacked.
+  /// True when every unit that begins at `first` or behind it has been attacked.
   bool is_done() const;
-  /// Samples attacked so far.
-  std::int64_t done() const;
+  /// The first sample behind those attacked so far.
+  std::int64_t next() const;
+  /// Samples of the cell.
+  std::int64_t total() const;
 
-  /// The first step predicts the clean images and measures the checks; each later one attacks a
-  /// batch.
-  /// @throws NumericError when no sample has a clean prediction
-  void step();
+  /// The next unit: predict its clean images, attack its batches, judge.
+  /// @param progress  told after each batch of the attack
+  void step(const ProgressCallback& progress);
 
-  State state() const;
-  /// Go on from the state of an evaluation with the same input and attack.
-  void restore(const State& state);
+  /// What was done so far; at least one unit.
+  wire::CellPart part() const;
 
-  /// Judge, once all is done.
-  /// @return the judged images [N, C, H, W], on the device of the evaluation
-  /// @throws NumericError when no attacked sample could be decided
-  Tensor finish(wire::CellResult& result);
+  /// The judged images of it [n, C, H, W], on the device of the evaluation. Only kept on request.
+  Tensor judged() const;
+  void keep_judged();
 
  private:
   class Work;
   std::unique_ptr<Work> work_;
 };
 
-/// All steps of it.
+/// A whole cell.
+/// @return the judged images [N, C, H, W]
+/// @throws NumericError when no sample has a clean prediction, or no attacked one could be decided
 Tensor evaluate_attack(const EvaluationInput& input,
                        Attack& attack,
                        wire::CellResult& result,

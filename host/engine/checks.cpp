@@ -121,34 +121,21 @@ AnswerCheck check_answers(Target& target, const Tensor& batch) {
   return result;
 }
 
-void GradientShares::add(const GradientCheck& batch, const Tensor& is_attacked) {
+void add_gradients(const GradientCheck& batch,
+                   const Tensor& is_attacked,
+                   std::array<std::int64_t, 3>& sums) {
   const Tensor asked = batch.asked().logical_and(is_attacked);
   const auto count = [&](const Tensor& rows) {
     return rows.logical_and(asked).sum().item<std::int64_t>();
   };
-  asked_ += count(asked);
-  zero_ += count(batch.first_was_zero());
-  not_finite_ += count(batch.not_finite());
+  sums[0] += count(asked);
+  sums[1] += count(batch.first_was_zero());
+  sums[2] += count(batch.not_finite());
 }
 
-void GradientShares::finish(wire::CellResult& result) const {
-  const auto share = [&](std::int64_t count) {
-    return asked_ == 0 ? std::nan("") : static_cast<double>(count) / static_cast<double>(asked_);
-  };
-  result.metrics.push_back({"check.zero_gradient", share(zero_), asked_});
-  result.metrics.push_back({"check.gradient_not_finite", share(not_finite_), asked_});
-}
-
-void GradientShares::restore(const nlohmann::json& state) {
-  state.at(0).get_to(asked_);
-  state.at(1).get_to(zero_);
-  state.at(2).get_to(not_finite_);
-}
-
-void NoteBook::add(const std::vector<AttackNote>& notes,
-                   const std::vector<std::int64_t>& samples,
-                   const std::vector<bool>& is_attacked,
-                   wire::CellResult& result) {
+void add_notes(const std::vector<AttackNote>& notes,
+               const std::vector<std::int64_t>& samples,
+               wire::CellResult& result) {
   for (const AttackNote& note : notes) {
     const Tensor values = note.values.to(at::kCPU, at::kDouble).contiguous();
     TORCH_CHECK(values.numel() == static_cast<std::int64_t>(samples.size()),
@@ -156,37 +143,9 @@ void NoteBook::add(const std::vector<AttackNote>& notes,
                 note.name,
                 " must have one value per sample, got ",
                 note.values.sizes());
-    auto sum = std::find_if(
-        sums_.begin(), sums_.end(), [&](const Sum& known) { return known.name == note.name; });
-    if (sum == sums_.end()) sum = sums_.insert(sums_.end(), {note.name, 0, 0});
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const double value = values.data_ptr<double>()[i];
-      result.sample_metrics.push_back({samples[i], note.name, value});
-      if (!is_attacked[i] || !std::isfinite(value)) continue;
-      sum->sum += value;
-      ++sum->count;
+      result.sample_metrics.push_back({samples[i], note.name, values.data_ptr<double>()[i]});
     }
-  }
-}
-
-nlohmann::json NoteBook::state() const {
-  nlohmann::json sums = nlohmann::json::array();
-  for (const Sum& note : sums_) sums.push_back({note.name, note.sum, note.count});
-  return sums;
-}
-
-void NoteBook::restore(const nlohmann::json& state) {
-  sums_.clear();
-  for (const nlohmann::json& sum : state) {
-    sums_.push_back(
-        {sum.at(0).get<std::string>(), sum.at(1).get<double>(), sum.at(2).get<std::int64_t>()});
-  }
-}
-
-void NoteBook::finish(wire::CellResult& result) const {
-  for (const Sum& note : sums_) {
-    const double mean = note.count == 0 ? std::nan("") : note.sum / static_cast<double>(note.count);
-    result.metrics.push_back({note.name + ".mean", mean, note.count});
   }
 }
 

@@ -13,16 +13,27 @@ namespace unmask::engine {
 namespace {
 
 bool couples(const EvaluationInput& input, Model& model, const SolverSetup& solver) {
-  return is_batch_coupled(
-      model, solver, gather_images(input.data, {0}, input.dtype).to(input.device));
+  return is_batch_coupled(model, solver, images_of(input, {0, 1}));
 }
 
 }  // namespace
 
-Tensor all_images(const EvaluationInput& input) {
-  std::vector<std::int64_t> samples(static_cast<std::size_t>(input.data.size()));
-  std::iota(samples.begin(), samples.end(), 0);
-  return gather_images(input.data, samples, input.dtype).to(input.device);
+Tensor images_of(const EvaluationInput& input, const wire::PartSpan& span) {
+  return gather_images(input.data, samples_of(span), input.dtype).to(input.device);
+}
+
+std::int64_t unit_of(const EvaluationInput& input) {
+  return std::lcm(input.batch_size, input.method_batch);
+}
+
+wire::PartSpan unit_at(const EvaluationInput& input, std::int64_t first) {
+  return {first, std::min(unit_of(input), input.data.size() - first)};
+}
+
+std::vector<std::int64_t> samples_of(const wire::PartSpan& span) {
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(span.count));
+  std::iota(samples.begin(), samples.end(), span.first);
+  return samples;
 }
 
 bool is_attacked_batch_coupled(const EvaluationInput& input) {

@@ -9,6 +9,7 @@
 #include "engine/data.hpp"
 #include "engine/device_graph.hpp"
 #include "engine/network.hpp"
+#include "wire/part.hpp"
 
 namespace unmask::engine {
 
@@ -46,8 +47,17 @@ struct EvaluationInput {
   std::string network = "";                       ///< plugin of the model, for messages
 };
 
-/// [N, C, H, W], all samples, on the device of the evaluation.
-Tensor all_images(const EvaluationInput& input);
+/// [count, C, H, W], on the device of the evaluation.
+Tensor images_of(const EvaluationInput& input, const wire::PartSpan& span);
+
+/// Samples at whose multiples both a canonical batch and one of the method begin.
+std::int64_t unit_of(const EvaluationInput& input);
+
+/// The unit that begins at a sample: so many, or those that are left.
+wire::PartSpan unit_at(const EvaluationInput& input, std::int64_t first);
+
+/// 0, 1, ... from `first` on.
+std::vector<std::int64_t> samples_of(const wire::PartSpan& span);
 
 /// Whether samples depend on their batch-mates under one of the solvers that an attack or a probe
 /// sees: those of the source, where there is one, or of the network itself.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <span>
 
 #include <torch/cuda.h>
 #include <torch/types.h>
@@ -17,6 +18,7 @@
 #include "engine/in_name_of.hpp"
 #include "engine/model_state.hpp"
 #include "engine/outputs.hpp"
+#include "engine/pace.hpp"
 #include "engine/plugin_results.hpp"
 #include "engine/probe_evaluation.hpp"
 #include "engine/remembered_dataset.hpp"
@@ -259,13 +261,13 @@ void Executor::execute_train(const std::string& key,
 }
 
 // Long: what an evaluation is handed refers to objects that live here, until it has ended.
-void Executor::execute_evaluation(const std::string& key,
-                                  const json& spec,
-                                  const json& locals,
-                                  DataCache& data,
-                                  const CellFiles& files,
-                                  wire::CellResult& result,
-                                  const ProgressCallback& progress) {
+Executor::Executed Executor::execute_evaluation(const std::string& key,
+                                                const json& spec,
+                                                const json& locals,
+                                                DataCache& data,
+                                                const CellFiles& files,
+                                                const wire::PartOrder& order,
+                                                const ProgressCallback& progress) {
   Model& model =
       network_for(*network_, part_of(spec, locals, "model"), spec, data, *files.checkpoint);
   LoadedSplit samples = data.split(Split::kTest);
@@ -312,19 +314,29 @@ void Executor::execute_evaluation(const std::string& key,
       .named_gradients = named_gradients_for(definition, locals),
       .network = spec.at("model").at("plugin").get<std::string>(),
   };
-  result.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
+  const Pace pace(order, indivisible_because(registry_, kind, definition, files));
+  wire::CellPart part;
+  Tensor adversarial;
   if (kind == "attack") {
     const auto attack = make_attack(registry_, definition, process_.get());
-    const Tensor adversarial = evaluate_attack(input, *attack, result, progress);
-    if (files.keeps_adversarials) {
-      result.adversarials = save_adversarials(
-          checkpoints_.parent_path() / "adversarials", key, samples, adversarial, result.outcomes);
-    }
+    AttackEvaluation evaluation(input, *attack, order.first);
+    if (files.keeps_adversarials) evaluation.keep_judged();
+    part = pace.run(evaluation, progress);
+    if (files.keeps_adversarials) adversarial = evaluation.judged();
   } else {
     const auto id = definition.at("plugin").get<std::string>();
     CheckedProbe probe(id, registry_.create_probe(id, definition.at("params")), process_.get());
-    evaluate_probe(input, probe, result, progress);
+    ProbeEvaluation evaluation(input, probe, order.first);
+    part = pace.run(evaluation, progress);
   }
+  part.found.seeds[kind] = std::to_string(derive_seed(input.seed, kind));
+  if (!part.is_whole()) return part;
+  wire::CellResult result = wire::put_together(std::span(&part, 1));
+  if (files.keeps_adversarials) {
+    result.adversarials = save_adversarials(
+        checkpoints_.parent_path() / "adversarials", key, samples, adversarial, result.outcomes);
+  }
+  return result;
 }
 
 wire::CellResult Executor::execute(const std::string& key,
@@ -332,36 +344,48 @@ wire::CellResult Executor::execute(const std::string& key,
                                    const json& locals,
                                    const CellFiles& files,
                                    const ProgressCallback& progress) {
+  return std::get<wire::CellResult>(execute(key, spec, locals, files, wire::PartOrder{}, progress));
+}
+
+Executor::Executed Executor::execute(const std::string& key,
+                                     const json& spec,
+                                     const json& locals,
+                                     const CellFiles& files,
+                                     const wire::PartOrder& order,
+                                     const ProgressCallback& progress) {
   try {
-    wire::CellResult result = execute_kind(key, spec, locals, files, progress);
+    Executed executed = execute_kind(key, spec, locals, files, order, progress);
     process_->restore(plugins_of(spec));
-    return result;
+    return executed;
   } catch (...) {
     process_->restore(plugins_of(spec));
     throw;
   }
 }
 
-wire::CellResult Executor::execute_kind(const std::string& key,
-                                        const json& spec,
-                                        const json& locals,
-                                        const CellFiles& files,
-                                        const ProgressCallback& progress) {
+Executor::Executed Executor::execute_kind(const std::string& key,
+                                          const json& spec,
+                                          const json& locals,
+                                          const CellFiles& files,
+                                          const wire::PartOrder& order,
+                                          const ProgressCallback& progress) {
   UNMASK_CHECK(wire::key_of(spec) == key, "a specification does not have the key it came with");
   const auto start = std::chrono::steady_clock::now();
-  wire::CellResult result;
+  Executed executed;
   DataCache& data = data_for(spec, locals);
   if (spec.at("kind") == "train") {
-    execute_train(key, spec, locals, data, result, progress);
+    execute_train(key, spec, locals, data, std::get<wire::CellResult>(executed), progress);
   } else {
     UNMASK_CHECK(files.checkpoint.has_value(), "an evaluation cell came without its checkpoint");
-    execute_evaluation(key, spec, locals, data, files, result, progress);
+    executed = execute_evaluation(key, spec, locals, data, files, order, progress);
   }
   if (device_ != "cpu") torch::cuda::synchronize(torch::Device(device_).index());
+  wire::CellPart* const part = std::get_if<wire::CellPart>(&executed);
+  wire::CellResult& result = part != nullptr ? part->found : std::get<wire::CellResult>(executed);
   result.device = device_;
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.peak_bytes = peak_resident_bytes();
-  return result;
+  return executed;
 }
 
 wire::DatasetFacts dataset_facts(loader::Registry& registry,

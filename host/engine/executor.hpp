@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@
 #include "engine/training.hpp"
 #include "loader/registry.hpp"
 #include "wire/dataset_facts.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::engine {
@@ -51,6 +53,19 @@ class Executor {
                            const CellFiles& files,
                            const ProgressCallback& progress);
 
+  /// The result of a cell, or a part of it.
+  using Executed = std::variant<wire::CellResult, wire::CellPart>;
+
+  /// The same of the part of an attack or probe cell that is ordered. All of the cell at once is its
+  /// result; a training always is, and so is an evaluation that cannot be divided (see
+  /// indivisible_because): it comes to its end whatever the order says of its time.
+  Executed execute(const std::string& key,
+                   const nlohmann::json& spec,
+                   const nlohmann::json& locals,
+                   const CellFiles& files,
+                   const wire::PartOrder& order,
+                   const ProgressCallback& progress);
+
   /// Sentences about plugins of the last cells that changed the process; it has been set back.
   std::vector<std::string> take_complaints() { return process_->take_complaints(); }
 
@@ -67,24 +82,25 @@ class Executor {
   std::vector<SolverSetup> gradients_for(const nlohmann::json& spec, const nlohmann::json& locals);
   std::vector<NamedSolver> named_gradients_for(const nlohmann::json& definition,
                                                const nlohmann::json& locals);
-  wire::CellResult execute_kind(const std::string& key,
-                                const nlohmann::json& spec,
-                                const nlohmann::json& locals,
-                                const CellFiles& files,
-                                const ProgressCallback& progress);
+  Executed execute_kind(const std::string& key,
+                        const nlohmann::json& spec,
+                        const nlohmann::json& locals,
+                        const CellFiles& files,
+                        const wire::PartOrder& order,
+                        const ProgressCallback& progress);
   void execute_train(const std::string& key,
                      const nlohmann::json& spec,
                      const nlohmann::json& locals,
                      DataCache& data,
                      wire::CellResult& result,
                      const ProgressCallback& progress);
-  void execute_evaluation(const std::string& key,
-                          const nlohmann::json& spec,
-                          const nlohmann::json& locals,
-                          DataCache& data,
-                          const CellFiles& files,
-                          wire::CellResult& result,
-                          const ProgressCallback& progress);
+  Executed execute_evaluation(const std::string& key,
+                              const nlohmann::json& spec,
+                              const nlohmann::json& locals,
+                              DataCache& data,
+                              const CellFiles& files,
+                              const wire::PartOrder& order,
+                              const ProgressCallback& progress);
 
   loader::Registry& registry_;
   std::string device_;

@@ -11,16 +11,17 @@ namespace {
 
 constexpr std::int64_t kNoAnswer = -1;
 
-bool couples_judged(const EvaluationInput& input, const Tensor& images) {
-  return is_batch_coupled(input.model, input.solver, images.narrow(0, 0, 1));
+bool couples_judged(const EvaluationInput& input) {
+  // Most solvers couple nothing: then no image is needed.
+  return input.solver.couples_batch() &&
+         is_batch_coupled(input.model, input.solver, images_of(input, {0, 1}));
 }
 
 }  // namespace
 
-Judge::Judge(const EvaluationInput& input, const Tensor& images, SolveLog& log)
+Judge::Judge(const EvaluationInput& input, SolveLog& log)
     : input_(input),
-      images_(images),
-      is_coupled_(couples_judged(input, images)),
+      is_coupled_(couples_judged(input)),
       target_(input.model,
               input.solver,
               {},
@@ -29,6 +30,11 @@ Judge::Judge(const EvaluationInput& input, const Tensor& images, SolveLog& log)
               log,
               {"evaluate", "evaluate"}) {
   if (input.graphs) target_.record_passes(input.graphs);
+}
+
+void Judge::begin(const Tensor& images, std::int64_t first) {
+  images_ = images;
+  first_ = first;
 }
 
 Tensor Judge::predictions(const Tensor& images) {
@@ -49,7 +55,7 @@ Tensor Judge::predictions(const Tensor& images, const Tensor& clean_predictions)
 }
 
 Tensor Judge::ask(const Tensor& batch, std::int64_t first, const Tensor& rows) {
-  seed_generators(input_, "judge", first);
+  seed_generators(input_, "judge", first_ + first);
   return target_.logits(batch, rows).argmax(1);
 }
 

@@ -1,8 +1,10 @@
 #pragma once
-// Predicted classes of all samples under the evaluation solver, each in its canonical batch
+// Predicted classes of samples under the evaluation solver, each in its canonical batch
 // (consecutive samples). Only these count.
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "engine/evaluation_input.hpp"
 #include "engine/target.hpp"
@@ -11,8 +13,12 @@ namespace unmask::engine {
 
 class Judge {
  public:
-  /// @param images  clean, all samples
-  Judge(const EvaluationInput& input, const Tensor& images, SolveLog& log);
+  Judge(const EvaluationInput& input, SolveLog& log);
+
+  /// The samples that are judged from now on.
+  /// @param images  clean [N, C, H, W]  @param first  index of the first one in the split, where a
+  ///                canonical batch begins
+  void begin(const Tensor& images, std::int64_t first);
 
   /// int64 [N]; -1 where a solve failed on the sample. Where samples do not hang together, one that
   /// fails does not take its batch with it: the others are predicted again with a healthy image in
@@ -26,8 +32,8 @@ class Judge {
   /// Whether samples depend on their batch-mates here.
   bool is_coupled() const { return is_coupled_; }
 
-  /// The first failure of a solve; empty: none.
-  const std::string& failure() const { return failure_; }
+  /// The first failure of a solve since the last call; empty: none.
+  std::string take_failure() { return std::exchange(failure_, std::string()); }
 
   const wire::Counters& counters() const { return target_.counters(); }
 
@@ -37,7 +43,8 @@ class Judge {
   Tensor ask(const Tensor& batch, std::int64_t first, const Tensor& rows = {});
 
   const EvaluationInput& input_;
-  const Tensor& images_;
+  Tensor images_;
+  std::int64_t first_ = 0;
   bool is_coupled_;
   NetworkTarget target_;
   std::string failure_;

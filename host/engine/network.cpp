@@ -1,6 +1,8 @@
 #include "engine/network.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace unmask::engine {
 namespace {
@@ -13,22 +15,20 @@ void SolveLog::add(const std::string& phase,
                    const std::string& solve,
                    const ode::Statistics& statistics,
                    ode::SolveStatus status) {
-  const std::string id = phase + " " + solve;
-  auto found = std::find_if(
-      entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == id; });
-  if (found == entries_.end()) {
-    entries_.emplace_back(id, Entry{});
-    found = std::prev(entries_.end());
-    found->second.stats.phase = phase;
-    found->second.stats.solve = solve;
-    found->second.stats.worst_status = "ok";
-    found->second.stats.step_min = statistics.step_min;
-    found->second.stats.step_max = statistics.step_max;
+  auto found = std::find_if(tallies_.begin(), tallies_.end(), [&](const wire::SolveTally& tally) {
+    return tally.stats.phase == phase && tally.stats.solve == solve;
+  });
+  if (found == tallies_.end()) {
+    found = tallies_.insert(found, wire::SolveTally{});
+    found->stats.phase = phase;
+    found->stats.solve = solve;
+    found->stats.worst_status = "ok";
+    found->stats.step_min = statistics.step_min;
+    found->stats.step_max = statistics.step_max;
   }
-  Entry& entry = found->second;
-  wire::SolveStats& stats = entry.stats;
+  wire::SolveStats& stats = found->stats;
   ++stats.solves;
-  ++entry.nfe[statistics.nfe];
+  ++found->nfe[statistics.nfe];
   stats.accepted += statistics.accepted;
   stats.rejected += statistics.rejected;
   stats.step_min = std::min(stats.step_min, statistics.step_min);
@@ -66,36 +66,12 @@ void SolveLog::settle_backward(const BackwardRecords& records) {
   }
 }
 
-std::vector<wire::SolveStats> SolveLog::rows() const {
-  std::vector<wire::SolveStats> result;
-  for (const auto& [id, entry] : entries_) {
-    wire::SolveStats stats = entry.stats;
-    stats.nfe_min = entry.nfe.begin()->first;
-    stats.nfe_max = entry.nfe.rbegin()->first;
-    // The two middle places, counted from 0; the same one of an odd number of solves.
-    const std::int64_t lower = (stats.solves - 1) / 2;
-    const std::int64_t upper = stats.solves / 2;
-    std::int64_t below = 0;  // solves with fewer evaluations
-    double middle = 0;
-    for (const auto& [nfe, solves] : entry.nfe) {
-      stats.nfe_total += nfe * solves;
-      for (const std::int64_t place : {lower, upper}) {
-        if (below <= place && place < below + solves) middle += static_cast<double>(nfe);
-      }
-      below += solves;
-    }
-    stats.nfe_median = middle / 2;
-    result.push_back(std::move(stats));
-  }
-  return result;
-}
-
 nlohmann::json SolveLog::state() const {
   wire::CellResult totals;  // its JSON keeps numbers that are not finite
   nlohmann::json counts = nlohmann::json::array();
-  for (const auto& [id, entry] : entries_) {
-    totals.solve_stats.push_back(entry.stats);
-    counts.push_back(entry.nfe);
+  for (const wire::SolveTally& tally : tallies_) {
+    totals.solve_stats.push_back(tally.stats);
+    counts.push_back(tally.nfe);
   }
   return {{"totals", totals}, {"nfe", counts}};
 }
@@ -105,13 +81,14 @@ void SolveLog::restore(const nlohmann::json& state) {
   const auto totals = state.at("totals").get<wire::CellResult>();
   for (std::size_t i = 0; i < totals.solve_stats.size(); ++i) {
     const wire::SolveStats& stats = totals.solve_stats[i];
-    Entry entry{stats, state.at("nfe").at(i).get<std::map<std::int64_t, std::int64_t>>()};
-    for (const auto& [nfe, solves] : entry.nfe) {
+    wire::SolveTally tally{stats,
+                           state.at("nfe").at(i).get<std::map<std::int64_t, std::int64_t>>()};
+    for (const auto& [nfe, solves] : tally.nfe) {
       nfe_ += nfe * solves;
       if (stats.phase == kBackward) nfe_backward_ += nfe * solves;
     }
     rejected_ += stats.rejected;
-    entries_.emplace_back(stats.phase + " " + stats.solve, std::move(entry));
+    tallies_.push_back(std::move(tally));
   }
 }
 

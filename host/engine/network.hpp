@@ -2,14 +2,13 @@
 // A model together with the solver that runs its ODE blocks, and the statistics of its solves.
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "ode/session.hpp"
 #include "unmask/model.hpp"
-#include "wire/result.hpp"
+#include "wire/part.hpp"
 
 namespace unmask::engine {
 
@@ -39,7 +38,10 @@ class SolveLog {
   std::int64_t rejected() const { return rejected_; }
 
   /// One row per phase and solve, in order of first appearance.
-  std::vector<wire::SolveStats> rows() const;
+  std::vector<wire::SolveStats> rows() const { return wire::rows_of(tallies_); }
+
+  /// The same with all that is needed to add them to others.
+  const std::vector<wire::SolveTally>& tallies() const { return tallies_; }
 
   /// Everything seen so far, for restore() of another log.
   nlohmann::json state() const;
@@ -51,11 +53,7 @@ class SolveLog {
            const ode::Statistics& statistics,
            ode::SolveStatus status);
 
-  struct Entry {
-    wire::SolveStats stats;
-    std::map<std::int64_t, std::int64_t> nfe;  // evaluations of a solve -> how many solves
-  };
-  std::vector<std::pair<std::string, Entry>> entries_;  // few: phases x blocks of a network
+  std::vector<wire::SolveTally> tallies_;  // few: phases x blocks of a network
   BackwardRecords backward_;
   std::int64_t nfe_ = 0;
   std::int64_t nfe_backward_ = 0;

@@ -1,10 +1,10 @@
 #include "engine/probe_evaluation.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
-#include <numeric>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -56,10 +56,10 @@ class Probed {
     for (const auto& other : others_) other->begin_batch(clean);
   }
 
-  void finish(wire::CellResult& result) const {
-    result.solve_stats = log_.rows();
-    result.counters += target_.counters();
-    for (const auto& other : others_) result.counters += other->counters();
+  void finish(wire::CellPart& part) const {
+    part.solves[static_cast<std::size_t>(wire::Stage::kMethod)] = log_.tallies();
+    part.found.counters += target_.counters();
+    for (const auto& other : others_) part.found.counters += other->counters();
   }
 
  private:
@@ -92,96 +92,123 @@ void add_values(const std::vector<ProbeValue>& values, std::int64_t count, Colum
   }
 }
 
-// Of numbers in order: the middle one, or the mean of the two in the middle.
-double median(const std::vector<double>& sorted) {
-  const std::size_t half = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
-void summarise(const std::string& name,
-               const std::vector<double>& values,
-               wire::CellResult& result) {
-  std::vector<double> finite;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](double v) {
-    return std::isfinite(v);
-  });
-  std::sort(finite.begin(), finite.end());
-  const auto all = static_cast<std::int64_t>(values.size());
-  const auto count = static_cast<std::int64_t>(finite.size());
-  const std::string reason = finite.empty() ? "no value is finite" : "";
-  const auto add = [&](const char* what, auto number) {
-    result.metrics.push_back(
-        {name + what, finite.empty() ? std::nan("") : number(), count, reason});
-  };
-  add(".mean", [&] {
-    return std::accumulate(finite.begin(), finite.end(), 0.0) / static_cast<double>(count);
-  });
-  add(".median", [&] { return median(finite); });
-  add(".min", [&] { return finite.front(); });
-  add(".max", [&] { return finite.back(); });
-  result.metrics.push_back(
-      {name + ".not_finite", static_cast<double>(all - count) / static_cast<double>(all), all});
-}
-
-// A network from elsewhere may couple its batches without a solver that does.
-bool depends_on_its_batch(const EvaluationInput& input,
-                          const Tensor& batch,
-                          wire::CellResult& result) {
-  SolveLog log;
-  NetworkTarget asked(input.model,
-                      input.solver,
-                      {},
-                      {.network = input.network},
-                      input.num_classes,
-                      log,
-                      {"check", "check"});
-  seed_generators(input, "check", 0);
-  const bool depends = check_answers(asked, batch).is_batch_coupled;
-  result.counters += asked.counters();
-  return depends;
-}
-
 }  // namespace
+
+class ProbeEvaluation::Work {
+ public:
+  Work(const EvaluationInput& input, Probe& probe, std::int64_t first)
+      : input_(input),
+        probe_(probe),
+        is_coupled_(is_attacked_batch_coupled(input)),
+        probed_(input, is_coupled_),
+        next_(first) {
+    part_.kind = wire::CellKind::kProbe;
+    part_.span.first = first;
+    part_.total = input.data.size();
+    part_.unit = unit_of(input);
+    if (!is_coupled_) is_coupled_ = depends_on_its_batch();
+    if (is_coupled_) probed_.couple();
+  }
+
+  bool is_done() const { return next_ >= part_.total; }
+  std::int64_t next() const { return next_; }
+  std::int64_t total() const { return part_.total; }
+
+  void step(const ProgressCallback& progress) {
+    const wire::PartSpan unit = unit_at(input_, next_);
+    for (std::int64_t at = unit.first; at < unit.last(); at += input_.method_batch) {
+      const std::int64_t count = std::min(unit.last() - at, input_.method_batch);
+      measure({at, count});
+      progress(at + count, part_.total, "");
+    }
+    next_ = unit.last();
+  }
+
+  wire::CellPart part() const {
+    wire::CellPart part = part_;
+    part.span.count = next_ - part.span.first;
+    part.is_coupled = is_coupled_;
+    for (const auto& [name, values] : columns_) {
+      std::int64_t sample = part.span.first;
+      for (const double value : values)
+        part.found.sample_metrics.push_back({sample++, name, value});
+    }
+    probed_.finish(part);
+    return part;
+  }
+
+ private:
+  void measure(const wire::PartSpan& span) {
+    const std::vector<std::int64_t> samples = samples_of(span);
+    ProbeContext context(
+        SampleRandom(derive_seed(input_.seed, "probe"), samples), samples, probed_.gradients());
+    const Tensor batch = images_of(input_, span);
+    const Tensor labels =
+        input_.data.labels.narrow(0, span.first, span.count).to(input_.device).clone();
+    seed_generators(input_, "network", span.first);
+    probed_.begin_batch(batch);
+    add_values(probe_.measure(probed_.target(), batch, labels, context), span.count, columns_);
+    add_series(context.series, samples, part_.found);
+  }
+
+  // A network from elsewhere may couple its batches without a solver that does.
+  bool depends_on_its_batch() {
+    SolveLog log;
+    NetworkTarget asked(input_.model,
+                        input_.solver,
+                        {},
+                        {.network = input_.network},
+                        input_.num_classes,
+                        log,
+                        {"check", "check"});
+    seed_generators(input_, "check", 0);
+    const Tensor first = images_of(input_, {0, std::min(part_.total, input_.method_batch)});
+    const bool depends = check_answers(asked, first).is_batch_coupled;
+    if (part_.span.first == 0) part_.found.counters += asked.counters();
+    return depends;
+  }
+
+  const EvaluationInput& input_;
+  Probe& probe_;
+  bool is_coupled_;
+  Probed probed_;
+  Columns columns_;
+  wire::CellPart part_;
+  std::int64_t next_;  // the coming unit's first sample
+};
+
+ProbeEvaluation::ProbeEvaluation(const EvaluationInput& input, Probe& probe, std::int64_t first)
+    : work_(std::make_unique<Work>(input, probe, first)) {}
+ProbeEvaluation::~ProbeEvaluation() = default;
+
+bool ProbeEvaluation::is_done() const {
+  return work_->is_done();
+}
+
+std::int64_t ProbeEvaluation::next() const {
+  return work_->next();
+}
+
+std::int64_t ProbeEvaluation::total() const {
+  return work_->total();
+}
+
+void ProbeEvaluation::step(const ProgressCallback& progress) {
+  work_->step(progress);
+}
+
+wire::CellPart ProbeEvaluation::part() const {
+  return work_->part();
+}
 
 void evaluate_probe(const EvaluationInput& input,
                     Probe& probe,
                     wire::CellResult& result,
                     const ProgressCallback& progress) {
-  const Tensor images = all_images(input);
-  const Tensor labels = input.data.labels.to(input.device);
-  const std::int64_t n = input.data.size();
-  const bool is_solver_coupled = is_attacked_batch_coupled(input);
-  Probed probed(input, is_solver_coupled);
-  const bool is_coupled =
-      is_solver_coupled ||
-      depends_on_its_batch(input, images.narrow(0, 0, std::min(n, input.method_batch)), result);
-  if (is_coupled) probed.couple();
-  Columns columns;
-  for (std::int64_t first = 0; first < n; first += input.method_batch) {
-    const std::int64_t count = std::min(n - first, input.method_batch);
-    std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
-    std::iota(samples.begin(), samples.end(), first);
-    ProbeContext context(
-        SampleRandom(derive_seed(input.seed, "probe"), samples), samples, probed.gradients());
-    const Tensor batch = images.narrow(0, first, count).clone();
-    seed_generators(input, "network", first);
-    probed.begin_batch(batch);
-    add_values(
-        probe.measure(probed.target(), batch, labels.narrow(0, first, count).clone(), context),
-        count,
-        columns);
-    add_series(context.series, samples, result);
-    progress(first + count, n, "");
-  }
-
-  for (const auto& [name, values] : columns) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      result.sample_metrics.push_back({static_cast<std::int64_t>(i), name, values[i]});
-    }
-    summarise(name, values, result);
-  }
-  result.metrics.push_back({"batch_coupled", is_coupled ? 1.0 : 0.0, std::nullopt});
-  probed.finish(result);
+  ProbeEvaluation evaluation(input, probe, 0);
+  while (!evaluation.is_done()) evaluation.step(progress);
+  const wire::CellPart part = evaluation.part();
+  result = wire::put_together(std::span(&part, 1));
 }
 
 }  // namespace unmask::engine

@@ -107,15 +107,21 @@ void execute(const WorkerOptions& options, Executor& executor, const wire::Execu
                                     joined(executor.take_complaints())});
   };
   try {
-    const wire::CellResult result =
+    const Executor::Executed executed =
         executor.execute(order.key,
                          order.spec,
                          order.locals,
                          {order.checkpoint, order.source, order.keep_adversarials},
+                         order.part,
                          [&](std::int64_t done, std::int64_t total, const std::string& note) {
                            progress(done, total, note);
                          });
     leave_if_forked();
+    if (const auto* const part = std::get_if<wire::CellPart>(&executed)) {
+      base::write_frame(fd, wire::Part{order.key, *part, joined(executor.take_complaints())});
+      return;
+    }
+    const auto& result = std::get<wire::CellResult>(executed);
     if (order.kind == wire::CellKind::kTrain) {
       keep_until_recorded(options.checkpoints, order.key, result);
     }

@@ -46,6 +46,16 @@ class JsonProgress final : public Progress {
     line.update({{"worker", slot}, {"done", done}, {"total", total}, {"note", note}});
     print(std::move(line));
   }
+  void cell_joined(int slot, const Cell& cell) override {
+    json line = about("cell_joined", cell);
+    line["worker"] = slot;
+    print(std::move(line));
+  }
+  void cell_left(int slot, const Cell& cell) override {
+    json line = about("cell_left", cell);
+    line["worker"] = slot;
+    print(std::move(line));
+  }
   void cell_done(int slot, const Cell& cell, const CellResult& result) override {
     json line = about("cell_done", cell);
     line.update({{"worker", slot}, {"wall_s", result.wall_s}});

@@ -65,13 +65,16 @@ class LiveProgress final : public Progress {
   }
   void cell_started(int slot, const Cell& cell, int attempt) override {
     inner_.cell_started(slot, cell, attempt);
-    LiveWorker& worker = workers_[slot];
-    worker.worker = slot + 1;
-    worker.key = cell.key;
-    worker.title = wire::title(cell);
-    worker.attempt = attempt;
-    worker.done = worker.total = 0;
-    worker.note.clear();
+    attempts_[cell.key] = attempt;
+    begin(slot, cell);
+  }
+  void cell_joined(int slot, const Cell& cell) override {
+    inner_.cell_joined(slot, cell);
+    begin(slot, cell);
+  }
+  void cell_left(int slot, const Cell& cell) override {
+    inner_.cell_left(slot, cell);
+    leave(slot);
     write_soon();
   }
   void cell_progress(int slot,
@@ -149,12 +152,28 @@ class LiveProgress final : public Progress {
     }
   }
 
-  void forget(int slot, const Cell& cell) {
+  void begin(int slot, const Cell& cell) {
+    LiveWorker& worker = workers_[slot];
+    worker.worker = slot + 1;
+    worker.key = cell.key;
+    worker.title = wire::title(cell);
+    worker.attempt = attempts_[cell.key];
+    worker.done = worker.total = 0;
+    worker.note.clear();
+    write_soon();
+  }
+
+  void leave(int slot) {
     LiveWorker& worker = workers_[slot];
     worker.key.clear();
     worker.title.clear();
     worker.note.clear();
     worker.done = worker.total = 0;
+  }
+
+  void forget(int slot, const Cell& cell) {
+    leave(slot);
+    attempts_.erase(cell.key);
     std::erase_if(state_.curves, [&](const LiveCurve& curve) { return curve.key == cell.key; });
   }
 
@@ -175,7 +194,8 @@ class LiveProgress final : public Progress {
   Progress& inner_;
   fs::path file_;
   LiveState state_;
-  std::map<int, LiveWorker> workers_;  // by slot
+  std::map<int, LiveWorker> workers_;    // by slot
+  std::map<std::string, int> attempts_;  // of running cells, by key
   bool has_complained_ = false;
 };
 

@@ -32,6 +32,10 @@ class PlainProgress final : public Progress {
     print("start  " + worker_name(slot) + "  " + wire::title(cell) + attempt_text(attempt));
   }
   void cell_progress(int, const Cell&, std::int64_t, std::int64_t, const std::string&) override {}
+  void cell_joined(int slot, const Cell& cell) override {
+    started_[slot] = output_.now();
+    print("join   " + worker_name(slot) + "  " + wire::title(cell));
+  }
   void cell_done(int slot, const Cell& cell, const CellResult&) override {
     const double seconds = output_.now() - started_[slot];
     tally_.finished(cell, seconds);

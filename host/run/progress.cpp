@@ -61,6 +61,9 @@ void Progress::cells_skipped(const std::vector<const wire::Cell*>& cells,
   for (const wire::Cell* cell : cells) cell_skipped(*cell, reason);
 }
 
+void Progress::cell_joined(int, const wire::Cell&) {}
+void Progress::cell_left(int, const wire::Cell&) {}
+
 ProgressMode parse_progress_mode(const std::string& text) {
   if (text == "auto") return ProgressMode::kAuto;
   if (text == "terminal") return ProgressMode::kTerminal;

@@ -28,6 +28,10 @@ class Progress {
                              std::int64_t done,
                              std::int64_t total,
                              const std::string& note) = 0;
+  /// A worker helps with a cell that another one has begun, or goes on with it in its place.
+  virtual void cell_joined(int slot, const wire::Cell& cell);
+  /// A worker has done a part of a cell and turns from it; the cell is not done.
+  virtual void cell_left(int slot, const wire::Cell& cell);
   virtual void cell_done(int slot, const wire::Cell& cell, const wire::CellResult& result) = 0;
   /// Class "interrupted": the run was stopped while it ran, which is not its fault.
   virtual void cell_failed(int slot,

@@ -22,6 +22,7 @@
 #include "run/summary.hpp"
 #include "run/worker_process.hpp"
 #include "wire/cell.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::run {
@@ -55,16 +56,30 @@ class Recorder {
   /// The cell will not run, because the one it needs failed.
   virtual void cell_skipped(const wire::Cell& cell, const std::string& reason) = 0;
 
+  /// What is stored of cells of the run that have no result, by key. A run asks once, at its
+  /// beginning.
+  virtual std::map<std::string, wire::StoredParts> stored_parts();
+  /// A part of a cell is done, and not the last one. By default it is kept as long as the recorder.
+  virtual void part_done(const wire::Cell& cell, const wire::CellPart& part);
+  /// All that part_done() was told of a cell, in this run or before. cell_done() lets go of them.
+  virtual std::vector<wire::CellPart> parts(const wire::Cell& cell);
+
  protected:
   Recorder() = default;
   Recorder(const Recorder&) = default;
   Recorder& operator=(const Recorder&) = default;
+
+ private:
+  std::map<std::string, std::vector<wire::CellPart>> parts_;  // by key
 };
 
 struct RunOptions {
   int workers = 1;
   std::function<WorkerCommand(int slot)> worker_command;  ///< slots count from 0
   std::optional<double> timeout_s;  ///< per cell without a limit of its own; none: no limit
+  /// Seconds after which a worker hands over what it has done of an attack or a probe, and that the
+  /// following parts of it are to take; 0: cells run whole.
+  double part_s = 25;
   FailureOptions failures = {};
   const StopRequest* stop = nullptr;  ///< may be null
   std::filesystem::path log_folder;   ///< gets worker-<slot>.log; empty: no log files

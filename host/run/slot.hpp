@@ -49,7 +49,6 @@ struct Slot {
   std::int64_t kills_before = 0;     ///< what RunOptions::memory_kills said when its cell began
 
   std::size_t cell = 0;                           ///< kRunning, kDying
-  std::string attempt;                            ///< likewise
   std::optional<wire::CellFailure> cell_failure;  ///< kDying: why its cell has failed
   std::optional<std::string> start_problem;       ///< kStarting: why it will never be ready
 

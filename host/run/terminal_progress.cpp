@@ -37,11 +37,11 @@ class TerminalProgress final : public Progress {
     at(slot).device = device;
   }
   void cell_started(int slot, const Cell& cell, int attempt) override {
-    Worker& worker = at(slot);
-    worker.title = wire::title(cell) + attempt_text(attempt);
-    worker.start = output_.now();
-    worker.done = worker.total = 0;
-    worker.note.clear();
+    begin(slot, wire::title(cell) + attempt_text(attempt));
+  }
+  void cell_joined(int slot, const Cell& cell) override { begin(slot, wire::title(cell)); }
+  void cell_left(int slot, const Cell&) override {
+    at(slot).title.clear();
     draw_soon();
   }
   void cell_progress(int slot,
@@ -102,6 +102,15 @@ class TerminalProgress final : public Progress {
     const auto index = static_cast<std::size_t>(slot);
     if (index >= workers_.size()) workers_.resize(index + 1);
     return workers_[index];
+  }
+
+  void begin(int slot, const std::string& title) {
+    Worker& worker = at(slot);
+    worker.title = title;
+    worker.start = output_.now();
+    worker.done = worker.total = 0;
+    worker.note.clear();
+    draw_soon();
   }
 
   std::string line_of(std::size_t index, double now) const {

@@ -73,6 +73,9 @@ MergeReport merge(Store& target, std::span<const fs::path> files, const MergeOpt
   }
   if (!report.conflicts.empty() && options.on_conflict == OnConflict::kRefuse) return report;
   number_runs(target.database());
+  target.database().execute(
+      "remove parts of cells that are done now",
+      "DELETE FROM cell_part WHERE cell_id IN (SELECT cell_id FROM attempt WHERE state = 'done')");
   // Before the commit: what is recorded has its files.
   for (const fs::path& file : files) {
     for (std::string& problem : copy_result_files(open(file), target)) {

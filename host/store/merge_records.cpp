@@ -337,6 +337,7 @@ void number_runs(Database& database) {
                                                          {"run_plugin", "run_id"},
                                                          {"run_cell", "run_id"},
                                                          {"attempt", "run_id"},
+                                                         {"cell_part", "run_id"},
                                                          {"verdict", "run_id"}};
   for (const auto& [table, column] : columns) {
     const std::string set = std::string("UPDATE ") + table + " SET " + column + " = ";

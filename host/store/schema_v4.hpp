@@ -1,6 +1,6 @@
 #pragma once
-// Schema version 4: what came of executing stored cells again (`unmask verify`). See schema_v1.hpp for
-// the rules.
+// Schema version 4: what came of executing stored cells again (`unmask verify`), and parts of cells that
+// have not come to their end. See schema_v1.hpp for the rules.
 
 #include <string_view>
 
@@ -41,6 +41,24 @@ CREATE TABLE verification_difference (
   found           TEXT,               -- now; NULL: none
   PRIMARY KEY (verification_id, place)
 ) STRICT, WITHOUT ROWID;
+
+-- What runs of whole batches of an unfinished attack or probe have yielded. They go when its result comes.
+CREATE TABLE cell_part (
+  cell_id           INTEGER NOT NULL REFERENCES cell (id),
+  first             INTEGER NOT NULL CHECK (first >= 0),   -- sample
+  samples           INTEGER NOT NULL CHECK (samples > 0),
+  total             INTEGER NOT NULL CHECK (total >= first + samples),   -- samples of the cell
+  unit              INTEGER NOT NULL CHECK (unit > 0),     -- samples at whose multiples parts begin
+  run_id            INTEGER NOT NULL REFERENCES run (id),
+  checkpoint_sha256 TEXT,   -- weights of the network
+  source_sha256     TEXT,   -- of the network on which images are made; NULL: none of its own
+  device            TEXT NOT NULL,
+  wall_s            REAL NOT NULL CHECK (wall_s >= 0),
+  stored_at         TEXT NOT NULL,
+  content           TEXT NOT NULL,   -- JSON, for the program
+  PRIMARY KEY (cell_id, first)
+) STRICT;
+CREATE INDEX cell_part_run ON cell_part (run_id);
 )sql";
 
 }  // namespace unmask::store

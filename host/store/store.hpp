@@ -27,6 +27,7 @@
 #include "unmask/errors.hpp"
 #include "wire/cell.hpp"
 #include "wire/manifest_record.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::store {
@@ -137,6 +138,9 @@ class Store {
                                             OutcomeFilter filter,
                                             std::size_t limit) const;
 
+  /// The stored parts of a cell, in the order of their samples.
+  std::vector<wire::CellPart> parts(const std::string& key) const;
+
   /// Keys of the cells whose metric of this name is above a limit, with its value.
   std::map<std::string, double> metric_above(const std::string& name, double limit) const;
 
@@ -203,6 +207,15 @@ class Store {
 
   /// The attempt failed. Class "interrupted" means that the run was stopped: not the cell's fault.
   void fail_attempt(const std::string& attempt, const wire::CellFailure& failure);
+
+  /// A part of a cell that has no result yet. It goes when the result is committed.
+  /// @throws RefusedResult for values that cannot be
+  void record_part(std::int64_t run, const std::string& key, const wire::CellPart& part);
+
+  /// Of the cells of a run that have no result, what is stored of them and may be gone on with: the
+  /// network has the same weights still, and this run rounds alike (LibTorch, BLAS, kernels, GPU).
+  /// Parts of which that is not true are removed, of whatever cell.
+  std::map<std::string, wire::StoredParts> usable_parts(std::int64_t run);
 
   /// The run will not execute this cell, and why.
   void skip_cell(std::int64_t run, const std::string& key, const std::string& reason);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "store/cell_parts.hpp"
 #include "store/plugin_register.hpp"
 #include "store/result_values.hpp"
 #include "store/sql_values.hpp"
@@ -374,6 +375,7 @@ std::vector<std::string> Store::commit_result(const std::string& attempt_id,
                  "a train cell yields a checkpoint, and nothing else does");
     accept_attempt(database, attempt_id, result);
     insert_values(database, attempt.cell, result);
+    remove_parts(database, attempt.cell);
     set_norm(database, attempt.cell, result.norm);
     set_run_cell(database, attempt.run, attempt.cell, "ran", std::nullopt);
     if (!result.checkpoint) return;

@@ -97,6 +97,7 @@ void to_json(json& j, const Execute& m) {
   if (m.checkpoint) j["checkpoint"] = *m.checkpoint;
   if (m.source) j["source"] = *m.source;
   if (m.keep_adversarials) j["keep_adversarials"] = true;
+  if (m.kind != CellKind::kTrain) j["part"] = m.part;
 }
 
 void to_json(json& j, const Stop&) {
@@ -114,6 +115,11 @@ void to_json(json& j, const CellProgress& m) {
 
 void to_json(json& j, const Result& m) {
   j = {{"type", "result"}, {"key", m.key}, {"result", m.result}};
+  if (!m.spoilt.empty()) j["spoilt"] = m.spoilt;
+}
+
+void to_json(json& j, const Part& m) {
+  j = {{"type", "part"}, {"key", m.key}, {"part", m.part}};
   if (!m.spoilt.empty()) j["spoilt"] = m.spoilt;
 }
 
@@ -138,6 +144,7 @@ HostMessage parse_host_message(const json& j) {
     }
     if (const auto s = j.find("source"); s != j.end()) m.source = s->get<CheckpointFile>();
     m.keep_adversarials = j.value("keep_adversarials", false);
+    if (const auto p = j.find("part"); p != j.end()) p->get_to(m.part);
     return m;
   });
 }
@@ -159,6 +166,11 @@ WorkerMessage parse_worker_message(const json& j) {
     if (type == "result") {
       return Result{
           j.at("key").get<std::string>(), j.at("result").get<CellResult>(), j.value("spoilt", "")};
+    }
+    if (type == "part") {
+      Part m{j.at("key").get<std::string>(), j.at("part").get<CellPart>(), j.value("spoilt", "")};
+      if (const auto wrong = complaint(m.part)) throw FrameError("a part cannot be: " + *wrong);
+      return m;
     }
     if (type == "failure") {
       return Failure{j.at("key").get<std::string>(),

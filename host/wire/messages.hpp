@@ -9,13 +9,15 @@
 #include <nlohmann/json.hpp>
 
 #include "wire/cell.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::wire {
 
 // Host -> worker.
 
-/// Execute one cell and answer with Result or Failure; Progress may come in between.
+/// Execute one cell, or a part of it, and answer with Result, Part or Failure; Progress may come in
+/// between.
 struct Execute {
   std::string key;
   CellKind kind = CellKind::kTrain;
@@ -26,6 +28,7 @@ struct Execute {
   /// Of the network that images are made on, when it is another one.
   std::optional<CheckpointFile> source = std::nullopt;
   bool keep_adversarials = false;  ///< write the images of an attack to a file
+  PartOrder part = {};             ///< of an attack or a probe
 };
 
 /// Exit with code 0. So does the end of the stream.
@@ -54,6 +57,13 @@ struct Result {
   std::string spoilt = {};
 };
 
+/// A part of the cell is done, and the worker has turned from the cell.
+struct Part {
+  std::string key;
+  CellPart part;
+  std::string spoilt = {};  ///< as in Result
+};
+
 /// The cell failed and the worker is alive to say so.
 struct Failure {
   std::string key;
@@ -63,13 +73,14 @@ struct Failure {
 };
 
 using HostMessage = std::variant<Execute, Stop>;
-using WorkerMessage = std::variant<Hello, CellProgress, Result, Failure>;
+using WorkerMessage = std::variant<Hello, CellProgress, Result, Part, Failure>;
 
 void to_json(nlohmann::json& json, const Execute& message);
 void to_json(nlohmann::json& json, const Stop& message);
 void to_json(nlohmann::json& json, const Hello& message);
 void to_json(nlohmann::json& json, const CellProgress& message);
 void to_json(nlohmann::json& json, const Result& message);
+void to_json(nlohmann::json& json, const Part& message);
 void to_json(nlohmann::json& json, const Failure& message);
 
 /// What the host said. @throws FrameError for an unknown type, a missing or a mistyped field

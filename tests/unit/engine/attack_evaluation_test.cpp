@@ -1,6 +1,7 @@
 #include "engine/attack_evaluation.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -408,43 +409,49 @@ struct Seam {
   EvaluationCase set;
 };
 
-TEST(AttackEvaluation, StoppedAfterAnyStepAndRestoredItGivesTheSameBits) {
+// Parts of one unit each, the last one first, by evaluations of their own.
+TEST(AttackEvaluation, DividedItGivesTheSameBits) {
   for (const bool is_noisy : {false, true}) {
     const Seam seam(is_noisy);
     const EvaluationInput input = seam.input();
     Busy attack;
     wire::CellResult whole;
     const Tensor judged = evaluate_attack(input, attack, whole, [](auto, auto, const auto&) {});
-    for (int steps = 0; steps <= 5; ++steps) {
-      AttackEvaluation first(input, attack);
-      for (int i = 0; i < steps; ++i) first.step();
-      const AttackEvaluation::State state = first.state();
-      // As a file would: numbers as text.
-      const auto numbers = nlohmann::json::parse(state.numbers.dump());
+    std::vector<wire::CellPart> parts;
+    std::vector<Tensor> points;
+    for (const std::int64_t first : {3, 0}) {
       torch::manual_seed(99);
-      AttackEvaluation second(input, attack);
-
-      second.restore({numbers, state.tensors});
-      while (!second.is_done()) second.step();
-      wire::CellResult result;
-      const Tensor points = second.finish(result);
-
-      EXPECT_TRUE(at::equal(points, judged)) << steps;
-      EXPECT_EQ(nlohmann::json(result), nlohmann::json(whole)) << steps;
+      AttackEvaluation evaluation(input, attack, first);
+      evaluation.keep_judged();
+      evaluation.step([](auto, auto, const auto&) {});
+      // As a database would: numbers as text.
+      parts.push_back(
+          nlohmann::json::parse(nlohmann::json(evaluation.part()).dump()).get<wire::CellPart>());
+      points.push_back(evaluation.judged());
     }
+
+    EXPECT_EQ(parts[0].span.count, 1);
+    EXPECT_EQ(parts[1].span.count, 3);
+    EXPECT_TRUE(at::equal(at::cat({points[1], points[0]}), judged));
+    EXPECT_EQ(nlohmann::json(wire::put_together(parts)), nlohmann::json(whole));
     EXPECT_EQ(whole.series.size(), static_cast<std::size_t>(metric(whole, "clean_accuracy") * 4));
   }
 }
 
-TEST(AttackEvaluation, IsNotJudgedBeforeItIsDone) {
+TEST(AttackEvaluation, SaysHowFarItIs) {
   const Seam seam(false);
   const EvaluationInput input = seam.input();
   Busy attack;
-  AttackEvaluation evaluation(input, attack);
-  evaluation.step();
-  wire::CellResult result;
+  AttackEvaluation evaluation(input, attack, 0);
+  std::vector<std::int64_t> told;
 
-  EXPECT_THROW(evaluation.finish(result), InternalError);
+  evaluation.step([&](std::int64_t done, std::int64_t, const auto&) { told.push_back(done); });
+
+  EXPECT_EQ(told, (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(evaluation.next(), 3);
+  EXPECT_FALSE(evaluation.is_done());
+  evaluation.step([](auto, auto, const auto&) {});
+  EXPECT_TRUE(evaluation.is_done());
 }
 
 }  // namespace

@@ -158,5 +158,48 @@ TEST_F(ExecutorPairs, CellsThatAreComparedShareTheirRandomDraws) {
   EXPECT_NE(outcomes(execute_attack(plain)), outcomes(execute_attack(attack(json::object(), 1))));
 }
 
+// ---- parts ----
+
+class ExecutorParts : public ExecutorPairs {
+ protected:
+  Executor::Executed execute_part(const wire::PartOrder& order, bool keeps_adversarials = false) {
+    Executor executor(registry_, "cpu", folder_.path() / "checkpoints");
+    const json spec = attack(json::object());
+    return executor.execute(wire::key_of(spec),
+                            spec,
+                            json::object(),
+                            {.checkpoint = checkpoint_, .keeps_adversarials = keeps_adversarials},
+                            order,
+                            [](std::int64_t, std::int64_t, const std::string&) {});
+  }
+};
+
+// Two batches of fifty.
+TEST_F(ExecutorParts, StopsAtTheEndOfABatchWhenTheTimeIsOver) {
+  const auto part = std::get<wire::CellPart>(execute_part({.seconds = 1e-9}));
+
+  EXPECT_EQ(part.span.first, 0);
+  EXPECT_EQ(part.span.count, 50);
+  EXPECT_EQ(part.total, 100);
+  EXPECT_GT(part.found.wall_s, 0);
+}
+
+TEST_F(ExecutorParts, DoesTheSamplesThatAreOrdered) {
+  const auto part = std::get<wire::CellPart>(execute_part({.first = 50, .count = 50}));
+
+  EXPECT_EQ(part.span.first, 50);
+  EXPECT_EQ(part.found.outcomes.front().sample, 50);
+}
+
+TEST_F(ExecutorParts, ACellThatIsSoonDoneIsItsResult) {
+  EXPECT_TRUE(std::holds_alternative<wire::CellResult>(execute_part({.seconds = 1000})));
+}
+
+TEST_F(ExecutorParts, ImagesThatAreKeptComeFromAWholeCell) {
+  const auto executed = execute_part({.seconds = 1e-9}, /*keeps_adversarials=*/true);
+
+  EXPECT_TRUE(std::get<wire::CellResult>(executed).adversarials.has_value());
+}
+
 }  // namespace
 }  // namespace unmask::engine::executor_test

@@ -154,22 +154,22 @@ TEST_F(UpgradeTest, AViewThatSomebodyAddedStays) {
   EXPECT_NE(csv(store.database(), "SELECT n FROM mine"), "n\n0\n");
 }
 
-// --- from version 2 (tests/data/store/schema_v2.sql) ---
+// --- from a later version (tests/data/store/schema_v2.sql, schema_v3.sql) ---
 
-class UpgradeFromTwoTest : public ::testing::Test {
+class UpgradeFromTest : public ::testing::TestWithParam<int> {
  protected:
-  UpgradeFromTwoTest() {
+  UpgradeFromTest() {
     Database database = open(file_);
-    database.execute(
-        "make version 2",
-        base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/schema_v2.sql"));
+    database.execute("make the former version",
+                     base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/schema_v" +
+                                     std::to_string(GetParam()) + ".sql"));
   }
 
   base::TempFolder folder_;
   std::filesystem::path file_ = folder_.path() / "x.sqlite";
 };
 
-TEST_F(UpgradeFromTwoTest, EveryRowOfEveryTableAndViewIsKept) {
+TEST_P(UpgradeFromTest, EveryRowOfEveryTableAndViewIsKept) {
   Database before = open(file_);
   const std::vector<std::string> same = every_row_of(before);
   std::vector<std::string> former;
@@ -185,18 +185,20 @@ TEST_F(UpgradeFromTwoTest, EveryRowOfEveryTableAndViewIsKept) {
   EXPECT_EQ(csv(store.database(), "SELECT DISTINCT thresholds FROM run"), "thresholds\n{}\n");
 }
 
-TEST_F(UpgradeFromTwoTest, TheFormerFileIsKeptBesideAndTheSchemaIsAFreshOne) {
+TEST_P(UpgradeFromTest, TheFormerFileIsKeptBesideAndTheSchemaIsAFreshOne) {
   constexpr const char* kSchema = "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2";
   const Store upgraded = Store::open_writer(file_);
   const Store fresh = Store::open_writer(folder_.path() / "fresh.sqlite");
-  Database backup = open(file_.string() + ".v2.bak");
+  Database backup = open(file_.string() + ".v" + std::to_string(GetParam()) + ".bak");
 
   EXPECT_EQ(csv(upgraded.database(), kSchema), csv(fresh.database(), kSchema));
-  EXPECT_EQ(backup.integer("read", "PRAGMA user_version"), 2);
+  EXPECT_EQ(backup.integer("read", "PRAGMA user_version"), GetParam());
 }
 
+INSTANTIATE_TEST_SUITE_P(Versions, UpgradeFromTest, ::testing::Values(2, 3));
+
 // The file names definitions of this program already, if they did not change between two versions.
-TEST_F(UpgradeFromTwoTest, ViewsAreMadeAgainEvenWhenTheyDidNotChange) {
+TEST_P(UpgradeFromTest, ViewsAreMadeAgainEvenWhenTheyDidNotChange) {
   open(file_).execute(
       "name definitions",
       "UPDATE meta SET value = '" + definitions_sha256() + "' WHERE key = 'definitions'");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/frames.hpp"
+#include "support/fake_part.hpp"
 
 namespace unmask::wire::messages_test {
 namespace {
@@ -58,6 +59,28 @@ TEST(Messages, CarryProgress) {
   const CellProgress sent{"k", 1, 3, "epoch"};
 
   EXPECT_EQ(json(std::get<CellProgress>(parse_worker_message(over_the_wire(sent)))), json(sent));
+}
+
+TEST(Messages, CarryAPart) {
+  const Part sent{"k", test::fake_part(4, 8, 23, 4), "it changed the rounding mode"};
+
+  EXPECT_EQ(json(std::get<Part>(parse_worker_message(over_the_wire(sent)))), json(sent));
+}
+
+TEST(Messages, CarryWhichPartIsWanted) {
+  const Execute sent{.key = "k",
+                     .kind = CellKind::kAttack,
+                     .spec = json::object(),
+                     .locals = json::object(),
+                     .part = {.first = 4, .count = 8, .seconds = 2.5}};
+
+  EXPECT_EQ(json(std::get<Execute>(parse_host_message(over_the_wire(sent)))), json(sent));
+}
+
+TEST(Messages, RefuseAPartThatIsNoWholeBatches) {
+  const json message = Part{"k", test::fake_part(3, 8, 23, 4)};
+
+  EXPECT_NE(message_of(parse_worker_message, message).find("no whole batches"), std::string::npos);
 }
 
 TEST(Messages, CarryAFailure) {

@@ -195,7 +195,7 @@ Figure paths_figure(const store::Store& store, const Selection& selection) {
   Figure figure{"margin along attacks",
                 Shape::kCurves,
                 "step of the attack",
-                "mean margin (below 0: fooled)",
+                "mean margin (above 0: fooled)",
                 "",
                 false,
                 {}};

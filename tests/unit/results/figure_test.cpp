@@ -198,6 +198,8 @@ TEST_F(FigureTest, PathsAreTheMeansOfTracedSamples) {
       "method = 'spsa'");
 
   EXPECT_THAT(points_of(figure("attack-path"), false), ElementsAre("spsa 0 3 ", "spsa 1 -1 "));
+  // A traced margin is the largest other logit minus that of the class (kit/attack/trace.hpp).
+  EXPECT_EQ(figure("attack-path").y_label, "mean margin (above 0: fooled)");
 }
 
 TEST_F(FigureTest, CostsAreThoseOfTheQueryEffort) {

@@ -200,7 +200,7 @@ class Verifier {
           (options_.trainings ? "cell" : "attack or probe (--trainings has trainings)") +
           (options_.filters.empty() ? "" : " fits the filters"));
     }
-    const std::size_t unknown =
+    const auto unknown =
         static_cast<std::size_t>(std::count_if(done.begin(), done.end(), [&](const auto& one) {
           return !known_.index.contains(one.first);
         }));
@@ -222,6 +222,7 @@ class Verifier {
       for (const std::string& key : cell.all_needs()) keys.insert(key);
     }
     std::vector<wire::Cell> trainings;
+    trainings.reserve(keys.size());
     for (const std::string& key : keys) trainings.push_back(known_.cells[known_.index.at(key)]);
     return trainings;
   }

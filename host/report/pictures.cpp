@@ -38,7 +38,7 @@ nlohmann::json header_of(const std::filesystem::path& file, std::uint64_t& size)
   const std::string prefix = read_bytes(file, 0, 8);
   std::memcpy(&size, prefix.data(), 8);
   if (size > kMostHeader) refuse_file(file, "its header is too long");
-  const auto header = nlohmann::json::parse(read_bytes(file, 8, size), nullptr, false);
+  auto header = nlohmann::json::parse(read_bytes(file, 8, size), nullptr, false);
   if (!header.is_object()) refuse_file(file, "its header is no JSON object");
   return header;
 }

@@ -59,7 +59,7 @@ wire::PartOrder DividedCells::take(std::size_t cell, int worker, std::size_t sha
 std::int64_t DividedCells::samples_per_part(const Divided& divided) const {
   if (part_s_ <= 0) return divided.total;
   const double per_sample = divided.seconds / static_cast<double>(divided.samples());
-  const double most = static_cast<double>(divided.total);
+  const auto most = static_cast<double>(divided.total);
   const double samples = per_sample > 0 ? std::min(most, part_s_ / per_sample) : most;
   return rounded_up(std::max<std::int64_t>(1, static_cast<std::int64_t>(samples)), divided.unit);
 }

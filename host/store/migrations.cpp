@@ -17,7 +17,7 @@ namespace {
 constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1},
                                      {2, "whole plans, undecided samples", kSchemaV2},
                                      {3, "verdicts", kSchemaV3},
-                                      {4, "verifications, parts of unfinished cells", kSchemaV4}};
+                                     {4, "verifications, parts of unfinished cells", kSchemaV4}};
 
 // A copy of the file as it is now. VACUUM INTO sees a consistent state even while others read. The
 // copy gets its name when it is whole, so that a backup that exists can be relied on.

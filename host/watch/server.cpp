@@ -122,7 +122,7 @@ struct Server::Impl {
         "text/event-stream",
         [this, state](std::size_t, httplib::DataSink& sink) {
           if (!state->is_new) pause();
-          if (is_stopping || !sink.is_writable()) return false;  // a closed page gives its place back
+          if (is_stopping || !sink.is_writable()) return false;  // a closed page gives up its place
           std::string text = state->viewer.news(feed.look(state->study));
           const double now = unix_now();
           if (state->is_new || now - state->clock_told >= kClockEvery) {

@@ -116,6 +116,29 @@ Figure sample_curves(const store::Store& store,
   return figure;
 }
 
+// A panel for every network and radius, a curve for every attack on it, of rows (x, y).
+std::vector<Panel> panels_of_attacks(const std::vector<LabelledRow>& rows) {
+  std::vector<std::string_view> panel_axes = kNetworkAxes;
+  panel_axes.insert(panel_axes.end(), {"norm", "epsilon"});
+  const auto curve_axes = axes_without(kAttackAxes, {"norm", "epsilon"});
+  std::vector<Panel> panels;
+  for (const Grouping::Group& group : Grouping(rows, panel_axes).groups()) {
+    Panel panel;
+    panel.title = group.name;
+    const std::vector<LabelledRow> of_panel = rows_of(group);
+    for (const Grouping::Group& attack : Grouping(of_panel, curve_axes).groups()) {
+      Curve curve{attack.name, {}};
+      if (curve.title.empty()) curve.title = attack.rows.front()->labels[axis_index("attack")];
+      for (const LabelledRow* row : attack.rows) {
+        curve.points.push_back({number(*row, 0), number(*row, 1), {}, {}});
+      }
+      panel.curves.push_back(std::move(curve));
+    }
+    panels.push_back(std::move(panel));
+  }
+  return panels;
+}
+
 }  // namespace
 
 Figure cosines_figure(const store::Store& store, const Selection& selection) {
@@ -206,21 +229,10 @@ Figure paths_figure(const store::Store& store, const Selection& selection) {
           "AND s.name GLOB 'trace_margin.*' WHERE l.kind = 'attack' AND NOT l.is_alias AND s.value "
           "IS NOT NULL GROUP BY l.study, l.place, s.step ORDER BY l.study, l.place, s.step",
       selection);
-  std::vector<std::string_view> panel_axes = kNetworkAxes;
-  panel_axes.insert(panel_axes.end(), {"norm", "epsilon"});
-  for (const Grouping::Group& group : Grouping(rows, panel_axes).groups()) {
-    Panel panel;
-    panel.title = group.name;
-    const std::vector<LabelledRow> of_panel = rows_of(group);
-    for (const Grouping::Group& attack :
-         Grouping(of_panel, axes_without(kAttackAxes, {"norm", "epsilon"})).groups()) {
-      Curve curve{attack.name, {}};
-      if (curve.title.empty()) curve.title = attack.rows.front()->labels[axis_index("attack")];
-      // The first step is the start.
-      for (const LabelledRow* row : attack.rows) {
-        curve.points.push_back({number(*row, 0) - 1, number(*row, 1), {}, {}});
-      }
-      panel.curves.push_back(std::move(curve));
+  for (Panel& panel : panels_of_attacks(rows)) {
+    // The first step is the start.
+    for (Curve& curve : panel.curves) {
+      for (Point& point : curve.points) point.x -= 1;
     }
     figure.panels.push_back(std::move(panel));
   }
@@ -243,24 +255,13 @@ Figure cost_figure(const store::Store& store, const Selection& selection) {
           "WHERE l.kind = 'attack' AND l.epsilon > 0 AND NOT l.is_alias AND a.forwards + "
           "a.backwards > 0 ORDER BY l.study, l.place",
       selection);
-  std::vector<std::string_view> panel_axes = kNetworkAxes;
-  panel_axes.insert(panel_axes.end(), {"norm", "epsilon"});
-  for (const Grouping::Group& group : Grouping(rows, panel_axes).groups()) {
-    Panel panel;
-    panel.title = group.name;
-    const std::vector<LabelledRow> of_panel = rows_of(group);
-    double least = 0, largest = 0;
-    for (const Grouping::Group& attack :
-         Grouping(of_panel, axes_without(kAttackAxes, {"norm", "epsilon"})).groups()) {
-      Curve curve{attack.name, {}};
-      if (curve.title.empty()) curve.title = attack.rows.front()->labels[axis_index("attack")];
-      for (const LabelledRow* row : attack.rows) {
-        const double cost = number(*row, 0);
-        least = least == 0 ? cost : std::min(least, cost);
-        largest = std::max(largest, cost);
-        curve.points.push_back({cost, number(*row, 1), {}, {}});
+  for (Panel& panel : panels_of_attacks(rows)) {
+    double least = panel.curves.front().points.front().x, largest = least;
+    for (const Curve& curve : panel.curves) {
+      for (const Point& point : curve.points) {
+        least = std::min(least, point.x);
+        largest = std::max(largest, point.x);
       }
-      panel.curves.push_back(std::move(curve));
     }
     panel.is_log_x = largest >= 3 * least;
     figure.panels.push_back(std::move(panel));

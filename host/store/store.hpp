@@ -125,9 +125,7 @@ class Store {
   /// All cells whose result is stored.
   DoneCells stored() const;
 
-  /// The files of adversarial images that were kept, by key, of those of `cells` that have one.
-  std::map<std::string, wire::ResultFile> adversarials(std::span<const wire::Cell> cells) const;
-  /// That of one cell.
+  /// The file of adversarial images that was kept of a cell.
   std::optional<wire::ResultFile> adversarials_of(const std::string& key) const;
 
   /// Keys of stored attacks that begin with these digits, at most `limit` of them.

@@ -62,15 +62,6 @@ DoneCells Store::stored() const {
   return result;
 }
 
-std::map<std::string, wire::ResultFile> Store::adversarials(
-    std::span<const wire::Cell> cells) const {
-  std::map<std::string, wire::ResultFile> result;
-  for (const wire::Cell& cell : cells) {
-    if (auto file = adversarials_of(cell.key)) result[cell.key] = std::move(*file);
-  }
-  return result;
-}
-
 std::optional<wire::ResultFile> Store::adversarials_of(const std::string& key) const {
   Statement find = impl_->database.prepare("find adversarials",
                                            "SELECT k.sha256, k.bytes, k.path FROM adversarials k "

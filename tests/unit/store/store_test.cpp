@@ -653,12 +653,14 @@ TEST_F(StoreTest, KeptImagesAreFoundUntilTheResultIsDiscarded) {
   result.adversarials = wire::ResultFile{std::string(64, 'e'), 12, "x.safetensors"};
   finish(store_, run_, pgd_, result);
 
-  const auto kept = store_.adversarials(std::vector{train_, pgd_});
+  const auto kept = store_.adversarials_of(pgd_.key);
+  const auto of_training = store_.adversarials_of(train_.key);
   store_.discard_result(pgd_.key, "the file has vanished");
 
-  ASSERT_EQ(kept.size(), 1U);
-  EXPECT_EQ(kept.at(pgd_.key).path, "x.safetensors");
-  EXPECT_TRUE(store_.adversarials(std::vector{pgd_}).empty());
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(kept->path, "x.safetensors");
+  EXPECT_FALSE(of_training.has_value());
+  EXPECT_FALSE(store_.adversarials_of(pgd_.key).has_value());
 }
 
 TEST(Store, SameInputsGiveSameRows) {

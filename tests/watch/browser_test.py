@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from support import PATIENCE, Folder, Watch, main, skip, wait_for
+from support import LONG, PATIENCE, Folder, Watch, main, skip, wait_for
 
 try:
     from selenium import webdriver
@@ -92,6 +92,7 @@ class Page(unittest.TestCase):
 
     def test_a_study_from_its_beginning_to_its_end(self):
         wait_for("word of the missing database", lambda: "does not exist yet" in self.text("problem"))
+        self.folder.train_for(LONG)
         run = self.folder.run()
 
         # It starts; a training runs, and how far it is.

@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from support import UNMASK, Folder, Stream, Watch, main, wait_for
+from support import LONG, UNMASK, Folder, Stream, Watch, main, wait_for
 
 # Between a commit of the writer and the event: the server looks four times a second. What a busy
 # machine adds is counted by the fastest of several.
@@ -123,6 +123,7 @@ class OneStudy(unittest.TestCase):
 
     def test_a_study_from_before_it_begins_until_after_it_ended(self):
         self.assertIn("does not exist yet", self.stream.wait("overview")["problem"])
+        self.folder.train_for(LONG)
         run = self.folder.run()
 
         # It begins: the cells are known, one of them runs, and how far it is.
@@ -132,7 +133,7 @@ class OneStudy(unittest.TestCase):
         self.assertEqual(overview["run"]["pid"], run.pid)
         self.assertEqual([kind["cells"] for kind in overview["kinds"]], [2, 10, 0])
         worker = self.stream.wait("overview", lambda o: o["workers"] and o["workers"][0]["done"] > 0)["workers"][0]
-        self.assertEqual(worker["total"], 120)  # 6 epochs of 20 batches
+        self.assertEqual(worker["total"], 20 * LONG)  # batches
         self.assertTrue(worker["title"].startswith("train plain/strokes/natural/rk4 seed"))
 
         # Its worker is killed: a failure, and another try.
@@ -180,6 +181,7 @@ class OneStudy(unittest.TestCase):
             return hashlib.sha256(file.read()).hexdigest()
 
     def test_a_writer_that_dies_is_missed(self):
+        self.folder.train_for(LONG)
         run = self.folder.run()
         self.stream.wait("overview", lambda o: o.get("workers"))
         follower = subprocess.Popen([UNMASK, "status", "--follow", "--db", self.folder.database, "--interval", "0.1"],

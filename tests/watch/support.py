@@ -1,5 +1,6 @@
 """What the tests of this folder share: a study of a few seconds, a running `unmask watch`, plain HTTP."""
 
+import copy
 import json
 import os
 import re
@@ -15,6 +16,9 @@ import unittest
 
 UNMASK = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "unmask"
 
+# Epochs of a training that lasts for seconds on every machine.
+LONG = 100
+
 # Waiting for something that must come; a machine may be busy. Claims about times are made elsewhere.
 PATIENCE = 120  # seconds
 
@@ -26,7 +30,7 @@ MANIFEST = {
         "dataset": {"strokes": {"plugin": "strokes", "params": {"train_count": 200, "test_count": 40}}},
         "model": {"plain": {"plugin": "resnet", "params": {"channels": 8, "blocks": [1], "strides": [2]}}},
         "objective": {"natural": {"plugin": "cross_entropy",
-                                  "params": {"epochs": 6, "batch_size": 10, "learning_rate": 0.05}}},
+                                  "params": {"batch_size": 10, "learning_rate": 0.05}}},
         "solver": {"rk4": {"plugin": "rk4"}},
         "attack": {"pgd": {"plugin": "pgd", "params": {"steps": 3, "step_size": "${epsilon}/2"}},
                    "noise": {"plugin": "random_noise", "params": {"repeats": 3}}},
@@ -57,8 +61,14 @@ class Folder:
         self.path = self._folder.name
         self.database = os.path.join(self.path, "db.sqlite")
         self.manifest = os.path.join(self.path, "study.json")
+        self.train_for(6)
+
+    def train_for(self, epochs):
+        """Writes the manifest. A test that wants to see a training run, or to end one, needs it to last."""
+        manifest = copy.deepcopy(MANIFEST)
+        manifest["define"]["objective"]["natural"]["params"]["epochs"] = epochs
         with open(self.manifest, "w", encoding="utf-8") as file:
-            json.dump(MANIFEST, file)
+            json.dump(manifest, file)
 
     def close(self):
         self._folder.cleanup()

@@ -11,7 +11,7 @@ import subprocess
 import termios
 import unittest
 
-from support import PATIENCE, UNMASK, Folder, main
+from support import LONG, PATIENCE, UNMASK, Folder, main
 
 COMMANDS = ["check", "plan", "run", "status", "watch", "explain", "submit", "merge", "exec", "verify", "import", "query", "report", "compare",
             "pivot", "figure", "export", "verdict", "judge", "samples", "db", "plugins", "schema", "doctor", "help", "completion", "man"]
@@ -123,6 +123,7 @@ class Terminal(unittest.TestCase):
 
     def test_following_a_run_ends_with_it(self):
         folder = Folder()
+        folder.train_for(LONG)
         run = folder.run()
         folder.running_worker()
         text, code = on_terminal([UNMASK, "status", "--follow", "--db", folder.database, "--interval", "0.1"], 50)

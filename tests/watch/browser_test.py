@@ -1,43 +1,14 @@
 """The page of `unmask watch` in Chromium, through a whole small study."""
 
-import base64
-import json
 import os
-import shutil
 import signal
 import time
-import unittest
 
-from support import LONG, PATIENCE, Folder, Watch, main, skip, wait_for
-
-try:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-except ImportError:
-    skip("no selenium here (apt install python3-selenium, or scripts/setup.sh --browser)")
-
-BROWSER, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
-if not BROWSER or not DRIVER:
-    skip("no chromium or chromedriver here (apt install chromium chromium-driver, or scripts/setup.sh --browser)")
-
-# Where to leave pictures for people; empty: nowhere.
-PICTURES = os.environ.get("UNMASK_TEST_PICTURES", "")
+from browser import PageTest, start_browser
+from support import LONG, Folder, Watch, main, wait_for
 
 
-def start_browser():
-    options = Options()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-                     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(service=Service(DRIVER), options=options)
-    browser.set_page_load_timeout(PATIENCE)
-    return browser
-
-
-class Page(unittest.TestCase):
+class Page(PageTest):
     def setUp(self):
         self.folder = Folder()
         self.watch = Watch(self.folder.database)
@@ -50,42 +21,15 @@ class Page(unittest.TestCase):
         self.watch.close()
         self.folder.close()
 
-    def script(self, code, *arguments):
-        return self.browser.execute_script("return " + code, *arguments)
-
     def text(self, name):
         return self.script("document.getElementById(arguments[0]).innerText", name)
 
     def is_shown(self, name):
         return self.script("!document.getElementById(arguments[0]).hidden", name)
 
-    def resize(self, width, dark=False):
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                     {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500})
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
-
-    def picture(self, name):
-        if not PICTURES:
-            return
-        time.sleep(0.5)
-        height = self.script("document.documentElement.scrollHeight")
-        shot = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {
-            "x": 0, "y": 0, "width": self.script("innerWidth"), "height": min(height, 6000), "scale": 1}})
-        with open(os.path.join(PICTURES, name + ".png"), "wb") as file:
-            file.write(base64.b64decode(shot["data"]))
-
-    def check_console(self):
-        bad = [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] != "DEBUG"]
-        self.assertEqual(bad, [])
-
     def check_requests(self):
         """Nobody but the server was asked for anything."""
-        asked = set()
-        for entry in self.browser.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                asked.add(message["params"]["request"]["url"])
+        asked = set(self.requests())
         own = "http://127.0.0.1:%d/" % self.watch.port
         self.assertTrue(asked)
         self.assertEqual([url for url in asked if not url.startswith((own, "data:"))], [])

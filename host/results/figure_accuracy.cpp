@@ -13,6 +13,7 @@ namespace {
 using NameList = std::vector<std::string_view>;
 
 constexpr const char* kAccuracyLabel = "accuracy (share of samples)";
+constexpr const char* kAllAttacks = "all attacks";
 
 std::size_t place_of(std::vector<std::string>& names, const std::string& name) {
   const auto found = std::find(names.begin(), names.end(), name);
@@ -26,9 +27,12 @@ std::vector<LabelledRow> worst_case_rows(const store::Store& store, const Select
       store,
       "SELECT a.study, a.dataset, a.model, a.objective, a.train_solver, a.train_seed, a.solver, "
       "NULL, "
-      "NULL, 'all attacks', a.norm, a.epsilon_text, NULL, a.epsilon, a.robust_accuracy, a.lower, "
-      "a.upper, a.clean_accuracy, a.n, a.robust_correct, 0, a.checkpoint_cell_id FROM worst_case a "
-      "WHERE a.n > 0 ORDER BY a.study, a.checkpoint_cell_id, a.solver, a.norm, a.epsilon",
+      "NULL, '" +
+          std::string(kAllAttacks) +
+          "', a.norm, a.epsilon_text, NULL, a.epsilon, a.robust_accuracy, a.lower, "
+          "a.upper, a.clean_accuracy, a.n, a.robust_correct, 0, a.checkpoint_cell_id FROM "
+          "worst_case a "
+          "WHERE a.n > 0 ORDER BY a.study, a.checkpoint_cell_id, a.solver, a.norm, a.epsilon",
       selection);
 }
 
@@ -92,7 +96,13 @@ Figure robustness_figure(const store::Store& store, const Selection& selection) 
     panel.categories.push_back(networks.groups()[i].name);
     for (const LabelledRow* row : networks.groups()[i].rows) network_of[row] = i;
   }
-  for (const Grouping::Group& attack : attacks.groups()) {
+  // Before the single attacks what they take together: where not all fit, that is not left out.
+  std::vector<Grouping::Group> ordered = attacks.groups();
+  std::stable_partition(ordered.begin(), ordered.end(), [](const Grouping::Group& group) {
+    return !is_attacked(*group.rows.front()) ||
+           group.rows.front()->labels[axis_index("attack")] == kAllAttacks;
+  });
+  for (const Grouping::Group& attack : ordered) {
     Curve curve{attack.name, {}};
     for (const LabelledRow* row : attack.rows) {
       curve.points.push_back(accuracy_point(*row, static_cast<double>(network_of.at(row))));

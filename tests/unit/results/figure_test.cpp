@@ -89,6 +89,14 @@ TEST_F(FigureTest, BarsAreTheAccuraciesOfTheirNetworks) {
   EXPECT_TRUE(panel.curves[1].points.front().lower.has_value());
 }
 
+TEST_F(FigureTest, WhatAllAttacksLeaveStandsBeforeTheSingleOnes) {
+  const Figure bars = figure("robustness", {"train_seed=0,solver=bosh3,epsilon=8/255"});
+
+  ASSERT_GE(bars.panels.front().curves.size(), 3U);
+  EXPECT_THAT(bars.panels.front().curves[0].title, StartsWith("all attacks"));
+  EXPECT_THAT(bars.panels.front().curves[1].title, Not(StartsWith("all attacks")));
+}
+
 TEST_F(FigureTest, CurvesOverTheRadiusBeginWithoutAnAttack) {
   const Figure curves =
       figure("accuracy-epsilon", {"train_seed=0,solver=bosh3,seed=0,attack=pgd,gradient=@eval"});

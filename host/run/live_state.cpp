@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "run/progress_text.hpp"
+#include "run/tally.hpp"
 
 namespace unmask::run {
 namespace {
@@ -20,6 +21,7 @@ using wire::CellFailure;
 using wire::CellResult;
 
 constexpr double kWriteInterval = 0.5;  // seconds
+constexpr int kVersion = 2;             // of the file
 constexpr std::size_t kMostNotices = 20;
 constexpr std::size_t kMostPoints = 400;  // of a curve
 
@@ -52,6 +54,7 @@ class LiveProgress final : public Progress {
 
   void run_started(const RunOutline& outline) override {
     inner_.run_started(outline);
+    tally_.start(outline, unix_now());
     write();
   }
   void worker_started(int slot, int pid, const std::string& device) override {
@@ -94,6 +97,7 @@ class LiveProgress final : public Progress {
   }
   void cell_done(int slot, const Cell& cell, const CellResult& result) override {
     inner_.cell_done(slot, cell, result);
+    tally_.finished(cell, result.wall_s);
     forget(slot, cell);
     write_soon();
   }
@@ -102,16 +106,23 @@ class LiveProgress final : public Progress {
                    const CellFailure& failure,
                    bool will_retry) override {
     inner_.cell_failed(slot, cell, failure, will_retry);
+    const bool is_stopped = failure.failure_class == wire::FailureClass::kInterrupted;
+    if (!will_retry && !is_stopped) tally_.failed(cell);
     forget(slot, cell);
     write_soon();
   }
   void cell_skipped(const Cell& cell, const std::string& reason) override {
     inner_.cell_skipped(cell, reason);
+    tally_.skipped(cell);
   }
   void cells_skipped(const std::vector<const Cell*>& cells, const std::string& reason) override {
     inner_.cells_skipped(cells, reason);
+    for (const Cell* cell : cells) tally_.skipped(*cell);
   }
-  void cell_again(const Cell& cell) override { inner_.cell_again(cell); }
+  void cell_again(const Cell& cell) override {
+    inner_.cell_again(cell);
+    tally_.again(cell);
+  }
   void notice(const std::string& text) override {
     inner_.notice(text);
     state_.notices.push_back(text);
@@ -183,6 +194,7 @@ class LiveProgress final : public Progress {
 
   void write() {
     state_.written_at = unix_now();
+    state_.time_left = tally_.time_left();
     state_.workers.clear();
     for (const auto& [slot, worker] : workers_) state_.workers.push_back(worker);
     const std::string text = json(state_).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -194,6 +206,7 @@ class LiveProgress final : public Progress {
   Progress& inner_;
   fs::path file_;
   LiveState state_;
+  Tally tally_;
   std::map<int, LiveWorker> workers_;    // by slot
   std::map<std::string, int> attempts_;  // of running cells, by key
   bool has_complained_ = false;
@@ -202,7 +215,8 @@ class LiveProgress final : public Progress {
 }  // namespace
 
 void to_json(json& j, const LiveState& state) {
-  j = {{"version", 1}, {"written_at", state.written_at}, {"has_ended", state.has_ended}};
+  j = {{"version", kVersion}, {"written_at", state.written_at}, {"has_ended", state.has_ended}};
+  j["time_left"] = state.time_left;
   j["notices"] = state.notices;
   j["workers"] = json::array();
   for (const LiveWorker& w : state.workers) {
@@ -227,6 +241,7 @@ void from_json(const json& j, LiveState& state) {
   state = {};
   j.at("written_at").get_to(state.written_at);
   j.at("has_ended").get_to(state.has_ended);
+  j.at("time_left").get_to(state.time_left);
   j.at("notices").get_to(state.notices);
   for (const json& w : j.at("workers")) {
     LiveWorker& worker = state.workers.emplace_back();
@@ -260,7 +275,7 @@ std::optional<LiveState> read_live_state(const fs::path& file) {
   text << in.rdbuf();
   try {
     const json content = json::parse(text.str());
-    if (content.at("version") != 1) return std::nullopt;
+    if (content.at("version") != kVersion) return std::nullopt;
     return content.get<LiveState>();
   } catch (const json::exception&) {
     return std::nullopt;

@@ -41,6 +41,7 @@ struct LiveCurve {
 struct LiveState {
   double written_at = 0;  ///< seconds since 1970
   bool has_ended = false;
+  std::string time_left;  ///< "about 3m05s", as Tally says it; empty: not known yet
   std::vector<LiveWorker> workers;
   std::vector<LiveCurve> curves;
   std::vector<std::string> notices;  ///< the last ones, the latest at the end

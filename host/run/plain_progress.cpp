@@ -36,9 +36,9 @@ class PlainProgress final : public Progress {
     started_[slot] = output_.now();
     print("join   " + worker_name(slot) + "  " + wire::title(cell));
   }
-  void cell_done(int slot, const Cell& cell, const CellResult&) override {
+  void cell_done(int slot, const Cell& cell, const CellResult& result) override {
     const double seconds = output_.now() - started_[slot];
-    tally_.finished(cell, seconds);
+    tally_.finished(cell, result.wall_s);
     print("done   " + worker_name(slot) + "  " + wire::title(cell) + "  in " +
           duration_text(seconds) + " (" + position() + ")");
   }

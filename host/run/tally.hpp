@@ -14,6 +14,7 @@ class Tally {
  public:
   void start(const RunOutline& outline, double now);
 
+  /// @param seconds  what its result says: of a cell in parts, the sum over all workers
   void finished(const wire::Cell& cell, double seconds);
   void failed(const wire::Cell& cell);
   void skipped(const wire::Cell& cell);

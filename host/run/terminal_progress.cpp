@@ -55,8 +55,8 @@ class TerminalProgress final : public Progress {
     worker.note = one_line(note);
     draw_soon();
   }
-  void cell_done(int slot, const Cell& cell, const CellResult&) override {
-    tally_.finished(cell, output_.now() - at(slot).start);
+  void cell_done(int slot, const Cell& cell, const CellResult& result) override {
+    tally_.finished(cell, result.wall_s);
     at(slot).title.clear();
     draw_soon();
   }

@@ -121,10 +121,9 @@ KindCounts count_cells(const Store& store, const WatchedRun& run) {
   Statement find = store.database().prepare(
       "count cells",
       "SELECT kind, count(*), sum(state = 'done'), sum(state = 'running'), sum(state = 'failed'), "
-      "sum(how = 'planned'), avg(wall_s) FROM (SELECT c.kind, k.how, "
+      "sum(how = 'planned') FROM (SELECT c.kind, k.how, "
       "coalesce((SELECT a.state FROM attempt a WHERE a.cell_id = c.id ORDER BY a.n DESC LIMIT 1), "
-      "'missing') AS state, "
-      "(SELECT a.wall_s FROM attempt a WHERE a.cell_id = c.id AND a.state = 'done') AS wall_s "
+      "'missing') AS state "
       "FROM" UNMASK_PLANNED
       "LEFT JOIN run_cell k ON k.run_id = r.id AND k.cell_id = c.id WHERE r.id = ?1) GROUP BY "
       "kind");
@@ -139,7 +138,6 @@ KindCounts count_cells(const Store& store, const WatchedRun& run) {
     count.running = find.integer(3);
     count.failed = find.integer(4);
     count.ahead = find.is_null(5) ? 0 : find.integer(5);
-    if (!find.is_null(6)) count.seconds = find.real(6);
   }
   return counts;
 }

@@ -35,8 +35,7 @@ std::vector<WatchedRun> watched_runs(const Store& store);
 /// Cells of one kind. What the study has, and of that what its latest run has still to do.
 struct KindCount {
   std::int64_t cells = 0, done = 0, running = 0, failed = 0;
-  std::int64_t ahead = 0;         ///< the run is to execute them, or is at it
-  std::optional<double> seconds;  ///< mean of those that have a result; nullopt without any
+  std::int64_t ahead = 0;  ///< the run is to execute them, or is at it
   std::int64_t missing() const { return cells - done - running - failed; }
 };
 

@@ -79,34 +79,7 @@ std::optional<Overview> look(const store::Store& store, const std::string& study
   }
   if (overview.is_over()) return overview;
   add_workers(overview, store::running_cells(store, *run));
-  double elapsed = 0;
-  for (const double start : overview.started_at) elapsed += std::max(0.0, unix_now() - start);
-  overview.seconds_left = estimate(overview.kinds,
-                                   std::max(overview.live.workers.size(), overview.workers.size()),
-                                   elapsed,
-                                   overview.is_lower_bound);
   return overview;
-}
-
-std::optional<double> estimate(const store::KindCounts& kinds,
-                               std::size_t workers,
-                               double elapsed,
-                               bool& is_lower_bound) {
-  double seconds = 0;
-  std::int64_t ahead = 0;
-  is_lower_bound = false;
-  for (const store::KindCount& kind : kinds) {
-    ahead += kind.ahead;
-    if (kind.ahead == 0) continue;
-    if (kind.seconds) {
-      seconds += static_cast<double>(kind.ahead) * *kind.seconds;
-    } else {
-      is_lower_bound = true;
-    }
-  }
-  if (seconds <= 0) return std::nullopt;
-  const auto width = std::clamp<std::int64_t>(static_cast<std::int64_t>(workers), 1, ahead);
-  return std::max(0.0, seconds - elapsed) / static_cast<double>(width);
 }
 
 std::string status_line(const Overview& overview) {
@@ -125,9 +98,8 @@ std::string status_line(const Overview& overview) {
   if (!overview.is_over() && sum.running > 0) {
     line += ", " + std::to_string(sum.running) + " running";
   }
-  if (overview.seconds_left) {
-    line += (overview.is_lower_bound ? ", over " : ", about ") +
-            run::duration_text(*overview.seconds_left) + " left";
+  if (!overview.is_over() && !overview.live.time_left.empty()) {
+    line += ", " + overview.live.time_left + " left";
   }
   return line;
 }

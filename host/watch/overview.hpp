@@ -32,8 +32,6 @@ struct Overview {
   std::vector<run::LiveWorker> workers;
   std::vector<double> started_at;  ///< of the cells of `workers`, seconds since 1970
   run::LiveState live;             ///< empty when the run left nothing
-  std::optional<double> seconds_left;
-  bool is_lower_bound = false;  ///< some kind of cell has not been seen yet
 
   bool is_over() const { return state != RunState::kRunning && state != RunState::kElsewhere; }
   /// 0 everything that the run asked for is stored, 1 something is not; of a run that is over.
@@ -44,15 +42,6 @@ struct Overview {
 /// none at all.
 /// @param study  empty: the one that ran last
 std::optional<Overview> look(const store::Store& store, const std::string& study);
-
-/// How long the rest takes: the mean of each kind of cell times what is ahead of it, shared by
-/// `workers`, less what running cells have behind them.
-/// @param elapsed  seconds, summed over running cells
-/// @param is_lower_bound  set when a kind that is ahead has no mean
-std::optional<double> estimate(const store::KindCounts& kinds,
-                               std::size_t workers,
-                               double elapsed,
-                               bool& is_lower_bound);
 
 /// "12/98 cells, 1 failed, 2 running, about 3m05s left"
 std::string status_line(const Overview& overview);

@@ -154,8 +154,7 @@ std::string overview_section(const store::Store& store, const Overview& overview
                     {"failed", c.failed},
                     {"skipped", c.skipped},
                     {"planned", c.planned}}},
-                  {"left_s", overview.seconds_left ? number(*overview.seconds_left) : json()},
-                  {"left_is_lower_bound", overview.is_lower_bound},
+                  {"time_left", overview.live.time_left},
                   {"workers", workers},
                   {"notices", overview.live.notices}});
 }

@@ -166,7 +166,7 @@ function drawFacts() {
   const facts = ["run " + o.run.id + " of unmask " + o.run.tool + (o.run.host ? " on " + o.run.host : "")];
   if (o.run.state === "running" || o.run.state === "elsewhere") {
     facts.push("running for " + duration(now() - start));
-    facts.push(o.left_s === null ? "time left: not known yet" : (o.left_is_lower_bound ? "over " : "about ") + duration(o.left_s) + " left");
+    facts.push(o.time_left ? o.time_left + " left" : "time left: not known yet");
   } else if (o.run.ended_at) {
     facts.push("took " + duration(seconds(o.run.ended_at) - start) + ", ended " + new Date(o.run.ended_at).toLocaleString());
   } else if (o.run.state === "gone") {

@@ -103,6 +103,22 @@ TEST_F(LiveStateTest, ForgetsACellThatHasEnded) {
   EXPECT_THAT(state.curves, IsEmpty());
 }
 
+TEST_F(LiveStateTest, SaysHowLongTheRestTakes) {
+  RunOutline outline;
+  outline.workers = 1;
+  outline.to_run = {3, 0, 0};
+  live_->run_started(outline);
+  EXPECT_EQ(read_live_state(file_).value().time_left, "");
+
+  wire::CellResult result;
+  result.wall_s = 10;
+  live_->cell_started(0, training_, 1);
+  live_->cell_done(0, training_, result);
+  live_->run_finished({});  // always written
+
+  EXPECT_EQ(read_live_state(file_).value().time_left, "about 20s");
+}
+
 TEST_F(LiveStateTest, KeepsTheShapeOfALongCurve) {
   live_->cell_started(0, training_, 1);
   for (int i = 1; i <= 5000; ++i) {

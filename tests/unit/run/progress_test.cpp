@@ -44,6 +44,12 @@ class ProgressTest : public testing::Test {
     return failure;
   }
 
+  static wire::CellResult that_took(double seconds) {
+    wire::CellResult result;
+    result.wall_s = seconds;
+    return result;
+  }
+
   // What stands on a terminal of unlimited height after all that was written to it: lines, with the
   // cursor movements that the terminal progress uses.
   std::vector<std::string> screen() const {
@@ -175,10 +181,10 @@ TEST_F(ProgressTest, TerminalEstimatesTheTimeLeftFromTheKindsOfCells) {
 
   progress->cell_started(0, training, 1);
   now += 10;
-  progress->cell_done(0, training, {});
+  progress->cell_done(0, training, that_took(10));
   progress->cell_started(0, attack, 1);
   now += 2;
-  progress->cell_done(0, attack, {});
+  progress->cell_done(0, attack, that_took(2));
 
   EXPECT_THAT(screen().at(2), HasSubstr("2/5 cells, 12s gone, about 3.0s left"));
 }
@@ -190,9 +196,22 @@ TEST_F(ProgressTest, TerminalAdmitsThatAKindOfCellIsUnknown) {
 
   progress->cell_started(0, training, 1);
   now += 10;
-  progress->cell_done(0, training, {});
+  progress->cell_done(0, training, that_took(10));
 
   EXPECT_THAT(screen().at(1), HasSubstr("over 10s left"));
+}
+
+TEST_F(ProgressTest, ACellInPartsTookWhatItsPartsTook) {
+  // Two workers shared 60 s of an attack; the last part, of 5 s, came from the one that ends it.
+  const auto progress = make(ProgressMode::kTerminal);
+  progress->run_started(outline(0, 3, 2));
+
+  now += 25;
+  progress->cell_joined(1, attack);
+  now += 5;
+  progress->cell_done(1, attack, that_took(60));
+
+  EXPECT_THAT(screen().at(2), HasSubstr("1/3 cells, 30s gone, about 1m00s left"));
 }
 
 TEST_F(ProgressTest, TerminalKeepsFailuresAboveTheLiveLines) {

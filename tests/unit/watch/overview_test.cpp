@@ -46,46 +46,17 @@ TEST(Time, IsReadAsTheDatabaseWritesIt) {
   EXPECT_EQ(seconds_of("soon"), 0);
 }
 
-TEST(Estimate, SharesWhatIsAheadAmongTheWorkers) {
-  store::KindCounts kinds;
-  kinds[0] = {.cells = 2, .done = 2, .ahead = 0, .seconds = 100};
-  kinds[1] = {.cells = 10, .done = 4, .running = 2, .ahead = 6, .seconds = 10};
-  bool is_lower_bound = true;
-
-  // 6 x 10 s, less 4 s that running cells have behind them, for 2 workers.
-  EXPECT_DOUBLE_EQ(*estimate(kinds, 2, 4, is_lower_bound), 28);
-  EXPECT_FALSE(is_lower_bound);
-  // More workers than cells help nobody.
-  EXPECT_DOUBLE_EQ(*estimate(kinds, 60, 0, is_lower_bound), 10);
-}
-
-TEST(Estimate, SaysWhenAKindOfCellHasNotBeenSeen) {
-  store::KindCounts kinds;
-  kinds[1] = {.cells = 2, .done = 1, .ahead = 1, .seconds = 10};
-  kinds[2] = {.cells = 1, .ahead = 1, .seconds = {}};
-  bool is_lower_bound = false;
-
-  EXPECT_DOUBLE_EQ(*estimate(kinds, 1, 0, is_lower_bound), 10);
-  EXPECT_TRUE(is_lower_bound);
-}
-
-TEST(Estimate, IsSilentWithoutAnyResult) {
-  store::KindCounts kinds;
-  kinds[0] = {.cells = 3, .ahead = 3, .seconds = {}};
-  bool is_lower_bound = false;
-
-  EXPECT_FALSE(estimate(kinds, 1, 0, is_lower_bound));
-}
-
 TEST(StatusLine, NamesWhatThereIs) {
   Overview overview;
-  overview.kinds[0] = {.cells = 2, .done = 1, .running = 1, .seconds = {}};
-  overview.kinds[1] = {.cells = 6, .done = 2, .failed = 1, .seconds = {}};
+  overview.kinds[0] = {.cells = 2, .done = 1, .running = 1};
+  overview.kinds[1] = {.cells = 6, .done = 2, .failed = 1};
   overview.counts.skipped = 2;
-  overview.seconds_left = 65;
-  overview.is_lower_bound = true;
+  overview.live.time_left = "over 1m05s";
 
   EXPECT_EQ(status_line(overview), "3/8 cells, 1 failed, 2 skipped, 1 running, over 1m05s left");
+
+  overview.state = RunState::kGone;
+  EXPECT_EQ(status_line(overview), "3/8 cells, 1 failed, 2 skipped");
 }
 
 TEST(ExitCode, IsThatOfTheRunOrOne) {

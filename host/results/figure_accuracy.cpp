@@ -46,6 +46,17 @@ std::vector<LabelledRow> attacked_rows(const store::Store& store, const Selectio
   return rows;
 }
 
+// Before the single attacks what they take together: it has the same colour in every panel, and
+// where not all fit, it is not left out.
+std::vector<Grouping::Group> in_order_of_interest(const Grouping& attacks) {
+  std::vector<Grouping::Group> ordered = attacks.groups();
+  std::stable_partition(ordered.begin(), ordered.end(), [](const Grouping::Group& group) {
+    const LabelledRow& first = *group.rows.front();
+    return !is_attacked(first) || first.labels[axis_index("attack")] == kAllAttacks;
+  });
+  return ordered;
+}
+
 Point clean_point(const LabelledRow& row) {
   const double share = number(row, kClean);
   const auto n = static_cast<std::int64_t>(number(row, kN));
@@ -96,13 +107,7 @@ Figure robustness_figure(const store::Store& store, const Selection& selection) 
     panel.categories.push_back(networks.groups()[i].name);
     for (const LabelledRow* row : networks.groups()[i].rows) network_of[row] = i;
   }
-  // Before the single attacks what they take together: where not all fit, that is not left out.
-  std::vector<Grouping::Group> ordered = attacks.groups();
-  std::stable_partition(ordered.begin(), ordered.end(), [](const Grouping::Group& group) {
-    return !is_attacked(*group.rows.front()) ||
-           group.rows.front()->labels[axis_index("attack")] == kAllAttacks;
-  });
-  for (const Grouping::Group& attack : ordered) {
+  for (const Grouping::Group& attack : in_order_of_interest(attacks)) {
     Curve curve{attack.name, {}};
     for (const LabelledRow* row : attack.rows) {
       curve.points.push_back(accuracy_point(*row, static_cast<double>(network_of.at(row))));
@@ -132,7 +137,7 @@ Figure epsilon_figure(const store::Store& store, const Selection& selection) {
     Panel panel;
     panel.title = group.name;
     const Grouping curves(of_panel, axes_without(kAttackAxes, {"norm", "epsilon"}));
-    for (const Grouping::Group& of_curve : curves.groups()) {
+    for (const Grouping::Group& of_curve : in_order_of_interest(curves)) {
       Curve curve{of_curve.name, {}};
       // Nothing to attack with: the answers without it, of as many samples.
       curve.points.push_back(clean_point(*of_curve.rows.front()));

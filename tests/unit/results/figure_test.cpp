@@ -95,6 +95,9 @@ TEST_F(FigureTest, WhatAllAttacksLeaveStandsBeforeTheSingleOnes) {
   ASSERT_GE(bars.panels.front().curves.size(), 3U);
   EXPECT_THAT(bars.panels.front().curves[0].title, StartsWith("all attacks"));
   EXPECT_THAT(bars.panels.front().curves[1].title, Not(StartsWith("all attacks")));
+
+  const Figure curves = figure("accuracy-epsilon", {"train_seed=0,solver=bosh3"});
+  EXPECT_EQ(curves.panels.front().curves.front().title, "all attacks");
 }
 
 TEST_F(FigureTest, CurvesOverTheRadiusBeginWithoutAnAttack) {

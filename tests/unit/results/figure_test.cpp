@@ -7,6 +7,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -66,7 +67,7 @@ std::multiset<std::string> points_of(const Figure& figure, bool by_panel) {
   return result;
 }
 
-const Curve& curve_of(const Panel& panel, const std::string& title) {
+const Curve& curve_of(const Panel& panel, std::string_view title) {
   for (const Curve& curve : panel.curves) {
     if (curve.title == title) return curve;
   }

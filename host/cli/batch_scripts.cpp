@@ -80,8 +80,8 @@ std::string command_of_task(const Submission& s) {
         std::to_string(s.threads) + " ? 1 : SLURM_CPUS_PER_TASK / " + std::to_string(s.threads) +
         "))\")\n";
   }
-  text += lines_of(groups) + " --shard \"$shard/" + std::to_string(s.shards) + "\" \\\n  " +
-          shell_command(rest) + " \"${options[@]}\" &\nchild=$!\n\n";
+  text += "is_started=yes\n" + lines_of(groups) + " --shard \"$shard/" + std::to_string(s.shards) +
+          "\" \\\n  " + shell_command(rest) + " \"${options[@]}\" &\nchild=$!\n\n";
   return text;
 }
 
@@ -130,20 +130,26 @@ std::string task_script(const Submission& s) {
   text += directive("output", logs_of(s) + "/shard-%a.log");
   // A task that lost its node begins again; one that runs out of time is told before.
   text += "#SBATCH --requeue\n#SBATCH --signal=B:USR1@" + std::to_string(p.stop_before_s) + "\n\n";
-  text += "shard=${SLURM_ARRAY_TASK_ID:-${1:?the number of the shard}}\n\n" + prologue(s);
-
-  text += command_of_task(s);
+  text += "shard=${SLURM_ARRAY_TASK_ID:-${1:?the number of the shard}}\n\n";
   text +=
       "# The time is nearly up: let running cells finish; what does not within half of what is "
       "left is stopped.\n"
       "wind_down() {\n"
-      "  kill -INT \"$child\" 2>/dev/null\n"
+      "  tell INT\n"
       "  (sleep " +
       std::to_string(p.stop_before_s / 2) +
-      "; kill -TERM \"$child\" 2>/dev/null) &\n"
+      "; tell TERM) &\n"
+      "}\n"
+      "# Passed on to the program; before it begins, there is nothing to wind down.\n"
+      "is_started= child=\n"
+      "tell() {\n"
+      "  [ -n \"$is_started\" ] || exit 75\n"
+      "  kill -\"$1\" \"${child:-$!}\" 2>/dev/null\n"
       "}\n"
       "trap wind_down USR1\n"
-      "trap 'kill -TERM \"$child\" 2>/dev/null' TERM INT\n"
+      "trap 'tell TERM' TERM INT\n\n";
+  text += prologue(s) + command_of_task(s);
+  text +=
       "while kill -0 \"$child\" 2>/dev/null; do wait \"$child\"; done\n"
       "wait \"$child\"\ncode=$?\n\n";
   text +=

@@ -139,13 +139,16 @@ TEST(Scripts, AreBash) {
 // A stand-in for the program, and one for scontrol, that write down what they are told.
 class TaskScriptRuns : public ::testing::Test {
  protected:
-  base::ChildOutput run(const std::string& program, const std::vector<std::string>& environment) {
+  base::ChildOutput run(const std::string& program,
+                        const std::vector<std::string>& environment,
+                        const std::vector<std::string>& prologue = {}) {
     Submission s = submission();
     s.program = folder_.path() / "unmask";
     s.plan = folder_.path() / "plan-0123456789abcdef.json";
     s.profile = {};
     s.profile.stop_before_s = 2;
     s.profile.max_requeues = 3;
+    s.profile.prologue = prologue;
     s.plugin_dirs.clear();
     const auto write = [&](const char* name, const std::string& text) {
       base::write_file_atomically(folder_.path() / name, text);
@@ -197,10 +200,17 @@ TEST_F(TaskScriptRuns, WindsDownBeforeItsTimeIsUp) {
   EXPECT_EQ(told.status.exit_code, 75);
 }
 
+// The script may be told before it has done anything else: bash runs traps between its commands.
 TEST_F(TaskScriptRuns, StopsAtOnceWhenItIsToldTo) {
-  const base::ChildOutput told =
-      run("trap 'exit 75' TERM\nkill -TERM $PPID\nfor i in $(seq 300); do sleep 0.1; done\n", {});
+  const std::string program =
+      "trap 'exit 75' TERM\nkill -TERM $PPID\nfor i in $(seq 300); do sleep 0.1; done\n";
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(run(program, {}).status.exit_code, 75);
+}
+
+TEST_F(TaskScriptRuns, StartsNothingOnceItWasTold) {
+  const base::ChildOutput told = run("", {}, {"kill -TERM $$"});
   EXPECT_EQ(told.status.exit_code, 75);
+  EXPECT_THAT(told.out, Not(HasSubstr("told")));
 }
 
 }  // namespace

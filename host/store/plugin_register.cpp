@@ -19,7 +19,7 @@ PluginRegister::PluginRegister(Database& database,
                            "INSERT INTO cell_plugin(cell_id, role, plugin_id) VALUES (?, ?, ?) "
                            "ON CONFLICT (cell_id, role) DO NOTHING")) {}
 
-void PluginRegister::add(std::int64_t cell, bool is_new, const json& spec) {
+void PluginRegister::add(std::int64_t cell, bool is_new, const wire::Spec& spec) {
   wire::for_each_part(spec,
                       [&](const std::string& role, const std::string& kind, const json& part) {
                         add_part(cell, is_new, role, kind, part);

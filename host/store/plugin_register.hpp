@@ -10,6 +10,7 @@
 
 #include "catalog/catalog.hpp"
 #include "store/database.hpp"
+#include "wire/shared_spec.hpp"
 
 namespace unmask::store {
 
@@ -22,7 +23,7 @@ class PluginRegister {
   /// the entries of a list ("gradient.0") and what a source is made of ("source.model").
   /// @param is_new  the cell was not registered before
   /// @throws InternalError for a plugin that the catalog does not hold with this fingerprint
-  void add(std::int64_t cell, bool is_new, const nlohmann::json& spec);
+  void add(std::int64_t cell, bool is_new, const wire::Spec& spec);
 
  private:
   void add_part(std::int64_t cell,

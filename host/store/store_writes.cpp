@@ -36,7 +36,7 @@ std::optional<std::string> member_text(const json& object, const std::string& na
 
 // What an attack's parameter of that name says, until its result says in which norm it works. All
 // members of an ensemble work in one norm; some may have no parameter for it.
-std::optional<std::string> expected_norm(const json& spec) {
+std::optional<std::string> expected_norm(const wire::Spec& spec) {
   std::optional<std::string> norm;
   wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
     if (kind != "attack" || norm || !part.contains("params")) return;
@@ -120,7 +120,7 @@ class CellRegister {
     const auto checkpoint = training(cell, wire::checkpoint_of(cell.spec));
     const auto source = training(cell, wire::source_of(cell.spec));
     insert_.bind(cell.key).bind(wire::to_string(cell.kind)).bind(checkpoint).bind(source);
-    insert_.bind(dump(cell.spec)).bind(expected_norm(cell.spec)).run();
+    insert_.bind(cell.spec.dump()).bind(expected_norm(cell.spec)).run();
     const bool is_new = database_.changes() == 1;
     find_.bind(cell.key);
     const std::int64_t id = only_integer(find_, "cell " + cell.key);

@@ -11,6 +11,10 @@ std::string key_of(const nlohmann::json& spec) {
   return sha256_hex(spec.dump());
 }
 
+std::string key_of(const Spec& spec) {
+  return sha256_hex(spec.dump());
+}
+
 std::string bytes_of(const nlohmann::json& value) {
   const std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(value);
   return {bytes.begin(), bytes.end()};

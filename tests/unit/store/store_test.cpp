@@ -154,7 +154,9 @@ TEST_F(StoreTest, PluginsThatNobodyUsesAreNotStored) {
 
 TEST_F(StoreTest, PluginWithAnotherFingerprintThanTheCatalogsIsABug) {
   wire::Cell cell = train_cell("so_resnet", 5);
-  cell.spec["model"]["fingerprint"] = "other";
+  nlohmann::json model_part = cell.spec.at("model");
+  model_part["fingerprint"] = "other";
+  cell.spec.set("model", model_part);
 
   EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{cell}), InternalError);
 }
@@ -162,7 +164,9 @@ TEST_F(StoreTest, PluginWithAnotherFingerprintThanTheCatalogsIsABug) {
 TEST_F(StoreTest, RegisteringIsAllOrNothing) {
   const wire::Cell good = train_cell("so_resnet", 5);
   wire::Cell bad = train_cell("so_resnet", 6);
-  bad.spec["model"]["plugin"] = "unknown";
+  nlohmann::json model_part = bad.spec.at("model");
+  model_part["plugin"] = "unknown";
+  bad.spec.set("model", model_part);
 
   EXPECT_THROW(store_.register_cells(run_, make_catalog(), std::vector{good, bad}), InternalError);
 
@@ -598,9 +602,10 @@ TEST_F(StoreTest, WaitingIsGivenUpWhenTheRunIsStopped) {
 // An attack on `on` whose images are made on another network.
 wire::Cell transfer_cell(const wire::Cell& on, const wire::Cell& source) {
   wire::Cell cell = attack_cell(on, "bosh3", "", "pgd", 0.03, "0.03", 7);
-  cell.spec["source"] = {{"checkpoint", source.key},
-                         {"model", source.spec.at("model")},
-                         {"solver", source.spec.at("solver")}};
+  cell.spec.set("source",
+                {{"checkpoint", source.key},
+                 {"model", source.spec.at("model")},
+                 {"solver", source.spec.at("solver")}});
   cell.labels.source = "so_resnet/strokes/natural/bosh3/1";
   return cell;
 }

@@ -15,7 +15,8 @@ namespace {
 using nlohmann::json;
 
 // What decides how long a cell takes, without what does not (seeds, fingerprints, data content).
-std::string class_of(const json& spec) {
+template <class Object>
+std::string class_of(const Object& spec) {
   json parts = {spec.at("kind")};
   wire::for_each_part(spec,
                       [&](const std::string& name, const std::string& kind, const json& part) {
@@ -23,16 +24,18 @@ std::string class_of(const json& spec) {
                           parts.push_back({name, part.at("plugin"), part.at("params")});
                       });
   parts.push_back(spec.at("dataset").at("params"));
-  if (const auto samples = spec.find("samples"); samples != spec.end()) parts.push_back(*samples);
+  if (const json* samples = wire::find_member(spec, "samples")) parts.push_back(*samples);
   return parts.dump();
 }
 
-std::string pace_of_kind(const json& spec) {
-  return "kind " + spec.at("kind").get<std::string>();
+template <class Object>
+std::string pace_of_kind(const Object& spec) {
+  return "kind " + spec.at("kind").template get<std::string>();
 }
 
 // Cells that pass through the same network under the same solver.
-std::string pace_of_network(const json& spec) {
+template <class Object>
+std::string pace_of_network(const Object& spec) {
   json parts = {spec.at("kind"), spec.at("dataset").at("params")};
   wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
     if (kind == "model" || kind == "solver")
@@ -51,9 +54,8 @@ bool is_cuda(const std::string& device) {
   return device.starts_with("cuda");
 }
 
-}  // namespace
-
-double planned_passes(const json& spec) {
+template <class Object>
+double passes_of(const Object& spec) {
   // What multiplies the work of a sample in the shipped plugins, and as a rule in others.
   constexpr std::array kFactors = {
       "steps", "iterations", "queries", "restarts", "repeats", "epochs", "search_steps", "draws"};
@@ -71,26 +73,40 @@ double planned_passes(const json& spec) {
   return std::max(1.0, passes) * std::max(1.0, spec.value("samples", 1.0));
 }
 
-Precedents::Precedents(const std::vector<store::TimedCell>& cells, const std::string& device) {
+}  // namespace
+
+double planned_passes(const wire::Spec& spec) {
+  return passes_of(spec);
+}
+
+Precedents::Precedents(const std::vector<store::TimedCell>& cells, const std::string& device)
+    : Precedents([&](const Visitor& visit) { std::for_each(cells.begin(), cells.end(), visit); },
+                 device) {}
+
+Precedents::Precedents(const store::Store& store, const std::string& device)
+    : Precedents([&](const Visitor& visit) { store.visit_timed_cells(visit); }, device) {}
+
+Precedents::Precedents(const std::function<void(const Visitor&)>& for_each_cell,
+                       const std::string& device) {
   std::map<std::string, std::vector<double>> times, paces;
-  for (const store::TimedCell& cell : cells) {
-    if (!device.empty() && is_cuda(cell.device) != is_cuda(device)) continue;
+  for_each_cell([&](const store::TimedCell& cell) {
+    if (!device.empty() && is_cuda(cell.device) != is_cuda(device)) return;
     times[class_of(cell.spec)].push_back(cell.wall_s);
-    const double pace = cell.wall_s / planned_passes(cell.spec);
+    const double pace = cell.wall_s / passes_of(cell.spec);
     paces[pace_of_kind(cell.spec)].push_back(pace);
     paces[pace_of_network(cell.spec)].push_back(pace);
-  }
+  });
   for (auto& [name, values] : times) ranges_[name] = range_of(std::move(values));
   for (auto& [name, values] : paces) paces_[name] = range_of(std::move(values)).median;
 }
 
-std::optional<CostRange> Precedents::of(const json& spec) const {
+std::optional<CostRange> Precedents::of(const wire::Spec& spec) const {
   if (ranges_.empty()) return std::nullopt;
   const auto found = ranges_.find(class_of(spec));
   return found == ranges_.end() ? std::nullopt : std::optional(found->second);
 }
 
-double Precedents::guess(const json& spec) const {
+double Precedents::guess(const wire::Spec& spec) const {
   // A pass through a small network on a processor, and an epoch.
   double pace = spec.at("kind") == "train" ? 1 : 1e-4;
   for (const std::string& name : {pace_of_network(spec), pace_of_kind(spec)}) {
@@ -104,7 +120,7 @@ double Precedents::guess(const json& spec) const {
 
 Precedents read_precedents(const std::filesystem::path& database, const std::string& device) {
   if (!std::filesystem::exists(database)) return {};
-  return {store::Store::open_reader(database).timed_cells(), device};
+  return {store::Store::open_reader(database), device};
 }
 
 CostEstimate estimate_cost(const plan::Plan& plan,

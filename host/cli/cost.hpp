@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,15 +28,20 @@ class Precedents {
   /// @param device  "cpu" or "cuda:0": cells that ran on the other kind of device tell nothing;
   ///                empty: all of them count
   Precedents(const std::vector<store::TimedCell>& cells, const std::string& device);
+  /// Of all that is stored there. Cells are read one by one: a database may hold 100,000.
+  Precedents(const store::Store& store, const std::string& device);
 
   /// nullopt: no such cell ran before.
-  std::optional<CostRange> of(const nlohmann::json& spec) const;
+  std::optional<CostRange> of(const wire::Spec& spec) const;
 
   /// A guess where none ran before, for order alone: planned passes at the pace of the same network,
   /// else of all networks, else at any.
-  double guess(const nlohmann::json& spec) const;
+  double guess(const wire::Spec& spec) const;
 
  private:
+  using Visitor = std::function<void(const store::TimedCell&)>;
+  Precedents(const std::function<void(const Visitor&)>& for_each_cell, const std::string& device);
+
   std::map<std::string, CostRange> ranges_;
   std::map<std::string, double> paces_;  // seconds of a planned pass, by network and by kind
 };
@@ -46,7 +52,7 @@ Precedents read_precedents(const std::filesystem::path& database, const std::str
 
 /// Forward and backward passes that a specification plans, as far as its numbers of steps, queries,
 /// restarts, epochs and samples tell: to compare cells, not to count them.
-double planned_passes(const nlohmann::json& spec);
+double planned_passes(const wire::Spec& spec);
 
 struct CostEstimate {
   std::size_t known_cells = 0;    ///< cells to run with a precedent in the database

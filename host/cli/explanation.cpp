@@ -63,13 +63,13 @@ class Explainer {
   }
 
   std::string what_is_new(const wire::Cell& cell) {
+    const json spec = cell.spec.whole();
     if (const auto former = store::former_cell(store_, study_, cell)) {
-      return "what is stored under its name differs in " +
-             to_text(in_full(former->spec, cell.spec));
+      return "what is stored under its name differs in " + to_text(in_full(former->spec, spec));
     }
     std::optional<std::vector<Difference>> nearest;
     for (const store::StoredSpec& stored : candidates(cell.kind)) {
-      std::vector<Difference> found = differences(stored.spec, cell.spec);
+      std::vector<Difference> found = differences(stored.spec, spec);
       if (!nearest || distance(found) < distance(*nearest)) {
         nearest = std::move(found);
         nearest_ = &stored;
@@ -78,7 +78,7 @@ class Explainer {
     if (!nearest) {
       return std::string("no ") + wire::to_string(cell.kind) + " cell is stored";
     }
-    return "the nearest stored cell differs in " + to_text(in_full(nearest_->spec, cell.spec));
+    return "the nearest stored cell differs in " + to_text(in_full(nearest_->spec, spec));
   }
 
   // With the difference of the trainings in place of that of their keys.
@@ -119,7 +119,7 @@ class Explainer {
     const auto old_spec = store::spec_of(store_, before);
     const auto planned = specs_.find(after);
     if (!old_spec || planned == specs_.end()) return {};
-    return differences(*old_spec, *planned->second);
+    return differences(*old_spec, planned->second->whole());
   }
 
   const std::vector<store::StoredSpec>& candidates(wire::CellKind kind) {
@@ -131,7 +131,7 @@ class Explainer {
   const std::string& study_;
   const store::Store& store_;
   PlanSummary summary_;
-  std::map<std::string, const json*> specs_;
+  std::map<std::string, const wire::Spec*> specs_;
   std::map<std::string, std::string> lost_;
   std::map<wire::CellKind, std::vector<store::StoredSpec>> candidates_;
   const store::StoredSpec* nearest_ = nullptr;

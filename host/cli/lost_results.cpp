@@ -21,13 +21,19 @@ std::string problem_of(const fs::path& file, const wire::ResultFile& written) {
 std::vector<LostResult> find_lost_results(const store::Store& store,
                                           const std::vector<wire::Cell>& cells,
                                           const store::ResultFolders& folders) {
+  // Others have no file.
+  std::vector<std::string> keys;
+  for (const wire::Cell& cell : cells) {
+    if (cell.kind == wire::CellKind::kTrain || cell.keeps_adversarials) keys.push_back(cell.key);
+  }
+  const store::DoneCells done = store.lookup(keys);
   std::vector<LostResult> lost;
-  const store::DoneCells done = store.lookup(cells);
-  for (const auto& [key, checkpoint] : done) {
-    if (!checkpoint) continue;
-    const fs::path file = folders.checkpoints / checkpoint->path;
-    const std::string problem = problem_of(file, *checkpoint);
-    if (!problem.empty()) lost.push_back({key, true, file.string(), problem});
+  for (const wire::Cell& cell : cells) {
+    const auto found = done.find(cell.key);
+    if (found == done.end() || !found->second) continue;
+    const fs::path file = folders.checkpoints / found->second->path;
+    const std::string problem = problem_of(file, *found->second);
+    if (!problem.empty()) lost.push_back({cell.key, true, file.string(), problem});
   }
   for (const wire::Cell& cell : cells) {
     if (!cell.keeps_adversarials || !done.contains(cell.key)) continue;

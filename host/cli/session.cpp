@@ -41,7 +41,7 @@ run::RunSummary Session::run() {
   plan();
   const run::StopSignals signals(stop_);
   open();
-  if (options_.arrive) cells_ = options_.arrive(*store_, cells_);
+  if (options_.arrive) some_ = options_.arrive(*store_, cells());
   reconcile();
   const std::int64_t id = record();
   run::RunSummary summary = execute(id);
@@ -63,8 +63,12 @@ void Session::plan() {
   if (options_.cuda_graphs && execution_.devices.front() == "cpu") {
     throw UsageError("--cuda-graphs needs a CUDA device; this run would be on the CPU");
   }
-  cells_ = options_.frozen ? options_.chosen : filter_cells(planned_.plan.cells, options_.only);
-  for (const wire::Cell& cell : cells_) {
+  if (options_.frozen) {
+    some_ = options_.chosen;
+  } else if (!options_.only.empty()) {
+    some_ = filter_cells(planned_.plan.cells, options_.only);
+  }
+  for (const wire::Cell& cell : cells()) {
     const auto problem = planned_.plan.dataset_problems.find(cell.labels.dataset);
     if (problem == planned_.plan.dataset_problems.end()) continue;
     throw DataError("data set \"" + problem->first + "\" of " + options_.manifest.string() +
@@ -93,7 +97,7 @@ void Session::open() {
 }
 
 void Session::reconcile() {
-  const std::vector<LostResult> lost = find_lost_results(*store_, cells_, folders_);
+  const std::vector<LostResult> lost = find_lost_results(*store_, cells(), folders_);
   std::cerr << to_text(lost);
   for (const LostResult& item : lost) {
     store_->discard_result(
@@ -115,10 +119,10 @@ std::int64_t Session::record() {
   info.git_commit = git.commit;
   info.git_dirty = git.dirty;
   const std::int64_t id = store_->begin_run(planned_.study, info);
-  store_->register_plan(id, planned_.catalog, planned_.plan.cells, cells_);
+  store_->register_plan(id, planned_.catalog, planned_.plan.cells, cells());
 
   remove_abandoned_files(folders_);
-  const Adopted adopted = adopt_finished_trainings(*store_, id, cells_, folders_);
+  const Adopted adopted = adopt_finished_trainings(*store_, id, cells(), folders_);
   if (adopted.trainings > 0) {
     progress_.notice(base::counted(adopted.trainings, "finished training") +
                      " had not been recorded; " +
@@ -153,15 +157,15 @@ std::string Session::exec_command(const wire::Cell& cell) const {
 
 // Of a frozen plan those that were known when it was frozen: a task's own database begins empty.
 std::vector<run::CellCost> Session::costs() const {
-  const Precedents precedents(store_->timed_cells(), execution_.devices.front());
-  std::vector<run::CellCost> costs = costs_of_cells(cells_, precedents);
+  const Precedents precedents(*store_, execution_.devices.front());
+  std::vector<run::CellCost> costs = costs_of_cells(cells(), precedents);
   if (!options_.frozen || options_.frozen->costs.size() != planned_.plan.cells.size()) return costs;
   std::map<std::string, double> frozen;
   for (std::size_t i = 0; i < planned_.plan.cells.size(); ++i) {
     frozen[planned_.plan.cells[i].key] = options_.frozen->costs[i];
   }
   for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (!costs[i].is_recorded) costs[i].seconds = frozen.at(cells_[i].key);
+    if (!costs[i].is_recorded) costs[i].seconds = frozen.at(cells()[i].key);
   }
   return costs;
 }
@@ -198,9 +202,9 @@ run::RunSummary Session::execute(std::int64_t id) {
     options.worker_ended = [&](const std::vector<pid_t>& others) { strays.end_all(others); };
   }
   const auto progress = run::make_live_progress(progress_, run::live_file(options.log_folder));
-  const store::DoneCells done = store_->lookup(cells_);
-  if (done.size() < cells_.size()) options.costs = costs();
-  run::RunSummary summary = run::run_cells(cells_, done, options, recorder, *progress);
+  const store::DoneCells done = store_->lookup(cells());
+  if (done.size() < cells().size()) options.costs = costs();
+  run::RunSummary summary = run::run_cells(cells(), done, options, recorder, *progress);
   strays.end_all();
   remove_abandoned_files(folders_);
   if (const std::size_t count = strays.count(); count > 0) {

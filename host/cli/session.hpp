@@ -60,7 +60,7 @@ class Session {
   store::Store& store() { return *store_; }
   /// Under which it is stored.
   const std::string& study_name() const { return planned_.study.name; }
-  const std::vector<wire::Cell>& cells() const { return cells_; }
+  const std::vector<wire::Cell>& cells() const { return some_ ? *some_ : planned_.plan.cells; }
 
  private:
   void plan();
@@ -78,7 +78,8 @@ class Session {
   store::ResultFolders folders_;
   PlannedStudy planned_;
   Execution execution_;
-  std::vector<wire::Cell> cells_;  // of the plan, those that are asked for
+  // Of the plan, those that are asked for; nullopt: all of them, which may be many.
+  std::optional<std::vector<wire::Cell>> some_;
   std::optional<store::Store> store_;
 };
 

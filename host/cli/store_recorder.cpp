@@ -100,7 +100,11 @@ Adopted adopt_finished_trainings(store::Store& store,
   Adopted adopted;
   const std::vector<std::string> left = keys_in(folders.unfinished);
   for (const auto& [key, checkpoint] : store.lookup(left)) remove_recovery_files(folders, key);
-  const store::DoneCells done = store.lookup(cells);
+  std::vector<std::string> trainings;
+  for (const wire::Cell& cell : cells) {
+    if (cell.kind == wire::CellKind::kTrain) trainings.push_back(cell.key);
+  }
+  const store::DoneCells done = store.lookup(trainings);
   for (const wire::Cell& cell : cells) {
     if (cell.kind != wire::CellKind::kTrain || done.contains(cell.key)) continue;
     const std::optional<wire::CellResult> result = unrecorded_result(cell, folders);

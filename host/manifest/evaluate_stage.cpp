@@ -364,7 +364,7 @@ void EvaluateStage::write_axes(const std::vector<Row>& kept, Study& study) const
   }
 }
 
-GradientChoice EvaluateStage::gradient_of(const Row& row) const {
+GradientChoice EvaluateStage::gradient_of(const Row& row) {
   GradientChoice out;
   out.name = values_.text(kGradient, row[kGradient]);
   for (const AxisValue part : values_.gradient_parts(row[kGradient])) {
@@ -373,7 +373,7 @@ GradientChoice EvaluateStage::gradient_of(const Row& row) const {
   return out;
 }
 
-SourceChoice EvaluateStage::source_of(const Row& row) const {
+SourceChoice EvaluateStage::source_of(const Row& row) {
   const SourceValue& from = values_.source(row[kSource]);
   const AxisValue checkpoint = from.checkpoint == kToken ? row[kCheckpoint] : from.checkpoint;
   return {values_.text(kSource, row[kSource]),
@@ -381,8 +381,11 @@ SourceChoice EvaluateStage::source_of(const Row& row) const {
           solver(answering_solver(row))};
 }
 
-const Definition& EvaluateStage::solver(AxisValue value) const {
-  return context_.definitions.of("solver")[static_cast<std::size_t>(value)].definition;
+const SharedDefinition& EvaluateStage::solver(AxisValue value) {
+  const auto found = solvers_.find(value);
+  if (found != solvers_.end()) return found->second;
+  const auto& defined = context_.definitions.of("solver")[static_cast<std::size_t>(value)];
+  return solvers_.emplace(value, defined.definition).first->second;
 }
 
 namespace {
@@ -411,7 +414,7 @@ void EvaluateStage::check_radius(const EpsilonValue& epsilon, const Definition& 
 void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
   study.evaluate.reserve(kept.size());
   for (const Row& row : kept) {
-    const std::optional<Definition>& method = methods_.definition_for(row);
+    const std::optional<SharedDefinition>& method = methods_.definition_for(row);
     if (!method) continue;  // reported
     EvaluateRow out;
     out.checkpoint = static_cast<std::size_t>(row[kCheckpoint]);
@@ -424,7 +427,7 @@ void EvaluateStage::write_rows(const std::vector<Row>& kept, Study& study) {
       const EpsilonValue& epsilon = values_.epsilon(row[kEpsilon]);
       out.epsilon = epsilon.value;
       out.epsilon_text = epsilon.text;
-      if (row[kAttack] != kNone) check_radius(epsilon, *method);
+      if (row[kAttack] != kNone) check_radius(epsilon, **method);
     }
     out.seed = row[kSeed];
     study.evaluate.push_back(std::move(out));

@@ -3,6 +3,7 @@
 // checkpoints of the train stage.
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -56,9 +57,9 @@ class EvaluateStage {
   const Row& train_row(AxisValue checkpoint) const;
   const Row& train_row(const Row& row) const;
   AxisValue answering_solver(const Row& row) const;
-  const Definition& solver(AxisValue value) const;
-  GradientChoice gradient_of(const Row& row) const;
-  SourceChoice source_of(const Row& row) const;
+  const SharedDefinition& solver(AxisValue value);
+  GradientChoice gradient_of(const Row& row);
+  SourceChoice source_of(const Row& row);
   std::optional<RuleAxis> rule_axis(std::string_view key) const;
   std::optional<RuleAxis> rule_axis_of_train(std::string_view key) const;
 
@@ -67,6 +68,7 @@ class EvaluateStage {
   void write_rows(const std::vector<Row>& kept, Study& study);
 
   const TrainStage& train_;
+  std::map<AxisValue, SharedDefinition> solvers_;  // that rows name
   StageContext context_;
   AxisValues values_;
   Methods methods_;

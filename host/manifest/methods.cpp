@@ -48,7 +48,7 @@ const ResolvedDefinition& Methods::probe(AxisValue value) const {
   return context_.definitions.of("probe")[static_cast<std::size_t>(value)];
 }
 
-const std::optional<Definition>& Methods::definition_for(const Row& row) {
+const std::optional<SharedDefinition>& Methods::definition_for(const Row& row) {
   const bool is_probe = row[kProbe] != kNone;
   const AxisValue which = is_probe ? row[kProbe] : row[kAttack];
   const ResolvedDefinition& method = is_probe ? probe(which) : attack(which);
@@ -56,7 +56,9 @@ const std::optional<Definition>& Methods::definition_for(const Row& row) {
   const AxisValue epsilon = method.uses_epsilon() ? row[kEpsilon] : kNone;
   auto& known = is_probe ? probes_ : attacks_;
   const auto [found, is_new] = known.try_emplace({which, epsilon});
-  if (is_new) found->second = define(method, epsilon);
+  if (is_new) {
+    if (std::optional<Definition> made = define(method, epsilon)) found->second = *std::move(made);
+  }
   return found->second;
 }
 

@@ -31,7 +31,7 @@ class Methods {
 
   /// The attack or the probe of a row with its epsilon put in; nullopt when it is wrong (reported
   /// once).
-  const std::optional<Definition>& definition_for(const Row& row);
+  const std::optional<SharedDefinition>& definition_for(const Row& row);
 
  private:
   std::optional<Definition> define(const ResolvedDefinition& method, AxisValue epsilon);
@@ -40,8 +40,8 @@ class Methods {
   StageContext& context_;
   std::optional<ResolvedDefinition> implied_clean_;
   // By method and epsilon.
-  std::map<std::pair<AxisValue, AxisValue>, std::optional<Definition>> attacks_;
-  std::map<std::pair<AxisValue, AxisValue>, std::optional<Definition>> probes_;
+  std::map<std::pair<AxisValue, AxisValue>, std::optional<SharedDefinition>> attacks_;
+  std::map<std::pair<AxisValue, AxisValue>, std::optional<SharedDefinition>> probes_;
 };
 
 }  // namespace unmask::manifest::matrix

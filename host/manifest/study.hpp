@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -46,31 +47,57 @@ struct Definition {
   std::shared_ptr<const words::Diagnostic> written = nullptr;
 };
 
+/// A definition that rows share: 100,000 rows of a matrix name a few hundred of them. Equal addresses
+/// mean equal definitions.
+class SharedDefinition {
+ public:
+  SharedDefinition() = default;
+  SharedDefinition(Definition definition)  // NOLINT: a definition that nobody else has yet
+      : definition_(std::make_shared<Definition>(std::move(definition))) {}
+  SharedDefinition(std::string name, std::string plugin, nlohmann::json params)
+      : SharedDefinition(Definition{std::move(name), std::move(plugin), std::move(params)}) {}
+
+  const Definition& operator*() const noexcept {
+    static const Definition kNone;
+    return definition_ ? *definition_ : kNone;
+  }
+  const Definition* operator->() const noexcept { return &**this; }
+
+  /// To change it for this owner alone.
+  Definition& edit() {
+    if (definition_.use_count() != 1) definition_ = std::make_shared<Definition>(**this);
+    return *definition_;
+  }
+
+ private:
+  std::shared_ptr<Definition> definition_;  // null: an empty one
+};
+
 /// One trained network: a cell of train.matrix.
 struct TrainRow {
-  Definition dataset, model, objective, solver;
+  SharedDefinition dataset, model, objective, solver;
   std::int64_t seed = 0;
 };
 
 /// What an attack differentiates through: one solver, or the mean over several.
 struct GradientChoice {
   std::string name;  ///< as the manifest writes it
-  std::vector<Definition> solvers;
+  std::vector<SharedDefinition> solvers;
 };
 
 /// The network on which adversarial images are made when it is not the one that they are for.
 struct SourceChoice {
   std::string name;            ///< as the manifest writes it
   std::size_t checkpoint = 0;  ///< index into Study::train
-  Definition solver;           ///< answers the attack
+  SharedDefinition solver;     ///< answers the attack
 };
 
 /// One cell of evaluate.matrix: an attack ("none" is clean accuracy) or a probe.
 struct EvaluateRow {
   std::size_t checkpoint = 0;                     ///< index into Study::train
   wire::CellKind kind = wire::CellKind::kAttack;  ///< of the two that evaluate
-  Definition method;                       ///< the attack or the probe, placeholders resolved
-  Definition solver;                       ///< answers (the evaluation solver)
+  SharedDefinition method;                 ///< the attack or the probe, placeholders resolved
+  SharedDefinition solver;                 ///< answers (the evaluation solver)
   std::optional<GradientChoice> gradient;  ///< nullopt: the solver that answers the attack
   std::optional<SourceChoice> source;      ///< nullopt: the attacked network itself
   double epsilon = 0;        ///< radius in the attack's norm, pixel range [0, 1]; 0 for clean cells

@@ -1,5 +1,8 @@
 #include "manifest/train_stage.hpp"
 
+#include <map>
+#include <utility>
+
 #include "manifest/keys.hpp"
 #include "manifest/text.hpp"
 
@@ -70,8 +73,12 @@ std::optional<RuleAxis> TrainStage::rule_axis(std::string_view key) const {
 }
 
 void TrainStage::write_rows(Study& study) const {
-  const auto definition = [&](const char* kind, AxisValue index) -> const Definition& {
-    return context_.definitions.of(kind)[static_cast<std::size_t>(index)].definition;
+  std::map<std::pair<std::string_view, AxisValue>, SharedDefinition> shared;
+  const auto definition = [&](const char* kind, AxisValue index) -> const SharedDefinition& {
+    const auto found = shared.find({kind, index});
+    if (found != shared.end()) return found->second;
+    const auto& defined = context_.definitions.of(kind)[static_cast<std::size_t>(index)];
+    return shared.emplace(std::pair(kind, index), defined.definition).first->second;
   };
   study.train.reserve(kept_.size());
   for (const Row& row : kept_) {

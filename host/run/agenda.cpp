@@ -59,7 +59,7 @@ void Agenda::wait_or_get_ready(std::size_t index) {
 wire::Execute Agenda::order(std::size_t index) const {
   const wire::Cell& cell = plan_[index];
   wire::Execute order{
-      cell.key, cell.kind, cell.spec, cell.locals, std::nullopt, std::nullopt, false};
+      cell.key, cell.kind, cell.spec.whole(), cell.locals, std::nullopt, std::nullopt, false};
   if (const auto& training = needs_.checkpoint(index)) order.checkpoint = checkpoints_[*training];
   if (const auto& source = needs_.source(index)) order.source = checkpoints_[*source];
   order.keep_adversarials = cell.keeps_adversarials;

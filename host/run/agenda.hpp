@@ -21,7 +21,7 @@
 namespace unmask::run {
 
 /// Keys of cells that the store holds; for train cells with the checkpoint.
-using StoredCells = std::map<std::string, std::optional<wire::CheckpointFile>>;
+using StoredCells = std::unordered_map<std::string, std::optional<wire::CheckpointFile>>;
 
 class Agenda {
  public:

@@ -60,10 +60,26 @@ std::optional<std::size_t> ReadyCells::take(const Worker& worker,
   const auto group = group_for(worker, is_held);
   const std::size_t cell = take_first(group->second);
   if (group->second.empty()) by_checkpoint_.erase(group);
+  took_evaluation(cell);
+  return cell;
+}
+
+void ReadyCells::took_evaluation(std::size_t cell) {
   --n_evaluations_;
   // Sums of seconds lose their last digits on the way.
   evaluation_s_ = n_evaluations_ == 0 ? 0 : std::max(0.0, evaluation_s_ - order_.seconds(cell));
-  return cell;
+}
+
+bool ReadyCells::drop(std::size_t cell) {
+  const std::size_t rank = order_.rank(cell);
+  for (Ranks* ranks : {&fresh_, &alone_, &trainings_}) {
+    if (ranks->erase(rank) > 0) return true;
+  }
+  const auto group = by_checkpoint_.find(needs_.checkpoint(cell));
+  if (group == by_checkpoint_.end() || group->second.erase(rank) == 0) return false;
+  if (group->second.empty()) by_checkpoint_.erase(group);
+  took_evaluation(cell);
+  return true;
 }
 
 std::vector<std::size_t> ReadyCells::take_all(const std::function<bool(std::size_t)>& is_wanted) {

@@ -51,6 +51,9 @@ class ReadyCells {
   /// Take all cells of a kind, in the plan's order.
   std::vector<std::size_t> take_all(const std::function<bool(std::size_t)>& is_wanted);
 
+  /// Take this cell, if it is here. @return whether it was
+  bool drop(std::size_t cell);
+
   /// Take a cell that wants to be alone; there must be one.
   std::size_t take_alone();
 
@@ -59,6 +62,7 @@ class ReadyCells {
   using Groups = std::map<std::optional<std::size_t>, Ranks>;
 
   std::size_t take_first(Ranks& ranks) const;
+  void took_evaluation(std::size_t cell);
   double longest(const Groups::value_type& group) const;
   Groups::iterator group_for(const Worker& worker, const std::function<bool(std::size_t)>& is_held);
 

@@ -131,7 +131,7 @@ void Runner::finish_cell(Slot& slot, const wire::CellResult& result, const std::
   running_.erase(index);
   divided_.forget(index);
   // Another worker may have failed at it, and it was to be tried again.
-  agenda_.ready().take_all([&](std::size_t other) { return other == index; });
+  agenda_.ready().drop(index);
   policy_.finished(index);
   agenda_.finish(index, result.checkpoint);
   if (!recorded.discarded.empty()) ledger_.run_again(cell, recorded.discarded);

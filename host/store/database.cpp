@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Pages in memory: the index of the keys of 200,000 cells.
+constexpr int kCacheKib = 16 * 1024;
+
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr int kOldestSqlite = 3'037'000;  // STRICT tables
 
@@ -290,6 +293,8 @@ Database Database::connect(const fs::path& file, const std::string& name, int fl
     throw StoreError("this SQLite library cannot enforce foreign keys; use one built with them");
   }
   database.execute("configure", "PRAGMA cell_size_check = ON");
+  // Keys are random, so looking up those of a plan touches all pages of their index again and again.
+  database.execute("configure", "PRAGMA cache_size = -" + std::to_string(kCacheKib));
   // The first look into the file: it may be anything.
   database.integer("read the schema", "SELECT count(*) FROM sqlite_schema");
   check_length(database, file);
@@ -374,6 +379,18 @@ std::string Database::text(const std::string& name, std::string_view sql) {
 
 std::int64_t Database::changes() const {
   return sqlite3_changes(handle_);
+}
+
+ReadTransaction::ReadTransaction(Database& database) {
+  if (sqlite3_get_autocommit(database.handle()) == 0) return;
+  database.execute("begin reading", "BEGIN");
+  database_ = &database;
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (database_ == nullptr) return;
+  // Nothing was written: whatever goes wrong here loses nothing, and the connection lets go.
+  sqlite3_exec(database_->handle(), "COMMIT", nullptr, nullptr, nullptr);
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

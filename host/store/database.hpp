@@ -145,6 +145,19 @@ class Database {
   std::filesystem::path file_;
 };
 
+/// One view of the database for many statements: without it each of them takes and gives back a lock of
+/// the file. Does nothing inside another transaction.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& database);
+  ~ReadTransaction();
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Database* database_ = nullptr;  // null: it is somebody else's
+};
+
 /// BEGIN IMMEDIATE ... COMMIT. Rolls back at the end of its scope unless committed.
 class Transaction {
  public:

@@ -19,22 +19,33 @@ PluginRegister::PluginRegister(Database& database,
                            "INSERT INTO cell_plugin(cell_id, role, plugin_id) VALUES (?, ?, ?) "
                            "ON CONFLICT (cell_id, role) DO NOTHING")) {}
 
-void PluginRegister::add(std::int64_t cell, bool is_new, const json& spec) {
+void PluginRegister::add(std::int64_t cell, const wire::Spec& spec) {
   wire::for_each_part(spec,
                       [&](const std::string& role, const std::string& kind, const json& part) {
-                        add_part(cell, is_new, role, kind, part);
+                        add_part(cell, role, kind, part);
                       });
 }
 
-void PluginRegister::add_part(std::int64_t cell,
-                              bool is_new,
+void PluginRegister::see(const wire::Spec& spec) {
+  bool is_new = false;
+  for (const wire::SharedMember& member : spec.members()) {
+    is_new = seen_.insert(member.get()).second || is_new;
+  }
+  if (!is_new) return;
+  wire::for_each_part(spec,
+                      [&](const std::string& role, const std::string& kind, const json& part) {
+                        add_part(std::nullopt, role, kind, part);
+                      });
+}
+
+void PluginRegister::add_part(std::optional<std::int64_t> cell,
                               const std::string& role,
                               const std::string& kind,
                               const json& part) {
   if (!part.contains("plugin") || !part.contains("fingerprint")) return;
   const std::int64_t plugin = plugin_id(
       kind, part.at("plugin").get<std::string>(), part.at("fingerprint").get<std::string>());
-  if (is_new) insert_cell_plugin_.bind(cell).bind(role).bind(plugin).run();
+  if (cell) insert_cell_plugin_.bind(*cell).bind(role).bind(plugin).run();
 }
 
 std::int64_t PluginRegister::plugin_id(const std::string& kind,

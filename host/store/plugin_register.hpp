@@ -4,12 +4,15 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
 #include "catalog/catalog.hpp"
 #include "store/database.hpp"
+#include "wire/shared_spec.hpp"
 
 namespace unmask::store {
 
@@ -20,13 +23,16 @@ class PluginRegister {
 
   /// Every member of a specification with a plugin and a fingerprint is a plugin in a role; so are
   /// the entries of a list ("gradient.0") and what a source is made of ("source.model").
-  /// @param is_new  the cell was not registered before
+  /// @param cell  one that was not registered before
   /// @throws InternalError for a plugin that the catalog does not hold with this fingerprint
-  void add(std::int64_t cell, bool is_new, const nlohmann::json& spec);
+  void add(std::int64_t cell, const wire::Spec& spec);
+
+  /// Likewise of a cell that is registered: its roles are known, its plugins take part in this run.
+  /// @param spec  lives as long as this
+  void see(const wire::Spec& spec);
 
  private:
-  void add_part(std::int64_t cell,
-                bool is_new,
+  void add_part(std::optional<std::int64_t> cell,
                 const std::string& role,
                 const std::string& kind,
                 const nlohmann::json& part);
@@ -39,6 +45,7 @@ class PluginRegister {
   const catalog::Catalog& catalog_;
   Statement insert_cell_plugin_;
   std::map<std::array<std::string, 3>, std::int64_t> ids_;
+  std::unordered_set<const wire::SpecMember*> seen_;
 };
 
 }  // namespace unmask::store

@@ -39,6 +39,8 @@ std::int64_t integer_or(const Statement& row, int column, std::int64_t missing) 
 
 DoneCells Store::lookup(std::span<const std::string> keys) const {
   DoneCells result;
+  result.reserve(keys.size());
+  const ReadTransaction view(impl_->database);
   Statement find =
       impl_->database.prepare("look up cell", std::string(kSelectDone) + " WHERE c.key = ?");
   for (const std::string& key : keys) {
@@ -128,16 +130,14 @@ std::vector<std::string> Store::results_of_other_weights(const std::string& trai
   return keys;
 }
 
-std::vector<TimedCell> Store::timed_cells() const {
+void Store::visit_timed_cells(const std::function<void(const TimedCell&)>& visit) const {
   Statement find = impl_->database.prepare(
       "list times",
       "SELECT c.spec_json, a.wall_s, a.device FROM cell c JOIN attempt a ON a.cell_id = c.id "
       "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
-  std::vector<TimedCell> result;
   while (find.step()) {
-    result.push_back({nlohmann::json::parse(find.text(0)), find.real(1), find.text(2)});
+    visit({nlohmann::json::parse(find.text(0)), find.real(1), find.text(2)});
   }
-  return result;
 }
 
 }  // namespace unmask::store

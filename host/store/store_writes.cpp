@@ -3,47 +3,19 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <set>
 #include <utility>
-#include <variant>
 
 #include "store/cell_parts.hpp"
-#include "store/plugin_register.hpp"
 #include "store/result_values.hpp"
 #include "store/sql_values.hpp"
 #include "store/stamps.hpp"
 #include "store/store_impl.hpp"
 #include "unmask/sha256.hpp"
-#include "wire/labels.hpp"
-#include "wire/spec.hpp"
 
 namespace unmask::store {
 namespace {
 
 using nlohmann::json;
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-// A member of an object as text: a text as it is, anything else as JSON; nothing when it is absent.
-std::optional<std::string> member_text(const json& object, const std::string& name) {
-  if (!object.is_object()) return std::nullopt;
-  const auto found = object.find(name);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  return found->is_string() ? found->get<std::string>() : dump(*found);
-}
-
-// What an attack's parameter of that name says, until its result says in which norm it works. All
-// members of an ensemble work in one norm; some may have no parameter for it.
-std::optional<std::string> expected_norm(const json& spec) {
-  std::optional<std::string> norm;
-  wire::for_each_part(spec, [&](const std::string&, const std::string& kind, const json& part) {
-    if (kind != "attack" || norm || !part.contains("params")) return;
-    norm = member_text(part.at("params"), "norm");
-  });
-  return norm;
-}
 
 void set_run_cell(Database& database,
                   std::int64_t run,
@@ -83,7 +55,7 @@ std::int64_t manifest_id(Database& database, const wire::ManifestRecord& study) 
 }  // namespace
 
 std::int64_t environment_id(Database& database, const json& environment) {
-  const std::string text = dump(environment);
+  const std::string text = json_text(environment);
   const std::string sha256 = sha256_hex(text);
   Statement insert = database.prepare(
       "insert environment",
@@ -101,116 +73,6 @@ std::int64_t environment_id(Database& database, const json& environment) {
 }
 
 namespace {
-
-// --- plans ---
-
-// Registers cells of a plan.
-class CellRegister {
- public:
-  CellRegister(Database& database, std::int64_t run, const catalog::Catalog& catalog)
-      : database_(database),
-        plugins_(database, run, catalog),
-        insert_(database.prepare(
-            "insert cell",
-            "INSERT INTO cell(key, kind, checkpoint_cell_id, source_cell_id, spec_json, norm) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING")),
-        find_(database.prepare("find cell", "SELECT id FROM cell WHERE key = ?")) {}
-
-  std::int64_t add(const wire::Cell& cell) {
-    const auto checkpoint = training(cell, wire::checkpoint_of(cell.spec));
-    const auto source = training(cell, wire::source_of(cell.spec));
-    insert_.bind(cell.key).bind(wire::to_string(cell.kind)).bind(checkpoint).bind(source);
-    insert_.bind(dump(cell.spec)).bind(expected_norm(cell.spec)).run();
-    const bool is_new = database_.changes() == 1;
-    find_.bind(cell.key);
-    const std::int64_t id = only_integer(find_, "cell " + cell.key);
-    plugins_.add(id, is_new, cell.spec);
-    return id;
-  }
-
- private:
-  // The train cell of this key, which a cell needs.
-  std::optional<std::int64_t> training(const wire::Cell& cell,
-                                       const std::optional<std::string>& key) {
-    if (!key) return std::nullopt;
-    find_.bind(*key);
-    return only_integer(find_, "train cell " + *key + ", which cell " + cell.key + " needs,");
-  }
-
-  Database& database_;
-  PluginRegister plugins_;
-  Statement insert_;
-  Statement find_;
-};
-
-// Names of cells under which a plan is known again.
-std::string identity_of(std::span<const wire::Cell> cells) {
-  std::string text;
-  const auto add = [&](const wire::Cell& cell, const wire::CellLabels& l) {
-    text += dump({cell.key, l}) + "\n";
-  };
-  for (const wire::Cell& cell : cells) {
-    add(cell, cell.labels);
-    for (const wire::CellLabels& alias : cell.aliases) add(cell, alias);
-  }
-  return sha256_hex(text);
-}
-
-void insert_names(Database& database,
-                  std::int64_t plan,
-                  std::span<const wire::Cell> cells,
-                  const std::vector<std::int64_t>& ids) {
-  std::string columns;
-  std::string places;
-  for (const wire::LabelAxis& axis : wire::kLabelAxes) {
-    columns += std::string(", ") + axis.column;
-    places += ", ?";
-  }
-  Statement insert = database.prepare("insert plan_cell",
-                                      "INSERT INTO plan_cell(plan_id, place, cell_id, is_alias" +
-                                          columns + ") VALUES (?, ?, ?, ?" + places + ")");
-  std::int64_t place = 0;
-  const auto add = [&](std::int64_t cell, bool is_alias, const wire::CellLabels& l) {
-    insert.bind(plan).bind(++place).bind(cell).bind(is_alias);
-    for (const wire::LabelAxis& axis : wire::kLabelAxes) {
-      std::visit([&](const auto member) { insert.bind(l.*member); }, axis.member);
-    }
-    insert.run();
-  };
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    add(ids[i], false, cells[i].labels);
-    for (const wire::CellLabels& alias : cells[i].aliases) add(ids[i], true, alias);
-  }
-}
-
-// The plan of a run; what an earlier run planned likewise is not stored again.
-void set_plan(Database& database,
-              std::int64_t run,
-              std::span<const wire::Cell> cells,
-              const std::vector<std::int64_t>& ids) {
-  Statement find_manifest =
-      database.prepare("find manifest of run", "SELECT manifest_id FROM run WHERE id = ?");
-  find_manifest.bind(run);
-  const std::int64_t manifest = only_integer(find_manifest, "run " + std::to_string(run));
-  const std::string identity = identity_of(cells);
-  database
-      .prepare("insert plan",
-               "INSERT INTO plan(manifest_id, sha256) VALUES (?, ?) "
-               "ON CONFLICT (manifest_id, sha256) DO NOTHING")
-      .bind(manifest)
-      .bind(identity)
-      .run();
-  const bool is_new = database.changes() == 1;
-  Statement find =
-      database.prepare("find plan", "SELECT id FROM plan WHERE manifest_id = ? AND sha256 = ?");
-  find.bind(manifest).bind(identity);
-  const std::int64_t plan = only_integer(find, "plan");
-  if (is_new) insert_names(database, plan, cells, ids);
-  database.prepare("set plan of run", "UPDATE run SET plan_id = ? WHERE id = ?")
-      .bind(plan)
-      .bind(run)
-      .run();
-}
 
 // --- results ---
 
@@ -285,10 +147,12 @@ std::int64_t Store::begin_run(const wire::ManifestRecord& study, const RunInfo& 
         "INSERT INTO run(uuid, manifest_id, environment_id, state, started_at, argv, tool, "
         "git_commit, git_dirty, pid, thresholds) VALUES (?, ?, ?, 'running', " UNMASK_NOW
         ", ?, ?, ?, ?, ?, ?) RETURNING id");
-    insert.bind(make_uuid()).bind(manifest).bind(environment).bind(dump(json(info.argv)));
+    insert.bind(make_uuid()).bind(manifest).bind(environment).bind(json_text(json(info.argv)));
     insert.bind(UNMASK_VERSION);
     insert.bind(info.git_commit.empty() ? std::nullopt : std::optional(info.git_commit));
-    insert.bind(info.git_dirty).bind(std::int64_t{::getpid()}).bind(dump(json(study.thresholds)));
+    insert.bind(info.git_dirty)
+        .bind(std::int64_t{::getpid()})
+        .bind(json_text(json(study.thresholds)));
     run = only_integer(insert, "run");
   });
   return run;
@@ -305,34 +169,6 @@ void Store::end_run(std::int64_t run, int exit_code) {
         .run();
     UNMASK_CHECK(database.changes() == 1, "run " + std::to_string(run) + " is not running");
   });
-}
-
-void Store::register_plan(std::int64_t run,
-                          const catalog::Catalog& catalog,
-                          std::span<const wire::Cell> cells,
-                          std::span<const wire::Cell> chosen) {
-  std::set<std::string> wanted;
-  for (const wire::Cell& cell : chosen) wanted.insert(cell.key);
-  impl_->write([&](Database& database) {
-    CellRegister cell_register(database, run, catalog);
-    Statement how = database.prepare(
-        "insert run_cell",
-        "INSERT INTO run_cell(run_id, cell_id, how) SELECT ?1, ?2, CASE WHEN EXISTS (SELECT 1 FROM "
-        "attempt WHERE cell_id = ?2 AND state = 'done') THEN 'hit' ELSE 'planned' END "
-        "WHERE true ON CONFLICT (run_id, cell_id) DO NOTHING");
-    std::vector<std::int64_t> ids;
-    for (const wire::Cell& cell : cells) {
-      ids.push_back(cell_register.add(cell));
-      if (wanted.contains(cell.key)) how.bind(run).bind(ids.back()).run();
-    }
-    set_plan(database, run, cells, ids);
-  });
-}
-
-void Store::register_cells(std::int64_t run,
-                           const catalog::Catalog& catalog,
-                           std::span<const wire::Cell> cells) {
-  register_plan(run, catalog, cells, cells);
 }
 
 std::string Store::begin_attempt(std::int64_t run,

@@ -117,7 +117,8 @@ void set_fates(Network& network, const Outcomes& outcomes) {
   }
 }
 
-Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const json& spec) {
+Probe probe_of(store::EvidenceReader& reader, const store::EvidenceCell& cell) {
+  const json spec = reader.spec(cell.id);
   const json part = spec.value("probe", json::object());
   const json params = params_of(part);
   Probe probe;
@@ -129,7 +130,7 @@ Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const
   if (cell.labels.epsilon.value_or(0) > 0) probe.epsilon = cell.labels.epsilon;
   const auto epsilon = params.find("epsilon");
   if (epsilon != params.end() && epsilon->is_number()) probe.epsilon = epsilon->get<double>();
-  probe.values = store::sample_metrics_of(store, cell.id);
+  probe.values = reader.sample_metrics(cell.id);
   return probe;
 }
 
@@ -137,13 +138,12 @@ Probe probe_of(const store::Store& store, const store::EvidenceCell& cell, const
 
 std::vector<NetworkCells> networks_of(const store::EvidenceStudy& study) {
   std::vector<NetworkCells> networks;
-  std::map<std::pair<std::int64_t, std::string>, std::size_t> places;
+  std::map<std::pair<std::int64_t, const std::string*>, std::size_t> places;
   for (const store::EvidenceCell& cell : study.cells) {
-    json spec = json::parse(cell.spec_json);
     const auto [known, is_new] =
-        places.try_emplace({cell.checkpoint_cell, spec.at("solver").dump()}, networks.size());
+        places.try_emplace({cell.checkpoint_cell, cell.solver.get()}, networks.size());
     if (is_new) networks.push_back({cell.labels, cell.checkpoint_cell});
-    networks[known->second].cells.push_back({&cell, std::move(spec)});
+    networks[known->second].cells.push_back(&cell);
   }
   return networks;
 }
@@ -151,21 +151,22 @@ std::vector<NetworkCells> networks_of(const store::EvidenceStudy& study) {
 Network gather(const store::Store& store, const NetworkCells& cells) {
   Network network{.labels = cells.labels, .checkpoint_cell = cells.checkpoint_cell};
   Outcomes outcomes;
-  for (const auto& [cell, spec] : cells.cells) {
+  store::EvidenceReader reader(store);
+  for (const store::EvidenceCell* cell : cells.cells) {
     const bool is_probe = cell->kind == wire::CellKind::kProbe;
     const double epsilon = cell->labels.epsilon.value_or(0);
     if (is_probe) {
       if (cell->has_result) {
-        network.probes.push_back(probe_of(store, *cell, spec));
+        network.probes.push_back(probe_of(reader, *cell));
       } else {
         ++network.missing_probes;
       }
     } else if (epsilon > 0 && cell->has_result) {
-      Attack attack = attack_of(*cell, spec);
-      attack.metrics = store::metrics_of(store, cell->id);
-      attack.series = store::series_of(store, cell->id);
+      Attack attack = attack_of(*cell, reader.spec(cell->id));
+      attack.metrics = reader.metrics(cell->id);
+      attack.series = reader.series(cell->id);
       network.attacks.push_back(std::move(attack));
-      outcomes.push_back(store::outcomes_of(store, cell->id));
+      outcomes.push_back(reader.outcomes(cell->id));
     } else if (epsilon > 0) {
       network.missing.push_back({epsilon, cell->norm});
     }

@@ -3,8 +3,6 @@
 
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "store/evidence.hpp"
 #include "verdict/evidence.hpp"
 
@@ -15,11 +13,7 @@ namespace unmask::verdict {
 struct NetworkCells {
   wire::CellLabels labels;
   std::int64_t checkpoint_cell = 0;
-  struct Cell {
-    const store::EvidenceCell* cell = nullptr;  ///< of the study
-    nlohmann::json spec = {};
-  };
-  std::vector<Cell> cells = {};
+  std::vector<const store::EvidenceCell*> cells = {};  ///< of the study
 };
 /// @param study  outlives the result
 std::vector<NetworkCells> networks_of(const store::EvidenceStudy& study);

@@ -201,7 +201,7 @@ std::string value_of(const Verdict& v, const std::string& name) {
 // The threats of a network, by norm and radius.
 std::set<std::pair<std::string, double>> threats_of(const NetworkCells& cells) {
   std::set<std::pair<std::string, double>> threats;
-  for (const auto& [cell, spec] : cells.cells) {
+  for (const store::EvidenceCell* cell : cells.cells) {
     if (cell->kind == wire::CellKind::kAttack && cell->has_result &&
         cell->labels.epsilon.value_or(0) > 0) {
       threats.emplace(cell->norm, *cell->labels.epsilon);
@@ -211,7 +211,7 @@ std::set<std::pair<std::string, double>> threats_of(const NetworkCells& cells) {
 }
 
 std::string epsilon_text_of(const NetworkCells& cells, const std::string& norm, double epsilon) {
-  for (const auto& [cell, spec] : cells.cells) {
+  for (const store::EvidenceCell* cell : cells.cells) {
     if (cell->has_result && cell->norm == norm && cell->labels.epsilon == epsilon) {
       return cell->labels.epsilon_text;
     }
@@ -280,13 +280,10 @@ Verdict judge(const Evidence& evidence, const Thresholds& thresholds) {
   return verdict;
 }
 
-std::string evidence_sha256(const store::EvidenceStudy& study, const Thresholds& thresholds) {
+std::string evidence_sha256(const std::string& marks, const Thresholds& thresholds) {
   std::string text = UNMASK_VERSION "\n" + nlohmann::json(thresholds).dump() + "\n";
   for (const Rule* rule : all_rules()) text += std::string(rule->id) + " ";
-  for (const store::EvidenceCell& cell : study.cells) {
-    text += "\n" + std::to_string(cell.id) + " " + cell.norm + " " + cell.attempt;
-  }
-  return sha256_hex(text);
+  return sha256_hex(text + marks);
 }
 
 std::vector<Verdict> judge_study(const store::Store& store,
@@ -296,7 +293,7 @@ std::vector<Verdict> judge_study(const store::Store& store,
   std::map<std::string, double> instead = study.thresholds;
   for (const auto& [name, value] : thresholds) instead[name] = value;
   const Thresholds all = catalog::verdict_thresholds_with(instead);
-  const std::string sha256 = evidence_sha256(study, all);
+  const std::string sha256 = evidence_sha256(store::evidence_marks(study.cells), all);
   std::vector<Verdict> verdicts;
   for (const NetworkCells& cells : networks_of(study)) {
     std::optional<Network> network;  // read when the first verdict about it is wanted
@@ -336,11 +333,16 @@ std::vector<Verdict> judge(const store::Store& store,
 }
 
 std::vector<store::VerdictRecord> renew(store::Store& store, const std::string& study_name) {
+  const auto head = store::evidence_study(store, study_name);
+  if (!head) return {};
+  std::vector<store::VerdictRecord> records = store::recorded_verdicts(store, study_name);
+  if (!records.empty()) {
+    // Without reading the cells themselves: most runs find their verdicts as they should be.
+    const std::string now = evidence_sha256(store::evidence_marks(store, head->run),
+                                            catalog::verdict_thresholds_with(head->thresholds));
+    if (records.front().evidence_sha256 == now) return records;
+  }
   for (const store::EvidenceStudy& study : store::evidence_studies(store, study_name)) {
-    std::vector<store::VerdictRecord> records = store::recorded_verdicts(store, study.name);
-    const std::string now =
-        evidence_sha256(study, catalog::verdict_thresholds_with(study.thresholds));
-    if (!records.empty() && records.front().evidence_sha256 == now) return records;
     records.clear();
     for (const Verdict& verdict : judge_study(store, study, {}, {})) {
       records.push_back(to_record(verdict));

@@ -102,7 +102,8 @@ Verdict judge(const Evidence& evidence, const Thresholds& thresholds);
 
 /// SHA-256 of the results, thresholds and rules that a study's verdicts rest on: as long as it is the
 /// same, so are they.
-std::string evidence_sha256(const store::EvidenceStudy& study, const Thresholds& thresholds);
+/// @param marks  store::evidence_marks
+std::string evidence_sha256(const std::string& marks, const Thresholds& thresholds);
 
 /// What the verdict lacked: first what kept it from being one, then what other rules asked for.
 struct MissingEvidence {

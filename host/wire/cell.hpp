@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/shared_spec.hpp"
+
 namespace unmask::wire {
 
 enum class CellKind { kTrain, kAttack, kProbe };
@@ -39,7 +41,7 @@ void from_json(const nlohmann::json& json, CellLabels& labels);
 struct Cell {
   CellKind kind = CellKind::kTrain;
   std::string key;        ///< SHA-256 of spec.dump(): 64 hexadecimal digits
-  nlohmann::json spec;    ///< resolved, canonical: all that the result depends on
+  Spec spec;              ///< resolved, canonical: all that the result depends on
   nlohmann::json locals;  ///< part of the spec -> parameter -> where its file or folder is: what an
                           ///< executor needs and the result does not depend on
   CellLabels labels;

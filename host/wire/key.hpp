@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/shared_spec.hpp"
+
 namespace unmask::wire {
 
 /// Version of what the host computes from a specification: driver, training loop, evaluation.
@@ -19,6 +21,7 @@ std::string identity_of_file(const std::filesystem::path& file);
 /// SHA-256 of the canonical text of a specification: keys sorted, no white space, numbers in
 /// shortest form that reads back to the same double.
 std::string key_of(const nlohmann::json& spec);
+std::string key_of(const Spec& spec);
 
 /// Bytes that are equal for equal values and for no others. Values with paths are told apart by
 /// them: paths need not be UTF-8, and dump() takes nothing else.

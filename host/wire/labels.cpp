@@ -1,6 +1,7 @@
 #include "wire/labels.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <type_traits>
 
 namespace unmask::wire {
@@ -20,6 +21,43 @@ std::string text_of(const LabelAxis& axis, const CellLabels& labels) {
         }
       },
       axis.member);
+}
+
+std::string dump(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void append_value(const std::string& value, std::string& text) {
+  const bool is_plain = std::all_of(value.begin(), value.end(), [](const char c) {
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  });
+  if (is_plain) {
+    text += '"';
+    text += value;
+    text += '"';
+  } else {
+    text += dump(value);
+  }
+}
+
+void append_value(std::int64_t value, std::string& text) {
+  text += std::to_string(value);
+}
+
+void append_value(const std::optional<double>& value, std::string& text) {
+  text += value ? dump(*value) : "null";
+}
+
+// In the order of their columns, as objects have their members.
+std::array<const LabelAxis*, kLabelAxes.size()> sorted_axes() {
+  std::array<const LabelAxis*, kLabelAxes.size()> axes{};
+  std::transform(kLabelAxes.begin(), kLabelAxes.end(), axes.begin(), [](const LabelAxis& axis) {
+    return &axis;
+  });
+  std::sort(axes.begin(), axes.end(), [](const LabelAxis* a, const LabelAxis* b) {
+    return std::string_view(a->column) < b->column;
+  });
+  return axes;
 }
 
 }  // namespace
@@ -45,6 +83,20 @@ std::optional<std::string> filter_value(const Cell& cell, const std::string& axi
     }
   }
   return std::nullopt;
+}
+
+void append_json(const CellLabels& labels, std::string& text) {
+  static const auto kSorted = sorted_axes();
+  char before = '{';
+  for (const LabelAxis* axis : kSorted) {
+    text += before;
+    text += '"';
+    text += axis->column;
+    text += "\":";
+    std::visit([&](const auto member) { append_value(labels.*member, text); }, axis->member);
+    before = ',';
+  }
+  text += '}';
 }
 
 void to_json(nlohmann::json& j, const CellLabels& labels) {

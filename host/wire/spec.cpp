@@ -59,15 +59,15 @@ std::vector<nlohmann::json> solvers_of(const nlohmann::json& gradient) {
   return gradient.at("mean").get<std::vector<nlohmann::json>>();
 }
 
-std::optional<std::string> checkpoint_of(const nlohmann::json& spec) {
-  const auto found = spec.find("checkpoint");
-  if (found == spec.end()) return std::nullopt;
+std::optional<std::string> checkpoint_of(const Spec& spec) {
+  const nlohmann::json* found = spec.find("checkpoint");
+  if (found == nullptr) return std::nullopt;
   return found->get<std::string>();
 }
 
-std::optional<std::string> source_of(const nlohmann::json& spec) {
-  const auto found = spec.find("source");
-  if (found == spec.end()) return std::nullopt;
+std::optional<std::string> source_of(const Spec& spec) {
+  const nlohmann::json* found = spec.find("source");
+  if (found == nullptr) return std::nullopt;
   const auto key = found->at("checkpoint").get<std::string>();
   if (key == checkpoint_of(spec)) return std::nullopt;
   return key;

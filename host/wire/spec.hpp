@@ -22,6 +22,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/shared_spec.hpp"
+
 namespace unmask::wire {
 
 // --- Making parts --------------------------------------------------------------------------------
@@ -57,13 +59,22 @@ std::vector<NamedPart> named_gradients_of(const nlohmann::json& probe);
 std::vector<nlohmann::json> solvers_of(const nlohmann::json& gradient);
 
 /// The key of the training whose network an evaluation works on; nullopt for a training.
-std::optional<std::string> checkpoint_of(const nlohmann::json& spec);
+std::optional<std::string> checkpoint_of(const Spec& spec);
 
 /// Likewise of the network on which adversarial images are made, when it is another one.
-std::optional<std::string> source_of(const nlohmann::json& spec);
+std::optional<std::string> source_of(const Spec& spec);
 
 /// Name of a solver among several: "gradient" when there is one, else "gradient.0", "gradient.1".
 std::string part_name(const std::string& part, std::size_t index, std::size_t count);
+
+/// nullptr when there is none of this name.
+inline const nlohmann::json* find_member(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+inline const nlohmann::json* find_member(const Spec& spec, const char* name) {
+  return spec.find(name);
+}
 
 /// Calls visit(name, part) for every plugin of one part: of an ensemble its members, of a mean its
 /// solvers ("attack.0", "attack.1"), of anything else the part itself under its own name.
@@ -86,13 +97,12 @@ void for_each_plugin(const std::string& name, Json& part, Visitor&& visit) {
 ///         "gradients.NAME": its name in Cell::locals and its role in the database
 ///   kind  of plugin: "model", "attack", "solver"
 ///   part  with "plugin", "fingerprint", "params"
-template <class Visitor>
-void for_each_part(const nlohmann::json& spec, Visitor&& visit) {
-  const auto visit_part = [&](const nlohmann::json& of,
-                              const char* name,
-                              const std::string& prefix) {
-    const auto found = of.find(name);
-    if (found == of.end() || !found->is_object()) return;
+/// @param spec  Spec or JSON
+template <class Object, class Visitor>
+void for_each_part(const Object& spec, Visitor&& visit) {
+  const auto visit_part = [&](const auto& of, const char* name, const std::string& prefix) {
+    const nlohmann::json* found = find_member(of, name);
+    if (found == nullptr || !found->is_object()) return;
     const std::string kind = std::string(name) == "gradient" ? "solver" : name;
     for_each_plugin(prefix + name, *found, [&](const std::string& one, const nlohmann::json& part) {
       visit(one, kind, part);
@@ -102,12 +112,12 @@ void for_each_part(const nlohmann::json& spec, Visitor&& visit) {
        {"dataset", "model", "objective", "solver", "gradient", "attack", "probe"}) {
     visit_part(spec, name, "");
   }
-  if (const auto probe = spec.find("probe"); probe != spec.end()) {
+  if (const nlohmann::json* probe = find_member(spec, "probe")) {
     for (const NamedPart& solver : named_gradients_of(*probe)) {
       visit("gradients." + solver.name, std::string("solver"), solver.part);
     }
   }
-  if (const auto source = spec.find("source"); source != spec.end()) {
+  if (const nlohmann::json* source = find_member(spec, "source")) {
     for (const char* name : {"model", "solver"}) visit_part(*source, name, "source.");
   }
 }

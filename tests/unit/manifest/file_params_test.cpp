@@ -63,7 +63,7 @@ TEST_F(FileParams, AreRelativeToTheManifest) {
   const ReadResult result = read("\"net.pt\"");
 
   ASSERT_TRUE(result.study.has_value()) << to_text(result.errors);
-  EXPECT_EQ(result.study->train[0].model.params.at("file"), in_folder("net.pt").string());
+  EXPECT_EQ(result.study->train[0].model->params.at("file"), in_folder("net.pt").string());
 }
 
 TEST_F(FileParams, ThatDoNotExistAreReportedWithTheirPosition) {

@@ -76,8 +76,8 @@ class GoodManifest : public ::testing::Test {
 
 // "solver attack epsilon gradient seed" of a row, for comparing whole expansions.
 std::string line(const Study& study, const EvaluateRow& row) {
-  return study.train[row.checkpoint].solver.name + "|" + row.solver.name + " " +
-         wire::to_string(row.kind) + " " + row.method.name + " " + row.epsilon_text + " " +
+  return study.train[row.checkpoint].solver->name + "|" + row.solver->name + " " +
+         wire::to_string(row.kind) + " " + row.method->name + " " + row.epsilon_text + " " +
          (row.gradient ? row.gradient->name : "-") + " " + std::to_string(row.seed);
 }
 
@@ -106,19 +106,19 @@ TEST_F(GoodManifest, WorkedExampleHas216EvaluationsAnd84Excluded) {
   // 54 clean cells: 60 without resnet under dopri5-tight.
   EXPECT_EQ(std::count_if(study.evaluate.begin(),
                           study.evaluate.end(),
-                          [](const EvaluateRow& row) { return row.method.name == "clean"; }),
+                          [](const EvaluateRow& row) { return row.method->name == "clean"; }),
             54);
 }
 
 TEST_F(GoodManifest, FirstDeclaredAxisIsSlowest) {
   const Study study = read(kGood / "masking.json");
 
-  EXPECT_EQ(study.train[0].model.name, "ode");
+  EXPECT_EQ(study.train[0].model->name, "ode");
   EXPECT_EQ(study.train[1].seed, 1);
-  EXPECT_EQ(study.train[3].solver.name, "dopri5");
-  EXPECT_EQ(study.train[6].objective.name, "trades");
-  EXPECT_EQ(study.train[12].model.name, "ode-wide");
-  EXPECT_EQ(study.train[24].model.name, "resnet");
+  EXPECT_EQ(study.train[3].solver->name, "dopri5");
+  EXPECT_EQ(study.train[6].objective->name, "trades");
+  EXPECT_EQ(study.train[12].model->name, "ode-wide");
+  EXPECT_EQ(study.train[24].model->name, "resnet");
 }
 
 TEST_F(GoodManifest, AxesListValuesInOrderOfAppearance) {
@@ -159,21 +159,21 @@ TEST_F(GoodManifest, TextIsVerbatim) {
 TEST_F(GoodManifest, DefinitionsAreCompleteAndCanonical) {
   const Study study = read(kGood / "masking.json");
 
-  const json& params = study.train[3].solver.params;
+  const json& params = study.train[3].solver->params;
   EXPECT_TRUE(params.at("rtol").is_number_float());
   EXPECT_EQ(params.at("max_attempts"), json(10000));
   EXPECT_TRUE(params.at("max_attempts").is_number_integer());
   EXPECT_FALSE(params.contains("first_step"));
   // 6 was written for a real: it is stored as 6.0, so that 6 and 6.0 make one key.
-  EXPECT_EQ(study.train[6].objective.params.at("beta").dump(), "6.0");
+  EXPECT_EQ(study.train[6].objective->params.at("beta").dump(), "6.0");
 }
 
 TEST_F(GoodManifest, ExtendsOverridesOneKeyAndKeepsTheRest) {
   const Study s = study(R"({ "matrix": { "solver": "tight", "clean": true } })");
 
-  EXPECT_EQ(s.evaluate[0].solver.plugin, "dopri5");
-  EXPECT_EQ(s.evaluate[0].solver.params.at("rtol"), json(1e-9));
-  EXPECT_EQ(s.evaluate[0].solver.params.at("atol"), json(1e-3));
+  EXPECT_EQ(s.evaluate[0].solver->plugin, "dopri5");
+  EXPECT_EQ(s.evaluate[0].solver->params.at("rtol"), json(1e-9));
+  EXPECT_EQ(s.evaluate[0].solver->params.at("atol"), json(1e-3));
 }
 
 TEST_F(GoodManifest, NullTakesAnInheritedParameterAway) {
@@ -186,8 +186,8 @@ TEST_F(GoodManifest, NullTakesAnInheritedParameterAway) {
 
   const Study s = read(file);
 
-  EXPECT_FALSE(s.train[0].solver.params.contains("first_step"));
-  EXPECT_EQ(s.train[0].solver.params.at("rtol"), json(1e-3));
+  EXPECT_FALSE(s.train[0].solver->params.contains("first_step"));
+  EXPECT_EQ(s.train[0].solver->params.at("rtol"), json(1e-3));
 }
 
 TEST_F(GoodManifest, EpsilonIsReplacedPerRow) {
@@ -197,9 +197,9 @@ TEST_F(GoodManifest, EpsilonIsReplacedPerRow) {
   ASSERT_EQ(s.evaluate.size(), 2U);
   EXPECT_EQ(s.evaluate[0].epsilon, 8.0 / 255.0);
   EXPECT_EQ(s.evaluate[0].epsilon_text, "8/255");
-  EXPECT_EQ(s.evaluate[0].method.params.at("step_size"), json(8.0 / 255.0 / 4.0));
+  EXPECT_EQ(s.evaluate[0].method->params.at("step_size"), json(8.0 / 255.0 / 4.0));
   EXPECT_EQ(s.evaluate[1].epsilon_text, "0.5");
-  EXPECT_EQ(s.evaluate[1].method.params.at("step_size"), json(0.125));
+  EXPECT_EQ(s.evaluate[1].method->params.at("step_size"), json(0.125));
 }
 
 TEST_F(GoodManifest, TrainTokenFollowsTheCheckpoint) {
@@ -239,7 +239,7 @@ std::vector<std::string> sources(const Study& study) {
   for (const EvaluateRow& row : study.evaluate) {
     out.push_back(std::to_string(row.checkpoint) + " from " +
                   (row.source ? row.source->name + " = " + std::to_string(row.source->checkpoint) +
-                                    " under " + row.source->solver.name
+                                    " under " + row.source->solver->name
                               : "itself"));
   }
   return out;
@@ -319,8 +319,8 @@ TEST_F(GoodManifest, GradientMayBeAMeanOfSolvers) {
               ElementsAre("rk4|rk4 attack pgd 0.1 mean(@eval,tight) 0",
                           "rk4|rk4 attack pgd 0.1 mean(tight,dopri5) 0"));
   ASSERT_EQ(s.evaluate[0].gradient->solvers.size(), 2U);
-  EXPECT_EQ(s.evaluate[0].gradient->solvers[0].name, "rk4");
-  EXPECT_EQ(s.evaluate[0].gradient->solvers[1].name, "tight");
+  EXPECT_EQ(s.evaluate[0].gradient->solvers[0]->name, "rk4");
+  EXPECT_EQ(s.evaluate[0].gradient->solvers[1]->name, "tight");
 }
 
 TEST_F(GoodManifest, RulesKnowMeans) {
@@ -353,11 +353,11 @@ TEST_F(GoodManifest, ADefinitionHasItsOwnLimitAndHandsItOn) {
                         R"(, "extends": ["base.json"])");
 
   std::map<std::string, std::optional<double>> limits;
-  for (const EvaluateRow& row : s.evaluate) limits[row.method.name] = row.method.timeout_s;
+  for (const EvaluateRow& row : s.evaluate) limits[row.method->name] = row.method->timeout_s;
   EXPECT_EQ(limits,
             (std::map<std::string, std::optional<double>>{
                 {"slow", 7200}, {"child", 7200}, {"both", 90}, {"pgd", std::nullopt}}));
-  EXPECT_EQ(s.train[0].objective.timeout_s, 90);
+  EXPECT_EQ(s.train[0].objective->timeout_s, 90);
 }
 
 TEST_F(GoodManifest, AdversarialImagesAreKeptOnRequest) {
@@ -379,7 +379,7 @@ TEST_F(GoodManifest, ProbesAreCrossedWithEpsilonOnlyWhenTheyUseIt) {
                           "rk4|rk4 probe ball 0.1 - 1",
                           "rk4|rk4 probe ball 0.2 - 0",
                           "rk4|rk4 probe ball 0.2 - 1"));
-  EXPECT_EQ(s.evaluate[2].method.params.at("radius"), json(0.2));
+  EXPECT_EQ(s.evaluate[2].method->params.at("radius"), json(0.2));
 }
 
 TEST_F(GoodManifest, ZipGroupIsOneDimension) {
@@ -492,8 +492,8 @@ TEST_F(GoodManifest, RelativePathsReferToTheirFile) {
 
   const Study s = read(file);
 
-  EXPECT_EQ(s.train[0].dataset.params.at("folder"), json((folder_ / "here").string()));
-  EXPECT_EQ(s.train[1].dataset.params.at("folder"), json((folder_ / "data/b").string()));
+  EXPECT_EQ(s.train[0].dataset->params.at("folder"), json((folder_ / "here").string()));
+  EXPECT_EQ(s.train[1].dataset->params.at("folder"), json((folder_ / "data/b").string()));
 }
 
 TEST_F(GoodManifest, UnsetEnvironmentVariableStaysAsWritten) {
@@ -507,7 +507,7 @@ TEST_F(GoodManifest, UnsetEnvironmentVariableStaysAsWritten) {
 
   const Study s = read(file);
 
-  EXPECT_EQ(s.train[0].dataset.params.at("folder"), json("${env:UNMASK_TEST_NOWHERE}/digits/x"));
+  EXPECT_EQ(s.train[0].dataset->params.at("folder"), json("${env:UNMASK_TEST_NOWHERE}/digits/x"));
 }
 
 TEST_F(GoodManifest, EnvironmentVariableIsReplacedInPaths) {
@@ -520,7 +520,7 @@ TEST_F(GoodManifest, EnvironmentVariableIsReplacedInPaths) {
 
   const Study s = read(file);
 
-  EXPECT_EQ(s.train[0].dataset.params.at("folder"), json("/somewhere/x"));
+  EXPECT_EQ(s.train[0].dataset->params.at("folder"), json("/somewhere/x"));
 }
 
 TEST_F(GoodManifest, RatioIsAReal) {
@@ -530,7 +530,7 @@ TEST_F(GoodManifest, RatioIsAReal) {
   const Study s = study(R"({ "matrix": { "attack": "p", "epsilon": 0, "checkpoint": "*/rk4/*" } })",
                         R"(, "extends": ["more.json"])");
 
-  EXPECT_EQ(s.evaluate[0].method.params.at("step_size"), json(2.0 / 255.0));
+  EXPECT_EQ(s.evaluate[0].method->params.at("step_size"), json(2.0 / 255.0));
 }
 
 TEST_F(GoodManifest, TenThousandCellsExpandInUnderASecond) {

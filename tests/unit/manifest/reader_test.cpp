@@ -105,7 +105,7 @@ TEST_F(Reader, ThresholdsOfVerdictsAreMergedAndEnterNothingElse) {
       read_study(write("without.json", "{" + rest + "}"), testing::fake_catalog());
   ASSERT_TRUE(without.study) << to_text(without.errors);
   EXPECT_TRUE(without.study->thresholds.empty());
-  EXPECT_EQ(result.study->train[0].model.params, without.study->train[0].model.params);
+  EXPECT_EQ(result.study->train[0].model->params, without.study->train[0].model->params);
 }
 
 TEST_F(Reader, NullMeansNothingWhereNothingIsInherited) {

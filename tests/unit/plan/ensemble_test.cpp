@@ -31,16 +31,16 @@ class EnsembleCells : public ::testing::Test {
     row.kind = wire::CellKind::kAttack;
     row.solver = train.solver;
     row.epsilon = 0.1;
-    row.method.name = "worst";
-    row.method.params = json::object();
-    row.method.members = {{"steps", "pgd", {{"steps", 20}}},
-                          {"image", "patch", {{"file", patch_.string()}}}};
+    row.method.edit().name = "worst";
+    row.method.edit().params = json::object();
+    row.method.edit().members = {{"steps", "pgd", {{"steps", 20}}},
+                                 {"image", "patch", {{"file", patch_.string()}}}};
     study_.evaluate = {row};
   }
 
   wire::Cell cell() const { return make_plan(study_, catalog_, facts_of(study_)).cells.at(1); }
 
-  std::vector<Definition>& members() { return study_.evaluate[0].method.members; }
+  std::vector<Definition>& members() { return study_.evaluate[0].method.edit().members; }
 
   base::TempFolder folder_;
   std::filesystem::path patch_ = folder_.path() / "patch";
@@ -62,7 +62,7 @@ TEST_F(EnsembleCells, ASpecificationHoldsMembersAndTheirNames) {
 TEST_F(EnsembleCells, TheNameOfTheEnsembleIsNotInTheKeyAndThoseOfItsMembersAre) {
   const std::string key = cell().key;
 
-  study_.evaluate[0].method.name = "other";
+  study_.evaluate[0].method.edit().name = "other";
   EXPECT_EQ(cell().key, key);
   members()[0].name = "other";
   EXPECT_NE(cell().key, key);

@@ -49,7 +49,7 @@ class FileParams : public ::testing::Test {
     manifest::EvaluateRow attack;
     attack.kind = wire::CellKind::kAttack;
     attack.method = of("patch", "patch");
-    attack.method.params["folder"] = "/somewhere";
+    attack.method.edit().params["folder"] = "/somewhere";
     attack.solver = of("table", "answers");
     attack.gradient = {"differentiated", {of("table", "differentiated")}};
     manifest::EvaluateRow probe = attack;
@@ -115,9 +115,9 @@ TEST_F(FileParams, AreFoundByTheLocalsOfAnEvaluation) {
 
 TEST_F(FileParams, OfEqualContentGiveEqualKeys) {
   manifest::Study moved = study();
-  moved.train[0].model.params["file"] = write("another_name", "network").string();
-  moved.train[0].objective.params["weights"] = write("moved_weights", "weights").string();
-  moved.evaluate[0].method.params["file"] = write("moved_patch", "patch").string();
+  moved.train[0].model.edit().params["file"] = write("another_name", "network").string();
+  moved.train[0].objective.edit().params["weights"] = write("moved_weights", "weights").string();
+  moved.evaluate[0].method.edit().params["file"] = write("moved_patch", "patch").string();
 
   const std::vector<wire::Cell> before = cells(study());
   const std::vector<wire::Cell> after = cells(moved);
@@ -138,7 +138,7 @@ TEST_F(FileParams, OfOtherContentGiveOtherKeys) {
 
 TEST_F(FileParams, LeftOutAreNotInTheKey) {
   manifest::Study without = study();
-  without.train[0].model.params.erase("file");
+  without.train[0].model.edit().params.erase("file");
 
   const wire::Cell training = cells(without)[0];
 

@@ -88,16 +88,16 @@ TEST(Key, IgnoresNamesDescriptionsRunSettingsAndFolders) {
   other.description = "other words";
   other.run.workers = 7;
   other.run.threads = 1;  // is the default
-  other.train[0].model.name = "renamed";
-  other.evaluate[0].method.name = "renamed";
-  other.train[0].dataset.params["folder"] = "/elsewhere";
+  other.train[0].model.edit().name = "renamed";
+  other.evaluate[0].method.edit().name = "renamed";
+  other.train[0].dataset.edit().params["folder"] = "/elsewhere";
 
   EXPECT_EQ(keys(other), keys(study()));
 }
 
 TEST(Key, OfATrainingIgnoresHowMuchIsTested) {
   manifest::Study other = study();
-  other.train[0].dataset.params["test_limit"] = 7;
+  other.train[0].dataset.edit().params["test_limit"] = 7;
   other.eval_samples = 3;
   other.eval_batch_size = 2;
 
@@ -120,10 +120,10 @@ TEST(Key, ChangesWithEverythingThatTheResultDependsOn) {
   EXPECT_TRUE(differs([](auto& s) { s.eval_samples = 3; }));
   EXPECT_TRUE(differs([](auto& s) { s.eval_batch_size = 3; }));
   EXPECT_TRUE(differs([](auto& s) { s.train[0].seed = 1; }));
-  EXPECT_TRUE(differs([](auto& s) { s.train[0].model.params["width"] = 9; }));
-  EXPECT_TRUE(differs([](auto& s) { s.train[0].objective.params["epochs"] = 2; }));
-  EXPECT_TRUE(differs([](auto& s) { s.train[0].solver.plugin = "bosh3"; }));
-  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].solver.plugin = "bosh3"; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].model.edit().params["width"] = 9; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].objective.edit().params["epochs"] = 2; }));
+  EXPECT_TRUE(differs([](auto& s) { s.train[0].solver.edit().plugin = "bosh3"; }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].solver.edit().plugin = "bosh3"; }));
   EXPECT_TRUE(differs([](auto& s) {
     s.evaluate[0].gradient = {"g", {{"g", "bosh3", json::object()}}};
   }));
@@ -134,7 +134,7 @@ TEST(Key, ChangesWithEverythingThatTheResultDependsOn) {
   EXPECT_TRUE(differs([](auto& s) {
     s.evaluate[0].source = {"@self:g", 0, {"g", "bosh3", json::object()}};
   }));
-  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].method.params["steps"] = 21; }));
+  EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].method.edit().params["steps"] = 21; }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].epsilon = 0.1; }));
   EXPECT_TRUE(differs([](auto& s) { s.evaluate[0].seed = 1; }));
 }
@@ -152,8 +152,8 @@ TEST(Key, IsTheSameWhenAdversarialImagesAreKept) {
 
 TEST(Key, IsTheSameWhateverTheLimitOfTime) {
   manifest::Study other = study();
-  other.train[0].objective.timeout_s = 60;
-  other.evaluate[0].method.timeout_s = 5;
+  other.train[0].objective.edit().timeout_s = 60;
+  other.evaluate[0].method.edit().timeout_s = 5;
 
   const Plan plan = make_plan(other, catalog(), facts_of(other));
 
@@ -168,13 +168,13 @@ TEST(Plan, OfTwoNamesOfOneComputationTheMorePatientOneDecides) {
   other.evaluate.resize(1);
   for (const std::optional<double> limit : {std::optional(5.0), std::optional(7.0)}) {
     other.evaluate.push_back(other.evaluate[0]);
-    other.evaluate.back().method.name = "again";
-    other.evaluate.back().method.timeout_s = limit;
+    other.evaluate.back().method.edit().name = "again";
+    other.evaluate.back().method.edit().timeout_s = limit;
   }
   other.evaluate.erase(other.evaluate.begin());
   EXPECT_EQ(make_plan(other, catalog(), facts_of(other)).cells.at(1).timeout_s, 7);
 
-  other.evaluate[0].method.timeout_s = std::nullopt;
+  other.evaluate[0].method.edit().timeout_s = std::nullopt;
 
   EXPECT_EQ(make_plan(other, catalog(), facts_of(other)).cells.at(1).timeout_s, std::nullopt);
 }
@@ -223,7 +223,7 @@ TEST(Key, ChangesWithThePluginsSourcesAndTheDataSetsContent) {
 TEST(Plan, TrainsOnceWhatSeveralNamesMean) {
   manifest::Study twice = study();
   twice.train.push_back(twice.train[0]);
-  twice.train[1].model.name = "same_thing";
+  twice.train[1].model.edit().name = "same_thing";
   twice.evaluate.push_back(twice.evaluate[0]);
   twice.evaluate[2].checkpoint = 1;
 
@@ -237,7 +237,7 @@ TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
   manifest::EvaluateRow& attack = rich.evaluate[0];
   attack.source = {"small/images/natural/coarse/1", 1, rich.train[1].solver};
   attack.gradient = {"mean", {{"a", "rk4", json::object()}, {"b", "bosh3", json::object()}}};
-  attack.method.members = {{"x", "pgd", {{"steps", 20}}}, {"y", "pgd", {{"steps", 30}}}};
+  attack.method.edit().members = {{"x", "pgd", {{"steps", 20}}}, {"y", "pgd", {{"steps", 30}}}};
 
   for (const wire::Cell& cell : make_plan(rich, catalog(), facts_of(rich)).cells) {
     std::set<std::string> visited;
@@ -261,9 +261,9 @@ TEST(Plan, HoldsNoPluginThatAVisitorOfTheSpecificationPassesOver) {
 TEST(Plan, KeepsEveryNameOfACell) {
   manifest::Study other = study();
   other.train.push_back(other.train[0]);
-  other.train[1].model.name = "twin";
+  other.train[1].model.edit().name = "twin";
   manifest::EvaluateRow again = other.evaluate[0];
-  again.method.name = "strong.1";
+  again.method.edit().name = "strong.1";
   manifest::EvaluateRow on_twin = other.evaluate[0];
   on_twin.checkpoint = 1;
   manifest::EvaluateRow again_on_twin = again;
@@ -294,6 +294,37 @@ TEST(Plan, PutsTrainingsFirstAndLinksWhatNeedsThem) {
   EXPECT_EQ(cells[1].needs, cells[0].key);
   EXPECT_EQ(cells[1].spec.at("checkpoint").get<std::string>(), cells[0].key);
   EXPECT_EQ(cells[1].locals.at("dataset").at("folder").get<std::string>(), "/somewhere");
+}
+
+// A plan of 100,000 cells would not fit into memory otherwise.
+TEST(Plan, CellsShareTheMembersThatTheyHaveInCommon) {
+  manifest::Study wide = study();
+  for (int seed = 1; seed < 3; ++seed) {
+    wide.evaluate.push_back(wide.evaluate[0]);
+    wide.evaluate.back().seed = seed;
+  }
+
+  const std::vector<wire::Cell> cells = make_plan(wide, catalog(), facts_of(wide)).cells;
+
+  ASSERT_EQ(cells.size(), 5u);
+  const wire::Spec& first = cells[1].spec;
+  for (const wire::SharedMember& member : first.members()) {
+    const bool is_shared = member == cells[3].spec.member(member->name());
+    EXPECT_EQ(is_shared, member->name() != "seed") << member->name();
+  }
+  EXPECT_EQ(first.member("model"), cells[0].spec.member("model"));
+  EXPECT_NE(cells[3].key, cells[4].key);
+}
+
+TEST(SharedDefinition, IsChangedForItsOwnerAlone) {
+  manifest::SharedDefinition one("a", "pgd", {{"steps", 1}});
+  const manifest::SharedDefinition other = one;
+  EXPECT_EQ(&*one, &*other);
+
+  one.edit().params["steps"] = 2;
+
+  EXPECT_EQ(one->params.at("steps"), 2);
+  EXPECT_EQ(other->params.at("steps"), 1);
 }
 
 // A study whose cells need two trainings.
@@ -358,7 +389,7 @@ TEST(Plan, NamesDataThatCannotBeRead) {
 TEST(Plan, KnowsTheCellsThatWouldNeverEnd) {
   const manifest::Study s = study();
   const std::vector<EndlessDefinition> endless = {
-      {"attack", s.evaluate[0].method, "the attack never begins"}};
+      {"attack", *s.evaluate[0].method, "the attack never begins"}};
   auto known = facts_of(s);
 
   const auto plan = make_plan(s, catalog(), known, endless);
@@ -368,7 +399,7 @@ TEST(Plan, KnowsTheCellsThatWouldNeverEnd) {
   EXPECT_TRUE(plan.dataset_problems.empty());
 
   // Solvers stand in several places: the training's, the attack's and the probe's are one here.
-  const auto all = make_plan(s, catalog(), known, {{"solver", s.train[0].solver, "no step ends"}});
+  const auto all = make_plan(s, catalog(), known, {{"solver", *s.train[0].solver, "no step ends"}});
   EXPECT_EQ(all.hopeless.size(), 3u);
 
   known.begin()->second = {"", "", 0};

@@ -36,7 +36,7 @@ class ProbeGradients : public ::testing::Test {
 
   wire::Cell cell() const { return make_plan(study_, catalog_, facts_of(study_)).cells.at(1); }
 
-  std::vector<Definition>& gradients() { return study_.evaluate[0].method.gradients; }
+  std::vector<Definition>& gradients() { return study_.evaluate[0].method.edit().gradients; }
 
   base::TempFolder folder_;
   std::filesystem::path table_ = folder_.path() / "table.json";

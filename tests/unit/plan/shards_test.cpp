@@ -36,7 +36,7 @@ wire::Cell training(int seed) {
   wire::Cell cell;
   cell.kind = wire::CellKind::kTrain;
   cell.spec = frame("train");
-  cell.spec["seed"] = seed;
+  cell.spec.set("seed", seed);
   cell.locals = json::object();
   cell.key = wire::key_of(cell.spec);
   return cell;
@@ -47,12 +47,12 @@ wire::Cell attack(const wire::Cell& on, int seed, const wire::Cell* source = nul
   wire::Cell cell;
   cell.kind = wire::CellKind::kAttack;
   cell.spec = frame("attack");
-  cell.spec["checkpoint"] = on.key;
-  cell.spec["seed"] = seed;
+  cell.spec.set("checkpoint", on.key);
+  cell.spec.set("seed", seed);
   cell.locals = json::object();
   cell.needs = on.key;
   if (source != nullptr) {
-    cell.spec["source"] = {{"checkpoint", source->key}};
+    cell.spec.set("source", {{"checkpoint", source->key}});
     cell.needs_source = source->key;
   }
   cell.key = wire::key_of(cell.spec);
@@ -286,7 +286,7 @@ TEST(FrozenPlanFile, MalformedOnesAreRefusedInWords) {
 TEST(FrozenPlanFile, OneOfAnotherSemanticsIsRefused) {
   FrozenPlan old = frozen();
   old.plan.cells = {training(0)};
-  old.plan.cells[0].spec["semantics"] = wire::kSemantics + 1;
+  old.plan.cells[0].spec.set("semantics", wire::kSemantics + 1);
   old.plan.cells[0].key = wire::key_of(old.plan.cells[0].spec);
   old.costs = {1};
   const base::TempFolder folder;

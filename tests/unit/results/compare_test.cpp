@@ -142,7 +142,7 @@ TEST_F(CompareTest, OneCellOnBothSidesIsNoPair) {
 
 TEST_F(CompareTest, AnUndecidedSampleIsNotRobustAndCounted) {
   wire::Cell other = study_.spsa;
-  other.spec["seed"] = 7;
+  other.spec.set("seed", 7);
   other.labels.seed = 7;
   other.key = std::string(64, 'a');
   std::vector<wire::Cell> cells = study_.cells();

@@ -120,6 +120,29 @@ TEST_F(Ready, TakingSomeOutKeepsTheOthersInOrder) {
   EXPECT_THAT(rest, ElementsAre(1, 4, 2, 6));
 }
 
+TEST_F(Ready, DroppingOneKeepsTheOthersInOrder) {
+  const auto plan = two_networks();
+  const Needs needs(plan);
+  const Order order(plan, needs, costs({0, 0, 1, 3, 2, 4, 1}));
+  ReadyCells ready(plan, needs, order);
+  for (std::size_t cell = 0; cell < plan.size(); ++cell) {
+    ready.add(cell, cell == 2 ? Wish::kAlone : Wish::kAny);
+  }
+
+  for (const std::size_t cell : {3, 2, 0}) {
+    EXPECT_TRUE(ready.drop(cell)) << cell;
+    EXPECT_FALSE(ready.drop(cell)) << cell;
+  }
+
+  EXPECT_EQ(ready.size(), plan.size() - 3);
+  EXPECT_EQ(ready.shareable(), ready.size());
+  std::vector<std::size_t> rest;
+  while (const auto cell = ready.take({false, 0, 1}, [](std::size_t) { return false; })) {
+    rest.push_back(*cell);
+  }
+  EXPECT_THAT(rest, ElementsAre(1, 4, 5, 6));
+}
+
 class OrderOfARun : public RunTest {};
 
 TEST_F(OrderOfARun, TheLongestBeginsFirstAndRowsAreTheSame) {

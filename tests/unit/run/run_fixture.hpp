@@ -135,7 +135,7 @@ class RunTest : public testing::Test {
   base::TempFolder folder;
   RunOptions options;
   MemoryRecorder recorder;
-  std::map<std::string, std::optional<wire::CheckpointFile>> done;
+  StoredCells done;
 };
 
 }  // namespace unmask::run

@@ -29,7 +29,9 @@ using nlohmann::json;
 wire::Cell pgd_cell(std::int64_t steps, std::int64_t restarts, double epsilon = 0.1) {
   wire::Cell cell = testing::attack_cell(
       testing::train_cell("so_resnet", 0), "bosh3", "", "pgd", epsilon, std::to_string(epsilon));
-  cell.spec["attack"]["params"] = {{"norm", "linf"}, {"steps", steps}, {"restarts", restarts}};
+  json attack_part = cell.spec.at("attack");
+  attack_part["params"] = {{"norm", "linf"}, {"steps", steps}, {"restarts", restarts}};
+  cell.spec.set("attack", attack_part);
   cell.key = sha256_hex(cell.spec.dump());
   cell.labels.method = "pgd." + std::to_string(steps) + "." + std::to_string(restarts);
   return cell;
@@ -45,7 +47,7 @@ wire::Cell ensemble_cell(const std::vector<std::string>& plugins) {
                                  {"params", {{"norm", "l2"}}}});
     attack["names"].push_back("m" + std::to_string(attack["names"].size()));
   }
-  cell.spec["attack"] = attack;
+  cell.spec.set("attack", attack);
   cell.key = sha256_hex(cell.spec.dump());
   cell.labels.method = "worst";
   return cell;

@@ -111,11 +111,12 @@ wire::Cell attack_cell(const wire::Cell& training,
                        std::int64_t seed) {
   wire::Cell cell = evaluate_cell(training, solver);
   cell.kind = wire::CellKind::kAttack;
-  cell.spec["kind"] = "attack";
-  if (!gradient.empty()) cell.spec["gradient"] = part("solver", gradient);
-  cell.spec["attack"] = part("attack", method, method == "pgd" ? json{{"norm", "linf"}} : json());
-  cell.spec["epsilon"] = epsilon;
-  cell.spec["seed"] = seed;
+  cell.spec.set("kind", "attack");
+  if (!gradient.empty()) cell.spec.set("gradient", part("solver", gradient));
+  cell.spec.set("attack",
+                part("attack", method, method == "pgd" ? json{{"norm", "linf"}} : json()));
+  cell.spec.set("epsilon", epsilon);
+  cell.spec.set("seed", seed);
   cell.key = sha256_hex(cell.spec.dump());
   cell.labels.gradient = gradient;
   cell.labels.method = method;
@@ -128,8 +129,8 @@ wire::Cell attack_cell(const wire::Cell& training,
 wire::Cell probe_cell(const wire::Cell& training, const std::string& solver) {
   wire::Cell cell = evaluate_cell(training, solver);
   cell.kind = wire::CellKind::kProbe;
-  cell.spec["kind"] = "probe";
-  cell.spec["probe"] = part("probe", "gradient_norm");
+  cell.spec.set("kind", "probe");
+  cell.spec.set("probe", part("probe", "gradient_norm"));
   cell.key = sha256_hex(cell.spec.dump());
   cell.labels.method = "gradient_norm";
   return cell;

@@ -341,7 +341,9 @@ TEST_F(DefinitionsTest, AStudyCanBeSeenAsAnEarlierRunPlannedIt) {
 TEST_F(DefinitionsTest, TwoRunsAreComparedByTheirNames) {
   const testing::SmallStudy small;
   wire::Cell stronger = small.pgd;
-  stronger.spec["attack"]["params"]["steps"] = 100;
+  nlohmann::json attack_part = stronger.spec.at("attack");
+  attack_part["params"]["steps"] = 100;
+  stronger.spec.set("attack", attack_part);
   stronger.key = std::string(64, 'c');
   {
     Store store = Store::open_writer(file_);

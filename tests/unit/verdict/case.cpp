@@ -84,11 +84,12 @@ Case& Case::attack(AttackRow row, const Samples& is_fooled) {
                {"gradient", nullptr},
                {"batch_size", 100},
                {"epsilon", row.epsilon}};
-  if (!row.gradient.empty()) cell.spec["gradient"] = part("solver", row.gradient, {{"rule", 1}});
+  if (!row.gradient.empty()) cell.spec.set("gradient", part("solver", row.gradient, {{"rule", 1}}));
   if (row.is_transfer) {
-    cell.spec["source"] = {{"checkpoint", cells_.front().key},
-                           {"model", cells_.front().spec.at("model")},
-                           {"solver", part("solver", "euler", json::object())}};
+    cell.spec.set("source",
+                  {{"checkpoint", cells_.front().key},
+                   {"model", cells_.front().spec.at("model")},
+                   {"solver", part("solver", "euler", json::object())}});
   }
   cell.labels = cells_.front().labels;
   cell.labels.solver = "bosh3";

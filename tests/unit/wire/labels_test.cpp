@@ -39,6 +39,25 @@ TEST(Labels, SurviveTheirWayThroughJson) {
   EXPECT_EQ(got.train_seed, 7);
 }
 
+// Databases know plans again by it.
+TEST(Labels, HaveTheTextOfTheirJsonForm) {
+  CellLabels odd = attack_cell().labels;
+  odd.model = "a \"quoted\" \\ name\n";
+  odd.source = "na\xc3\xafve";
+  odd.method = "not UTF-8: \xff\x80";
+  odd.epsilon = std::nullopt;
+  odd.train_seed = -12;
+  for (const CellLabels& labels : {attack_cell().labels, CellLabels{}, odd}) {
+    std::string text = "before";
+
+    append_json(labels, text);
+
+    EXPECT_EQ(text,
+              "before" + nlohmann::json(labels).dump(
+                             -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+}
+
 TEST(Labels, WithoutAnEpsilonStayWithout) {
   const auto got = nlohmann::json(CellLabels{}).get<CellLabels>();
 

@@ -134,5 +134,53 @@ TEST(Spec, RefusesAFileThatHasChanged) {
   }
 }
 
+// Keys are hashes of this text.
+TEST(SharedSpec, HasTheTextOfTheObject) {
+  json object = rich_spec();
+  object["quote \" and \n"] = "\u00fc \\ \t";
+  object["epsilon"] = 0.1 + 0.2;
+  object["seed"] = 7;
+  const Spec spec(object);
+
+  EXPECT_EQ(spec.dump(), object.dump());
+  EXPECT_EQ(spec.whole(), object);
+  EXPECT_EQ(key_of(spec), key_of(object));
+  EXPECT_EQ(Spec().dump(), "{}");
+  EXPECT_THROW(Spec(json::array()), json::type_error);
+}
+
+TEST(SharedSpec, PutsMembersInOrder) {
+  const Spec spec({share("solver", 1), share("attack", 2), share("model", 3)});
+
+  EXPECT_EQ(spec.dump(), R"({"attack":2,"model":3,"solver":1})");
+}
+
+TEST(SharedSpec, AChangeIsOfOneCopyAlone) {
+  const Spec before = rich_spec();
+  Spec after = before;
+  after.set("kind", "probe");
+  after.set("seed", 3);
+
+  EXPECT_EQ(before, rich_spec());
+  EXPECT_EQ(after.at("kind"), "probe");
+  EXPECT_EQ(after.value("seed", 0), 3);
+  EXPECT_EQ(before.value("seed", 0), 0);
+  EXPECT_EQ(after.member("model"), before.member("model"));  // not a copy
+  EXPECT_THROW(static_cast<void>(before.at("seed")), json::out_of_range);
+}
+
+TEST(SharedSpec, IsVisitedLikeTheObject) {
+  std::vector<std::string> names, expected;
+  for_each_part(Spec(rich_spec()),
+                [&](const std::string& name, const std::string& kind, const json&) {
+                  names.push_back(name + " " + kind);
+                });
+  for_each_part(rich_spec(), [&](const std::string& name, const std::string& kind, const json&) {
+    expected.push_back(name + " " + kind);
+  });
+
+  EXPECT_EQ(names, expected);
+}
+
 }  // namespace
 }  // namespace unmask::wire::spec_test

@@ -50,6 +50,19 @@ struct Leftover {
 
 }  // namespace
 
+fs::path behind_links(const fs::path& given) {
+  constexpr int kMaxLinks = 40;  // as many as the kernel follows
+  fs::path file = given;
+  std::error_code error;
+  for (int links = 0; links < kMaxLinks && fs::is_symlink(fs::symlink_status(file, error));
+       ++links) {
+    const fs::path target = fs::read_symlink(file, error);
+    if (error) break;
+    file = target.is_absolute() ? target : file.parent_path() / target;
+  }
+  return file;
+}
+
 std::string read_file(const fs::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) fail("open", path, errno);
@@ -101,8 +114,25 @@ bool is_temporary_name(std::string_view name) {
   return name.size() > 1;
 }
 
+using Fill = std::function<void(int, const fs::path&)>;
+
+// A device, a pipe, a socket: there is nothing to be replaced, and its name must stay its own.
+bool is_no_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+void write_through(const fs::path& path, const Fill& fill) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) fail("write", path, errno);
+  fill(fd.get(), path);
+}
+
 // @param fill  writes to a descriptor that belongs to a file of the given name
-void make_atomically(const fs::path& path, const std::function<void(int, const fs::path&)>& fill) {
+void make_atomically(const fs::path& given, const Fill& fill) {
+  if (is_no_file(given)) return write_through(given, fill);
+  const fs::path path = behind_links(given);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::error_code error;
   fs::create_directories(folder, error);

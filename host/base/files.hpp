@@ -11,9 +11,15 @@ namespace unmask::base {
 /// All bytes of a file. @throws DataError naming the file and the reason
 std::string read_file(const std::filesystem::path& path);
 
+/// Where a name leads: through symbolic links, also to a file that is not there yet. Of links in a
+/// circle, one of them.
+std::filesystem::path behind_links(const std::filesystem::path& path);
+
 /// Make `path` hold exactly `bytes`, or leave it as it was, whatever happens in between (a crash, a
 /// full disk, a power failure): a temporary file in the same folder, fsync, rename, fsync of the
-/// folder. Missing folders are made. @throws DataError naming the file and the reason
+/// folder. Missing folders are made. A symbolic link stays one: the file behind it is made. What is
+/// no file, such as a pipe or /dev/stdout, gets the bytes and stays what it is.
+/// @throws DataError naming the file and the reason
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Make `to` hold what `from` holds, in the same way; in pieces, whatever the size.

@@ -1,6 +1,6 @@
 #include "cli/batch_scripts.hpp"
 
-#include "cli/shell_words.hpp"
+#include "text/shell_words.hpp"
 
 namespace unmask::cli {
 namespace {
@@ -26,7 +26,7 @@ std::string common_directives(const Submission& s) {
 std::string prologue(const Submission& s) {
   std::string text;
   for (const std::string& name : s.profile.modules)
-    text += "module load " + shell_word(name) + "\n";
+    text += "module load " + words::shell_word(name) + "\n";
   for (const std::string& line : s.profile.prologue) text += line + "\n";
   return text.empty() ? "" : text + "\n";
 }
@@ -35,7 +35,7 @@ std::string prologue(const Submission& s) {
 std::string lines_of(const std::vector<std::vector<std::string>>& groups) {
   std::string text;
   for (const auto& group : groups) {
-    text += (text.empty() ? "" : " \\\n  ") + shell_command(group);
+    text += (text.empty() ? "" : " \\\n  ") + words::shell_command(group);
   }
   return text;
 }
@@ -81,7 +81,7 @@ std::string command_of_task(const Submission& s) {
         "))\")\n";
   }
   text += "is_started=yes\n" + lines_of(groups) + " --shard \"$shard/" + std::to_string(s.shards) +
-          "\" \\\n  " + shell_command(rest) + " \"${options[@]}\" &\nchild=$!\n\n";
+          "\" \\\n  " + words::shell_command(rest) + " \"${options[@]}\" &\nchild=$!\n\n";
   return text;
 }
 

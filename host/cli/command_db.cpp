@@ -10,11 +10,11 @@
 #include "base/unique_fd.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
-#include "cli/shell_words.hpp"
 #include "run/memory.hpp"
 #include "store/maintenance.hpp"
 #include "store/writer_lock.hpp"
 #include "table/table.hpp"
+#include "text/shell_words.hpp"
 #include "text/suggest.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
@@ -109,7 +109,8 @@ int collect_garbage(const CommandLine& line) {
       std::cerr << "note: " << writer << " writes to the database: some of these may be in use\n";
     }
     std::cerr << "to remove them: "
-              << shell_command({"unmask", "db", "gc", "--db", line.database().string(), "--yes"})
+              << words::shell_command(
+                     {"unmask", "db", "gc", "--db", line.database().string(), "--yes"})
               << "\n";
   }
   return kept == 0 ? 0 : static_cast<int>(ExitCode::kStore);

@@ -16,10 +16,10 @@
 #include "cli/judge_report.hpp"
 #include "cli/judge_subject.hpp"
 #include "cli/session.hpp"
-#include "cli/shell_words.hpp"
 #include "run/progress.hpp"
 #include "store/queries.hpp"
 #include "store/store.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -345,7 +345,8 @@ int command_judge(const Arguments& arguments) {
     const fs::path file = line.get<std::string>("write-manifest");
     write_manifest(file, judging.request);
     std::cerr << "wrote " << file.string() << "; "
-              << shell_command({"unmask", "run", file.string(), "--db", line.database().string()})
+              << words::shell_command(
+                     {"unmask", "run", file.string(), "--db", line.database().string()})
               << " runs it\n";
     return 0;
   }

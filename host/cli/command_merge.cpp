@@ -13,11 +13,11 @@
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/plan_folder.hpp"
-#include "cli/shell_words.hpp"
 #include "plan/frozen_plan.hpp"
 #include "store/merge.hpp"
 #include "store/queries.hpp"
 #include "store/result_files.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 #include "verdict/judge.hpp"
 #include "verdict/report.hpp"
@@ -132,7 +132,8 @@ int print_missing(const PlanFolder& folder, const fs::path& target) {
   }
   std::cerr << missing << " of " << base::counted(frozen.plan.cells.size(), "cell")
             << " of the plan have no result; to send them again: "
-            << shell_command({"unmask", "submit", "--missing", folder.plan().string()}) << "\n";
+            << words::shell_command({"unmask", "submit", "--missing", folder.plan().string()})
+            << "\n";
   return static_cast<int>(ExitCode::kCellsFailed);
 }
 

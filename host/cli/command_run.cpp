@@ -14,9 +14,9 @@
 #include "cli/retry_option.hpp"
 #include "cli/session.hpp"
 #include "cli/shard_run.hpp"
-#include "cli/shell_words.hpp"
 #include "run/progress.hpp"
 #include "store/store.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 #include "verdict/judge.hpp"
 #include "verdict/report.hpp"
@@ -41,7 +41,7 @@ void print_summary(const run::RunSummary& summary,
   std::cerr << " (" << run::duration_text(summary.wall_s) << "); results in " << database << "\n";
   if (summary.failed > 0) {
     std::cerr << "what failed and why: "
-              << shell_command({"unmask", "query", "failures", "--db", database}) << "\n";
+              << words::shell_command({"unmask", "query", "failures", "--db", database}) << "\n";
   }
   if (summary.interrupted + summary.not_run > 0) std::cerr << "to go on: " << command << "\n";
 }
@@ -98,7 +98,8 @@ void print_verdicts(store::Store& store, const std::string& study, const std::st
   for (const std::string& line : lines) std::cerr << "verdict: " << line << "\n";
   if (lines.empty()) return;
   std::cerr << "every rule, and what evidence is missing: "
-            << shell_command({"unmask", "verdict", "study=" + study, "--db", database}) << "\n";
+            << words::shell_command({"unmask", "verdict", "study=" + study, "--db", database})
+            << "\n";
 }
 
 // Options of a task of a cluster.
@@ -215,7 +216,7 @@ int command_run(const Arguments& arguments) {
   const bool is_of_plan = line.has("plan");
   if (line.has("shard") && !is_of_plan) throw UsageError("--shard needs --plan");
   SessionOptions options = session_options(line, arguments);
-  const std::string command = shell_command(options.argv);
+  const std::string command = words::shell_command(options.argv);
   const run::ProgressMode mode = run::parse_progress_mode(line.get<std::string>("progress"));
   const auto progress = run::make_progress(mode);
   if (is_of_plan) return run_plan(line, std::move(options), *progress);

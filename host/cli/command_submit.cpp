@@ -19,7 +19,6 @@
 #include "cli/local_tasks.hpp"
 #include "cli/machine.hpp"
 #include "cli/plan_folder.hpp"
-#include "cli/shell_words.hpp"
 #include "cli/site_profile.hpp"
 #include "cli/slurm.hpp"
 #include "plan/frozen_plan.hpp"
@@ -27,6 +26,7 @@
 #include "run/progress.hpp"
 #include "store/merge.hpp"
 #include "store/result_files.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -207,7 +207,7 @@ std::vector<std::size_t> of_stage(const Tasks& tasks, bool is_second) {
 
 // Sends a job, or says how it would be sent.
 std::string send(const std::vector<std::string>& command, bool is_dry) {
-  std::cerr << (is_dry ? "would run: " : "ran: ") << shell_command(command) << "\n";
+  std::cerr << (is_dry ? "would run: " : "ran: ") << words::shell_command(command) << "\n";
   return is_dry ? "<job>" : submit_job(command);
 }
 
@@ -238,7 +238,7 @@ void run_on_slurm(const Tasks& tasks, bool is_dry) {
   std::cout << jobs << " " << merge << "\n";
   std::cerr << "logs are in " << (folder / "logs").string() << "; results will be in "
             << tasks.submission.database.string() << "\nwhat is missing afterwards: "
-            << shell_command(
+            << words::shell_command(
                    {"unmask", "submit", "--missing", tasks.submission.plan.string(), "--dry-run"})
             << "\n";
 }
@@ -250,17 +250,18 @@ int run_here(const Tasks& tasks, int parallel, bool is_dry) {
     const std::vector<std::size_t> numbers = of_stage(tasks, is_second);
     if (is_dry) {
       for (const std::size_t number : numbers) {
-        std::cerr << "would run: " << shell_command(local.command(number)) << "\n";
+        std::cerr << "would run: " << words::shell_command(local.command(number)) << "\n";
       }
     } else if (!local.run(numbers)) {
       std::cerr << "stopped; to go on: "
-                << shell_command({"unmask", "submit", "--missing", tasks.submission.plan.string()})
+                << words::shell_command(
+                       {"unmask", "submit", "--missing", tasks.submission.plan.string()})
                 << "\n";
       return static_cast<int>(ExitCode::kCellsFailed);
     }
   }
   if (is_dry) {
-    std::cerr << "would run: " << shell_command(local.merge_command()) << "\n";
+    std::cerr << "would run: " << words::shell_command(local.merge_command()) << "\n";
     return 0;
   }
   return local.merge();
@@ -272,7 +273,7 @@ int run_tasks(Tasks tasks, int parallel, bool is_dry) {
   if (tasks.submission.engine == "local") return run_here(tasks, parallel, is_dry);
   if (tasks.wanted.empty()) {
     std::cerr << "nothing is missing; to merge: bash "
-              << shell_command({(tasks.submission.plan.parent_path() / "merge.sh").string()})
+              << words::shell_command({(tasks.submission.plan.parent_path() / "merge.sh").string()})
               << "\n";
     return 0;
   }

@@ -11,8 +11,8 @@
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_context.hpp"
-#include "cli/shell_words.hpp"
 #include "cli/verification.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -83,7 +83,7 @@ void print_report(const VerifyReport& report, table::Format format, const Verify
   std::cerr << "\n";
   if (options.records && report.count("") < report.cells.size()) {
     std::cerr << "what was found is kept: "
-              << shell_command(
+              << words::shell_command(
                      {"unmask", "query", "verifications", "--db", options.database.string()})
               << "\n";
   }

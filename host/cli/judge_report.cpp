@@ -7,8 +7,8 @@
 
 #include "base/counted.hpp"
 #include "catalog/verdict_thresholds.hpp"
-#include "cli/shell_words.hpp"
 #include "table/table.hpp"
+#include "text/shell_words.hpp"
 #include "verdict/report.hpp"
 #include "verdict/statistics.hpp"
 
@@ -222,9 +222,9 @@ std::vector<std::string> next_steps(const JudgeReport& report) {
         "No symptom of masking is no proof of robustness: the worst case is an upper bound. A "
         "larger --budget lowers it, and an attack made for this network may, too.");
   }
-  steps.emplace_back(
-      "Every rule, its numbers and thresholds: " +
-      shell_command({"unmask", "verdict", "study=" + report.study, "--db", report.database}));
+  steps.emplace_back("Every rule, its numbers and thresholds: " +
+                     words::shell_command(
+                         {"unmask", "verdict", "study=" + report.study, "--db", report.database}));
   steps.emplace_back("What ran, to be edited and run again with unmask run: " + report.manifest);
   return steps;
 }

@@ -15,10 +15,10 @@
 #include "cli/cost.hpp"
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
-#include "cli/shell_words.hpp"
 #include "cli/store_recorder.hpp"
 #include "run/live_state.hpp"
 #include "store/writer_busy.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -152,7 +152,7 @@ std::string Session::exec_command(const wire::Cell& cell) const {
   if (execution_.devices.front() != "cpu") {
     argv.insert(argv.end(), {"--device", execution_.devices.front()});
   }
-  return shell_command(argv) + " [--in-process]";
+  return words::shell_command(argv) + " [--in-process]";
 }
 
 // Of a frozen plan those that were known when it was frozen: a task's own database begins empty.

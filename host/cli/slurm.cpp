@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/child.hpp"
-#include "cli/shell_words.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -82,7 +82,7 @@ std::string submit_job(const std::vector<std::string>& command) {
   if (!answer.status.is_success()) {
     throw Error(ExitCode::kCellsFailed,
                 "Slurm refused the job: " + answer.err + "the command was: " +
-                    shell_command(command) + "\nwhat the site wants stands in --profile");
+                    words::shell_command(command) + "\nwhat the site wants stands in --profile");
   }
   // "123" or "123;cluster"
   return answer.out.substr(0, answer.out.find_first_of(";\n"));

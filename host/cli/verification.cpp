@@ -17,10 +17,10 @@
 #include "cli/load_study.hpp"
 #include "cli/lost_results.hpp"
 #include "cli/machine.hpp"
-#include "cli/shell_words.hpp"
 #include "run/runner.hpp"
 #include "store/queries.hpp"
 #include "store/result_folders.hpp"
+#include "text/shell_words.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
@@ -298,7 +298,7 @@ class Verifier {
     for (const std::string& folder : options_.plugin_dirs) {
       argv.insert(argv.end(), {"--plugin-dir", folder});
     }
-    return shell_command(argv) + " [--in-process]";
+    return words::shell_command(argv) + " [--in-process]";
   }
 
   // Where others round, other bits are no fault.

@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "base/unique_fd.hpp"
+#include "unmask/file_kind.hpp"
 #include "unmask/sha256.hpp"
 
 namespace unmask::loader {
@@ -155,7 +156,9 @@ std::optional<std::string> library_violation(std::string_view bytes) {
   const std::string_view magic(ELFMAG, SELFMAG);
   if (!bytes.starts_with(magic)) {
     // The first bytes of a truncated library are still those of a library.
-    return "is not a shared library: it does not start as an ELF file does";
+    const std::string kind = file_kind(bytes.substr(0, kFileKindBytes));
+    return "is not a shared library" +
+           (kind.empty() ? ": it does not start as an ELF file does" : " but " + kind);
   }
   if (bytes.size() < sizeof(Elf64_Ehdr)) return truncated(sizeof(Elf64_Ehdr), bytes.size());
   const auto header = read_struct<Elf64_Ehdr>(bytes, 0);

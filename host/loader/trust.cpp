@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "text/shell_words.hpp"
+
 namespace unmask::loader {
 namespace {
 
@@ -32,8 +34,8 @@ std::optional<std::string> distrust_name(const fs::path& name) {
   if (!is_open_to_all(of_folder)) return std::nullopt;
   if ((of_folder.st_mode & S_ISVTX) == 0) {
     return "lies in the folder '" + folder.string() +
-           "', where everybody may exchange it; it is loaded after: chmod o-w '" + folder.string() +
-           "'";
+           "', where everybody may exchange it; it is loaded after: chmod o-w " +
+           words::shell_word(folder.string());
   }
   if (is_ours(of_name)) return std::nullopt;
   return "lies in the folder '" + folder.string() +
@@ -50,7 +52,8 @@ std::optional<std::string> distrust(const fs::path& library) {
   if (error) return std::nullopt;  // loading will say what is wrong
   struct stat facts {};
   if (::stat(real.c_str(), &facts) == 0 && is_open_to_all(facts)) {
-    return "may be written by everybody; it is loaded after: chmod o-w '" + real.string() + "'";
+    return "may be written by everybody; it is loaded after: chmod o-w " +
+           words::shell_word(real.string());
   }
   for (const fs::path& name : std::set<fs::path>{named, real}) {
     if (auto reason = distrust_name(name)) return reason;

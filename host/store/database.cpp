@@ -4,10 +4,14 @@
 
 #include <cerrno>
 #include <cmath>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include <sqlite3.h>
+
+#include "text/shell_words.hpp"
+#include "unmask/file_kind.hpp"
 
 namespace unmask::store {
 namespace {
@@ -20,14 +24,23 @@ constexpr int kCacheKib = 16 * 1024;
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr int kOldestSqlite = 3'037'000;  // STRICT tables
 
+std::string not_a_database(const std::string& file) {
+  std::string beginning(kFileKindBytes, '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(beginning.data(), static_cast<std::streamsize>(beginning.size()));
+  beginning.resize(static_cast<std::size_t>(in.gcount()));
+  const std::string kind = file_kind(beginning);
+  return " is not a SQLite database" + (kind.empty() ? "" : " but " + kind) +
+         "; name another file with --db";
+}
+
 // What to do about an error, where there is something to do.
 std::string advice(const std::string& file, int extended_code) {
   switch (extended_code & 0xff) {
-    case SQLITE_NOTADB: return file + " is not a SQLite database; name another file with --db";
+    case SQLITE_NOTADB: return file + not_a_database(file);
     case SQLITE_CORRUPT:
-      return file +
-             " is damaged; restore it from a backup, or rescue what is readable with: sqlite3 '" +
-             file + "' .recover | sqlite3 rescued.sqlite";
+      return file + " is damaged; restore it from a backup, or rescue what is readable with: " +
+             words::shell_command({"sqlite3", file, ".recover"}) + " | sqlite3 rescued.sqlite";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return file + " is locked by another program; close it and run the same command again";

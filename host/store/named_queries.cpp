@@ -255,9 +255,9 @@ SELECT m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m
   iif(w.is_of_network, NULL, m.source) AS source,
   iif(w.is_of_network, NULL, m.norm) AS norm,
   iif(w.is_of_network, NULL, m.epsilon_text) AS epsilon_text,
-  iif(w.is_of_network, NULL, m.seed) AS seed
+  iif(w.is_of_network, NULL, m.seed) AS seed, 'not measured: ' || max(m.reason) AS note
 FROM metrics m JOIN watched w ON w.cell_id = m.cell_id AND w.name = m.name
-WHERE m.value > w.threshold
+WHERE m.value > w.threshold OR m.reason IS NOT NULL
 GROUP BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver, m.name,
   iif(w.is_of_network, NULL, m.cell_id), iif(w.is_of_network, NULL, m.method)
 ORDER BY m.study, m.dataset, m.model, m.objective, m.train_solver, m.train_seed, m.solver,

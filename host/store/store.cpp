@@ -114,6 +114,21 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
+namespace {
+
+// SQLite keeps its log beside the name under which a file was opened, and we the lock: writers under
+// two names of one file would not see each other, and damage it.
+void expect_one_name(const fs::path& file) {
+  std::error_code error;
+  const std::uintmax_t names = fs::hard_link_count(file, error);
+  if (error || names <= 1) return;
+  throw StoreError(file.string() + " is one of " + std::to_string(names) +
+                   " hard links to one file, which may be written under one name only; remove the "
+                   "others, or make it a file of its own: unmask db backup COPY");
+}
+
+}  // namespace
+
 Store Store::open_writer(const fs::path& given) {
   return open_writer(given, file_system_of(ResultFolders::of(given).database));
 }
@@ -132,6 +147,7 @@ Store Store::open_writer(const fs::path& given, const FileSystem& system) {
   if (fs::exists(file, error)) {
     Database look = Database::open(file, Database::Mode::kRead);
     check_writable(look, schema_version());
+    expect_one_name(file);
   }
   base::UniqueFd lock = take_writer_lock(file);
   Database database = Database::open(file, Database::Mode::kWrite);

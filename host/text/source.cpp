@@ -10,6 +10,7 @@
 #include "text/syntax.hpp"
 #include "text/tokens.hpp"
 #include "text/utf8.hpp"
+#include "unmask/file_kind.hpp"
 
 namespace unmask::words {
 namespace {
@@ -265,8 +266,29 @@ Source::Source(std::string name, std::string text)
   }
 }
 
+namespace {
+
+// What a file is that was taken for a manifest; empty: JSON text, or nothing that is known.
+std::string foreign_kind(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  if (first == std::string::npos || text[first] == '{') return "";
+  return file_kind(std::string_view(text).substr(0, kFileKindBytes));
+}
+
+}  // namespace
+
 std::optional<Node> Source::parse(std::vector<Diagnostic>& errors) {
   entries_.clear();
+  const std::string kind = foreign_kind(text_);
+  if (!kind.empty()) {
+    const std::size_t end = std::min({text_.find('\n'), text_.size(), std::size_t{40}});
+    errors.push_back(diagnose(*this,
+                              {0, end},
+                              code::kSyntax,
+                              "a manifest is JSON text that begins with '{'",
+                              "it is " + kind));
+    return std::nullopt;
+  }
   if (const std::size_t bad = first_invalid_utf8(text_); bad != std::string::npos) {
     static constexpr const char* kHex = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(text_[bad]);

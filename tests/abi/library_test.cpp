@@ -215,6 +215,11 @@ TEST_F(LibraryFile, RefusesATextFile) {
             "is not a shared library: it does not start as an ELF file does");
 }
 
+TEST_F(LibraryFile, SaysWhatAForeignFileIs) {
+  EXPECT_THAT(refusal(write("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")),
+              StartsWith("is not a shared library but a Git LFS pointer"));
+}
+
 TEST_F(LibraryFile, RefusesATruncatedLibraryBeforeLoading) {
   const std::string whole = base::read_file(wrong_file("fine"));
 

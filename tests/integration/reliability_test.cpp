@@ -129,9 +129,9 @@ TEST(Reliability, AFolderThatEverybodyMayWriteLendsNoPlugins) {
 
   EXPECT_EQ(checked.code, 3);
   EXPECT_THAT(checked.err,
-              AllOf(HasSubstr("unknown attack plugin \"misbehave\""), HasSubstr("chmod o-w '")));
+              AllOf(HasSubstr("unknown attack plugin \"misbehave\""), HasSubstr("chmod o-w /")));
   EXPECT_EQ(looked.code, 4);
-  EXPECT_THAT(looked.err, HasSubstr("chmod o-w '"));
+  EXPECT_THAT(looked.err, HasSubstr("chmod o-w /"));
 }
 
 TEST(Care, OfADatabaseFromTheCommandLine) {

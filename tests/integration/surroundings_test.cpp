@@ -9,8 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "cli/kernel_choice.hpp"
-#include "cli/shell_words.hpp"
 #include "integration/sandbox.hpp"
+#include "text/shell_words.hpp"
 
 namespace unmask::test::surroundings_test {
 namespace {
@@ -24,8 +24,8 @@ Outcome bash(const Sandbox& box, const std::string& line) {
   const base::ChildOutput child =
       base::run_child({"bash",
                        "-c",
-                       "PATH=" + cli::shell_word(program) + ":$PATH; cd " +
-                           cli::shell_word(box.path("").string()) + "; " + line},
+                       "PATH=" + words::shell_word(program) + ":$PATH; cd " +
+                           words::shell_word(box.path("").string()) + "; " + line},
                       250);
   return {child.status.exit_code.value_or(-1), child.out, child.err};
 }

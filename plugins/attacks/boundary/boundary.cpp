@@ -24,9 +24,7 @@ class Boundary final : public kit::BallAttack {
         .params =
             {choice("norm", {"l2"}, "norm that is kept small").by_default("l2"),
              integer("steps", "steps of the walk").by_default(25000).at_least(1),
-             integer("draws", "random images among which a wrong one is looked for")
-                 .by_default(100)
-                 .at_least(1),
+             kit::draws_option(),
              real("spherical_step",
                   "first step around the image, as a share of the "
                   "distance")

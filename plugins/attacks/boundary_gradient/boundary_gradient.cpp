@@ -1,18 +1,14 @@
 // Along the gradient at the boundary, where no loss is saturated. See boundary_gradient.md.
 
-#include <cmath>
-
 #include <torch/types.h>
 
-#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/boundary_jump.hpp"
-#include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class BoundaryGradient final : public kit::BallAttack {
+class BoundaryGradient final : public kit::BoundaryWalk {
  public:
   static PluginInfo info() {
     return {
@@ -26,21 +22,16 @@ class BoundaryGradient final : public kit::BallAttack {
                    integer("halvings", "of the way between a right and a wrong point, at each step")
                        .by_default(10)
                        .at_least(1),
-                   integer("draws", "random images among which a wrong one is looked for")
-                       .by_default(100)
-                       .at_least(1),
+                   kit::draws_option(),
                    integer("restarts", "walks from different images").by_default(1).at_least(1),
                    kit::minimise_option()},
         .capabilities = {"asks_outside_ball"}};
   }
 
   explicit BoundaryGradient(const Params& params)
-      : BallAttack(params.get_text("norm")),
-        steps_(params.get_integer("steps")),
+      : BoundaryWalk(params),
         halvings_(params.get_integer("halvings")),
-        draws_(params.get_integer("draws")),
-        restarts_(params.get_integer("restarts")),
-        minimise_(params.get_boolean("minimise")) {}
+        restarts_(params.get_integer("restarts")) {}
 
  private:
   Tensor search(Target& target,
@@ -54,7 +45,7 @@ class BoundaryGradient final : public kit::BallAttack {
       SampleRandom random = context.random.stream("restart", static_cast<std::uint64_t>(restart));
       walk(target, decisions, active, x, threat, random);
     }
-    return decisions.closest().result(y, minimise_);
+    return decisions.closest().result(y, minimise());
   }
 
   void walk(Target& target,
@@ -67,42 +58,26 @@ class BoundaryGradient final : public kit::BallAttack {
     Tensor has_start = at::ones({point.size(0)}, active.y().options().dtype(at::kBool));
     if (leave(decisions, active, point, has_start)) return;
     Tensor starts = x.clone();
-    has_start = decisions.start(starts, draws_, random).index_select(0, active.rows());
+    has_start = decisions.start(starts, draws(), random).index_select(0, active.rows());
     point = starts.index_select(0, active.rows());
     if (leave(decisions, active, point, has_start)) return;
     point = decisions.bisect(point, active.rows(), halvings_);
-    for (std::int64_t t = 1; t <= steps_; ++t) {
+    for (std::int64_t t = 1; t <= steps(); ++t) {
       if (leave(decisions, active, point, has_start)) return;
-      const Tensor length = distance(point, active.x(), norm());
       const Tensor gradient =
           target.loss_and_gradient(point, active.y(), {}, Loss::kMargin, active.rows()).gradient;
       point = kit::jump(decisions,
                         active,
                         point,
                         kit::ascent_direction(gradient, norm()),
-                        length / std::sqrt(static_cast<double>(t)),
+                        reach(point, active, t),
                         threat);
       point = decisions.bisect(point, active.rows(), halvings_);
     }
   }
 
-  // True when nobody is left who can get on.
-  bool leave(kit::DecisionSearch& decisions,
-             kit::ActiveRows& active,
-             Tensor& point,
-             Tensor& has_start) const {
-    Tensor done = has_start.logical_not();
-    if (!minimise_) done = done.logical_or(decisions.closest().is_done(active.rows()));
-    if (done.all().item<bool>()) return true;
-    active.drop(done, {&point, &has_start});
-    return false;
-  }
-
-  std::int64_t steps_;
   std::int64_t halvings_;
-  std::int64_t draws_;
   std::int64_t restarts_;
-  bool minimise_;
 };
 
 }  // namespace

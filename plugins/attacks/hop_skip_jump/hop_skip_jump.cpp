@@ -2,15 +2,13 @@
 
 #include <torch/types.h>
 
-#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/boundary_jump.hpp"
-#include "unmask/kit/attack/decision.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
 namespace {
 
-class HopSkipJump final : public kit::BallAttack {
+class HopSkipJump final : public kit::BoundaryWalk {
  public:
   static PluginInfo info() {
     return {
@@ -26,9 +24,7 @@ class HopSkipJump final : public kit::BallAttack {
                  .by_default(100)
                  .at_least(1),
              integer("max_queries", "most queries for one direction").by_default(10000).at_least(1),
-             integer("draws", "random images among which a wrong one is looked for")
-                 .by_default(100)
-                 .at_least(1),
+             kit::draws_option(),
              real("gamma", "how close the bisection goes, in units of the paper's bound")
                  .by_default(1.0)
                  .above(0),
@@ -37,13 +33,10 @@ class HopSkipJump final : public kit::BallAttack {
   }
 
   explicit HopSkipJump(const Params& params)
-      : BallAttack(params.get_text("norm")),
-        steps_(params.get_integer("steps")),
+      : BoundaryWalk(params),
         first_queries_(params.get_integer("first_queries")),
         max_queries_(params.get_integer("max_queries")),
-        draws_(params.get_integer("draws")),
-        gamma_(params.get_real("gamma")),
-        minimise_(params.get_boolean("minimise")) {}
+        gamma_(params.get_real("gamma")) {}
 
  private:
   Tensor search(Target& target,
@@ -55,32 +48,20 @@ class HopSkipJump final : public kit::BallAttack {
     kit::ActiveRows active(target, x, y);
     Tensor point = x.clone();
     SampleRandom start = context.random.stream("start");
-    Tensor has_start = decisions.start(point, draws_, start);
-    if (leave(decisions, active, point, has_start)) return decisions.closest().result(y, minimise_);
+    Tensor has_start = decisions.start(point, draws(), start);
+    if (leave(decisions, active, point, has_start))
+      return decisions.closest().result(y, minimise());
     point = decisions.bisect(point, active.rows(), bisections(x));
 
     SampleRandom random = context.random.stream("directions");
-    for (std::int64_t t = 1; t <= steps_; ++t) {
+    for (std::int64_t t = 1; t <= steps(); ++t) {
       if (leave(decisions, active, point, has_start)) break;
       const Tensor length = distance(point, active.x(), norm());
       const Tensor ascent = direction(decisions, active, point, length, threat, random, t);
-      point = kit::jump(
-          decisions, active, point, ascent, length / std::sqrt(static_cast<double>(t)), threat);
+      point = kit::jump(decisions, active, point, ascent, reach(point, active, t), threat);
       point = decisions.bisect(point, active.rows(), bisections(x));
     }
-    return decisions.closest().result(y, minimise_);
-  }
-
-  // True when nobody is left who can get on.
-  bool leave(kit::DecisionSearch& decisions,
-             kit::ActiveRows& active,
-             Tensor& point,
-             Tensor& has_start) const {
-    Tensor done = has_start.logical_not();
-    if (!minimise_) done = done.logical_or(decisions.closest().is_done(active.rows()));
-    if (done.all().item<bool>()) return true;
-    active.drop(done, {&point, &has_start});
-    return false;
+    return decisions.closest().result(y, minimise());
   }
 
   // theta of the paper: how close, as a share of the way, the bisection goes to the boundary.
@@ -133,12 +114,9 @@ class HopSkipJump final : public kit::BallAttack {
     return kit::ascent_direction(ascent, norm());
   }
 
-  std::int64_t steps_;
   std::int64_t first_queries_;
   std::int64_t max_queries_;
-  std::int64_t draws_;
   double gamma_;
-  bool minimise_;
 };
 
 }  // namespace

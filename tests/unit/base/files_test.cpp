@@ -1,16 +1,19 @@
 #include "base/files.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/unique_fd.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::base::files_test {
@@ -88,6 +91,48 @@ TEST(WriteFileAtomically, LeavesNothingWhenItFails) {
 
   EXPECT_THROW(write_file_atomically(folder.path() / "f", "text"), DataError);
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"f"});
+}
+
+TEST(WriteFileAtomically, LeavesALinkALink) {
+  const TempFolder folder;
+  fs::create_directory(folder.path() / "far");
+  for (const char* name : {"there", "not_yet"}) {
+    fs::create_symlink(std::string("far/") + name, folder.path() / name);
+  }
+  std::ofstream(folder.path() / "far/there") << "old";
+
+  for (const char* name : {"there", "not_yet"}) {
+    write_file_atomically(folder.path() / name, "new");
+
+    EXPECT_TRUE(fs::is_symlink(folder.path() / name)) << name;
+    EXPECT_FALSE(fs::is_symlink(folder.path() / "far" / name)) << name;
+    EXPECT_EQ(read_file(folder.path() / "far" / name), "new") << name;
+  }
+}
+
+TEST(BehindLinks, OfACircleIsOneOfThem) {
+  const TempFolder folder;
+  fs::create_symlink("b", folder.path() / "a");
+  fs::create_symlink("a", folder.path() / "b");
+
+  EXPECT_TRUE(fs::is_symlink(behind_links(folder.path() / "a")));
+}
+
+// As a name like /dev/stdout may be: it is no file that could be replaced.
+TEST(WriteFileAtomically, WritesIntoAPipeAndLeavesItOne) {
+  const TempFolder folder;
+  const fs::path pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const UniqueFd reader(::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+
+  write_file_atomically(pipe, "text");
+
+  std::string got(10, '\0');
+  const ssize_t n = ::read(reader.get(), got.data(), got.size());
+  EXPECT_EQ(got.substr(0, static_cast<std::size_t>(std::max<ssize_t>(n, 0))), "text");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"pipe"});
 }
 
 TEST(WriteFileAtomically, GivesTheFileThePermissionsOfTheUmask) {

@@ -1,7 +1,8 @@
 // docs/database.md against the schema: every name is described, every example runs and answers what
-// tests/data/store/document_answers.txt says.
+// tests/data/store/document_answers.txt says. Examples of SQL on other pages, likewise.
 
 #include <algorithm>
+#include <filesystem>
 #include <regex>
 #include <sstream>
 #include <string>
@@ -32,9 +33,9 @@ std::string section(const std::string& name) {
   return document().substr(begin, end - begin);
 }
 
-std::vector<std::string> examples() {
+std::vector<std::string> examples(const std::string& text = document()) {
   std::vector<std::string> result;
-  std::istringstream lines(document());
+  std::istringstream lines(text);
   std::string line;
   bool is_inside = false;
   while (std::getline(lines, line)) {
@@ -141,6 +142,91 @@ TEST_F(DocumentTest, EveryExampleAnswersWhatItShould) {
   EXPECT_EQ(
       answers,
       base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/document_answers.txt"));
+}
+
+// Pages beside docs/database.md: what their examples say of networks that differ in one thing each,
+// under two names.
+class OtherPages : public ::testing::Test {
+ protected:
+  OtherPages() {
+    wire::Cell first = testing::train_cell("so_resnet", 0);
+    wire::Cell second = testing::train_cell("so_resnet", 1);
+    first.aliases = {first.labels};
+    first.aliases[0].model = "same";
+    std::vector<wire::Cell> cells = {first, second};
+    for (const wire::Cell& training : {first, second}) {
+      cells.push_back(testing::probe_cell(training, "bosh3"));
+      cells.push_back(testing::attack_cell(training, "bosh3", "", "pgd", 0.1, "0.1", 5));
+    }
+    for (const std::size_t of_the_first : {2U, 3U}) {
+      cells[of_the_first].aliases = {cells[of_the_first].labels};
+      cells[of_the_first].aliases[0].model = "same";
+    }
+    const auto run = store_.begin_run(testing::make_study(), testing::make_info());
+    store_.register_cells(run, testing::make_catalog(), cells);
+    testing::finish(store_, run, first, testing::train_result());
+    testing::finish(store_, run, second, testing::train_result("b"));
+    for (const std::size_t i : {2U, 4U}) {
+      wire::CellResult probe;
+      const double shift = static_cast<double>(i);
+      for (const int k : {10, 2}) {
+        probe.sample_metrics.push_back({0, "logit_" + std::to_string(k), shift + k});
+      }
+      probe.sample_metrics.push_back({0, "logit_margin", 7});  // of another probe
+      testing::finish(store_, run, cells[i], probe);
+      wire::CellResult attack = testing::attack_result("rrrf");
+      attack.series = {{"trace_margin.3", {-shift, shift}}, {"trace_margin.30", {9}}};
+      testing::finish(store_, run, cells[i + 1], attack);
+    }
+  }
+
+  // The answer to the one example of a page.
+  std::string answer(const std::string& page) const {
+    const auto found = examples(base::read_file(std::string(UNMASK_SOURCE_DIR) + "/" + page));
+    EXPECT_EQ(found.size(), 1U) << page;
+    return table::to_text(run_query(store_, found.at(0)), table::Format::kCsv);
+  }
+
+  base::TempFolder folder_;
+  Store store_ = Store::open_writer(folder_.path() / "x.sqlite");
+};
+
+TEST_F(OtherPages, LogitsAreTheProbesOfEachNetworkByClass) {
+  const std::string expected =
+      "model,train_seed,solver,sample,name,value\n"
+      "so_resnet,0,bosh3,0,logit_2,4\nso_resnet,0,bosh3,0,logit_10,12\n"
+      "so_resnet,1,bosh3,0,logit_2,6\nso_resnet,1,bosh3,0,logit_10,14\n";
+
+  EXPECT_EQ(answer("docs/bring-your-own.md"), expected);
+  EXPECT_EQ(answer("plugins/probes/logits/logits.md"), expected);
+}
+
+TEST_F(OtherPages, ATraceIsThatOfOneSampleForEachAttack) {
+  EXPECT_EQ(answer("docs/attacks.md"),
+            "model,train_seed,solver,method,epsilon_text,seed,step,value\n"
+            "so_resnet,0,bosh3,pgd,0.1,5,1,-2\nso_resnet,0,bosh3,pgd,0.1,5,2,2\n"
+            "so_resnet,1,bosh3,pgd,0.1,5,1,-4\nso_resnet,1,bosh3,pgd,0.1,5,2,4\n");
+}
+
+// Whoever adds an example to another page adds its value above.
+TEST(Pages, WithExamplesOfSqlAreTheseAlone) {
+  std::vector<std::string> found;
+  const std::filesystem::path root(UNMASK_SOURCE_DIR);
+  for (const char* folder : {"docs", "plugins", "experiments"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+      if (entry.path().extension() != ".md") continue;
+      if (!examples(base::read_file(entry.path())).empty()) {
+        found.push_back(std::filesystem::relative(entry.path(), root).string());
+      }
+    }
+  }
+  std::sort(found.begin(), found.end());
+
+  EXPECT_EQ(found,
+            (std::vector<std::string>{"docs/attacks.md",
+                                      "docs/bring-your-own.md",
+                                      "docs/database.md",
+                                      "plugins/probes/logits/logits.md"}));
 }
 
 TEST_F(DocumentTest, EveryNamedQueryIsListed) {

@@ -180,6 +180,25 @@ TEST_F(QueriesTest, WarningsAreChecksAboveTheirThreshold) {
                               {"worst", "fooled_first_by.m1.mean", 0.25, 0.002, std::int64_t{1}}}));
 }
 
+// Nobody knows what a check would have found that could not be made.
+TEST_F(QueriesTest, ACheckThatFailedIsAWarning) {
+  store_.database()
+      .prepare("add",
+               "INSERT INTO metric(cell_id, name, flag, reason) SELECT cell_id, "
+               "'check.batch_dependence', 'nan', 'too many attempts' FROM labelled_cell "
+               "WHERE method = 'worst'")
+      .run();
+
+  const table::Table table = run_query(store_,
+                                       "SELECT attack, value, cells, note FROM (" +
+                                           std::string(find_query("warnings")->sql) +
+                                           ") WHERE warning = 'check.batch_dependence'");
+
+  constexpr std::monostate kNone;
+  EXPECT_EQ(table.rows,
+            (std::vector<Row>{{kNone, kNone, std::int64_t{2}, "not measured: too many attempts"}}));
+}
+
 TEST_F(QueriesTest, TheNormOfAnEnsembleIsThatOfItsMembers) {
   EXPECT_EQ(run_query(store_, "SELECT DISTINCT norm FROM accuracy WHERE attack = 'worst'").rows,
             (std::vector<Row>{{"l2"}}));

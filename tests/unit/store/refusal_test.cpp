@@ -96,6 +96,13 @@ TEST_F(RefusalTest, TextIsNoDatabase) {
   EXPECT_THAT(writing(), HasSubstr("is not a SQLite database"));
 }
 
+TEST_F(RefusalTest, WhatAForeignFileIsIsSaid) {
+  write("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+
+  EXPECT_THAT(reading(), HasSubstr("is not a SQLite database but a Git LFS pointer"));
+  EXPECT_THAT(writing(), HasSubstr("name another file with --db"));
+}
+
 // Lengths from inside of the header to all but the last page.
 class TruncationTest : public RefusalTest, public ::testing::WithParamInterface<double> {};
 
@@ -336,6 +343,19 @@ TEST_F(RefusalTest, SecondWriterIsRefusedUnderALinkThatWasThereBeforeTheFile) {
   EXPECT_THAT(writing(), HasSubstr("is being written by"));
   EXPECT_TRUE(fs::exists(file_.string() + ".lock"));
   EXPECT_FALSE(fs::exists(link.string() + ".lock"));
+}
+
+// Of a hard link nobody can tell which name is the real one: the log would lie beside either.
+TEST_F(RefusalTest, AFileOfTwoNamesIsReadAndNotWritten) {
+  { const Store store = Store::open_writer(file_); }
+  const fs::path other = folder_.path() / "other.sqlite";
+  fs::create_hard_link(file_, other);
+
+  EXPECT_THAT(writing(), HasSubstr("is one of 2 hard links to one file"));
+  EXPECT_THAT(message_of([&] { Store::open_writer(other); }), HasSubstr("unmask db backup"));
+  EXPECT_EQ(reading(), "(no error)");
+  fs::remove(other);
+  EXPECT_EQ(writing(), "(no error)");
 }
 
 TEST_F(RefusalTest, SecondWriterOfTheSameProcessIsRefused) {

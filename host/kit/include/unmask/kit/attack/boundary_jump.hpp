@@ -1,10 +1,12 @@
 #pragma once
-// A step of attacks that walk along the boundary, among wrong points.
+// What attacks share that walk along the boundary, among wrong points, in long steps.
 
+#include <cmath>
 #include <cstdint>
 
 #include <torch/types.h>
 
+#include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/decision.hpp"
 #include "unmask/kit/attack/directions.hpp"
 
@@ -48,5 +50,46 @@ inline Tensor jump(DecisionSearch& decisions,
   }
   return result;
 }
+
+/// Frame of an attack that walks along the boundary: it declares `norm`, `steps`, draws_option() and
+/// minimise_option().
+class BoundaryWalk : public BallAttack {
+ protected:
+  explicit BoundaryWalk(const Params& params)
+      : BallAttack(params.get_text("norm")),
+        steps_(params.get_integer("steps")),
+        draws_(params.get_integer("draws")),
+        minimise_(params.get_boolean("minimise")) {}
+
+  std::int64_t steps() const { return steps_; }
+  std::int64_t draws() const { return draws_; }
+  bool minimise() const { return minimise_; }
+
+  /// Let those rows go that have no wrong point to start from, or are done.
+  /// @param point      [active rows, ...], cut likewise
+  /// @param has_start  bool [active rows], cut likewise
+  /// @return           true when nobody is left who can get on
+  bool leave(DecisionSearch& decisions,
+             ActiveRows& active,
+             Tensor& point,
+             Tensor& has_start) const {
+    Tensor done = has_start.logical_not();
+    if (!minimise_) done = done.logical_or(decisions.closest().is_done(active.rows()));
+    if (done.all().item<bool>()) return true;
+    active.drop(done, {&point, &has_start});
+    return false;
+  }
+
+  /// How far the first try of jump() reaches at step t = 1, 2, ... of the walk, as published: the
+  /// distance from the image over the root of t; float64 [active rows].
+  Tensor reach(const Tensor& point, const ActiveRows& active, std::int64_t t) const {
+    return distance(point, active.x(), norm()) / std::sqrt(static_cast<double>(t));
+  }
+
+ private:
+  std::int64_t steps_;
+  std::int64_t draws_;
+  bool minimise_;
+};
 
 }  // namespace unmask::kit

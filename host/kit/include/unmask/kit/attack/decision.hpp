@@ -9,6 +9,13 @@
 
 namespace unmask::kit {
 
+/// Option of DecisionSearch::start().
+inline ParamSpec draws_option() {
+  return integer("draws", "random images among which a wrong one is looked for")
+      .by_default(100)
+      .at_least(1);
+}
+
 /// Asks for predictions and keeps the book of the closest wrong point.
 class DecisionSearch {
  public:

@@ -1,4 +1,4 @@
-#include "cli/shell_words.hpp"
+#include "text/shell_words.hpp"
 
 #include <string>
 
@@ -6,7 +6,7 @@
 
 #include "base/child.hpp"
 
-namespace unmask::cli::shell_words_test {
+namespace unmask::words::shell_words_test {
 namespace {
 
 TEST(ShellWord, LeavesAHarmlessWordAlone) {
@@ -42,4 +42,4 @@ TEST(ShellCommand, ComesBackFromAPlainShellWhenItIsText) {
 }
 
 }  // namespace
-}  // namespace unmask::cli::shell_words_test
+}  // namespace unmask::words::shell_words_test

@@ -1,4 +1,4 @@
-#include "cli/shell_words.hpp"
+#include "text/shell_words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "text/utf8.hpp"
 
-namespace unmask::cli {
+namespace unmask::words {
 namespace {
 
 bool is_plain(char c) {
@@ -62,4 +62,4 @@ std::string shell_command(const std::vector<std::string>& argv) {
   return command;
 }
 
-}  // namespace unmask::cli
+}  // namespace unmask::words

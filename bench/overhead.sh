@@ -52,13 +52,15 @@ host=$!
 while kill -0 $host 2>/dev/null; do
   worker=$(pgrep -P $host | head -1 || true)
   { awk '/VmRSS/ { print $2 }' "/proc/$host/status"; cut -d' ' -f14,15 "/proc/$host/stat"
-    if [ -n "$worker" ]; then cut -d' ' -f14,15 "/proc/$worker/stat"; else echo 0 0; fi; } 2>/dev/null | tr '\n' ' ' >>"$folder/memory" || true
+    if [ -n "$worker" ]; then cut -d' ' -f1,14,15 "/proc/$worker/stat"; else echo 0 0 0; fi; } 2>/dev/null | tr '\n' ' ' >>"$folder/memory" || true
   echo >>"$folder/memory"
   sleep 1
 done
 wait $host
-awk -v cells="$to_run" -v hz="$(getconf CLK_TCK)" 'NF == 5 { if (!first && $4 > 0) first = $1; if ($4 > 0) last = $1; host = $2 + $3; if ($4 + $5 > worker) worker = $4 + $5 }
-  END { printf "%d cells run: host %.2f ms, worker %.2f ms of processor time per cell; memory of the host %d MiB at first, %d MiB at last\n",
+# Workers are replaced now and then; what one does in its last second is not seen.
+awk -v cells="$to_run" -v hz="$(getconf CLK_TCK)" 'NF == 6 { if (!first && $4 > 0) first = $1; if ($4 > 0) last = $1; host = $2 + $3; of_worker[$4] = $5 + $6 }
+  END { for (pid in of_worker) worker += of_worker[pid]
+        printf "%d cells run: host %.2f ms, worker %.2f ms of processor time per cell; memory of the host %.1f MiB at first, %.1f MiB at last\n",
         cells, 1000 * host / hz / cells, 1000 * worker / hz / cells, first / 1024, last / 1024 }' "$folder/memory"
 sqlite3 "$folder/run.sqlite" "SELECT 'of these, in the cells themselves: ' || round(1000 * avg(wall_s), 2) || ' ms (wall)' FROM attempt a
   JOIN cell c ON c.id = a.cell_id WHERE c.kind = 'attack' AND a.state = 'done'"
@@ -71,4 +73,6 @@ sqlite3 "$folder/plan.sqlite" "INSERT INTO attempt(id, cell_id, run_id, n, state
   SELECT 'made up ' || c.id, c.id, 1, 1, 'done', r.started_at, r.started_at, 0.001, 'cpu', 1, k.sha256, 8, 4, 0
   FROM cell c JOIN run r ON r.id = 1 JOIN checkpoint k ON k.cell_id = c.checkpoint_cell_id"
 timed "plan of $stored stored cells" "$unmask" plan "$folder/plan.json" --db "$folder/plan.sqlite"
-timed "run of $stored stored cells" "$unmask" run "$folder/plan.json" --db "$folder/plan.sqlite" --progress none
+# The first run judges all networks, since their results are new; the next ones find nothing to do.
+timed "run of $stored stored cells, judged for the first time" "$unmask" run "$folder/plan.json" --db "$folder/plan.sqlite" --progress none
+timed "run of $stored stored cells, nothing to do" "$unmask" run "$folder/plan.json" --db "$folder/plan.sqlite" --progress none

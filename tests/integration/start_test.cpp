@@ -62,6 +62,26 @@ TEST(Constructor, OfSeveralDefinitionsAreAllReported) {
                               "constructor failed: no such luck")));
 }
 
+// Which norm an attack works in need not stand in the manifest; radii are those of its rows.
+TEST(Constructor, OfAnAttackInLinfRefusesARadiusBeyondTheRangeOfPixels) {
+  const Sandbox box;
+  std::string manifest = with_attack(R"({ "plugin": "cw_linf" })");
+  manifest.insert(manifest.find("\"noise\": {"), R"("small": { "plugin": "cw_l2" }, )");
+  const std::string all = "\"attack\": [\"*\"]";
+  manifest.replace(manifest.find(all), all.size(), R"("attack": ["bad", "small"])");
+  const std::string radius = "\"epsilon\": [";
+  manifest.insert(manifest.find(radius) + radius.size(), "8, ");
+
+  const Outcome outcome = check(box, manifest);
+
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("error[M029]: attack \"bad\": epsilon 8 is larger than the range of "
+                              "pixels, [0, 1], in the norm linf"),
+                    HasSubstr("write \"8/255\""),
+                    HasSubstr("1 error")));
+}
+
 TEST(Constructor, ThatReadsAnUndeclaredParameterIsAFaultOfThePlugin) {
   const Sandbox box;
 

@@ -19,6 +19,18 @@ bool matches(const wire::Cell& cell, const std::vector<words::Condition>& condit
   });
 }
 
+// By any of its names: equal definitions are one cell.
+bool is_meant(const wire::Cell& cell, const std::vector<words::Condition>& conditions) {
+  return matches(cell, conditions) ||
+         std::any_of(cell.aliases.begin(), cell.aliases.end(), [&](const wire::CellLabels& labels) {
+           wire::Cell named;
+           named.kind = cell.kind;
+           named.key = cell.key;
+           named.labels = labels;
+           return matches(named, conditions);
+         });
+}
+
 std::vector<wire::Cell> chosen_cells(const std::vector<wire::Cell>& cells,
                                      const std::vector<std::string>& filters,
                                      bool with_needs) {
@@ -28,7 +40,7 @@ std::vector<wire::Cell> chosen_cells(const std::vector<wire::Cell>& cells,
     const auto conditions = words::parse_conditions(filter, wire::filter_axes(), "the filter ");
     bool found = false;
     for (const wire::Cell& cell : cells) {
-      if (!matches(cell, conditions)) continue;
+      if (!is_meant(cell, conditions)) continue;
       found = true;
       chosen.insert(cell.key);
       if (!with_needs) continue;

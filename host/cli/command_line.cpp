@@ -115,6 +115,22 @@ CommandDescription CommandLine::description() const {
   return result;
 }
 
+// No option and no argument means anything by an empty word; shells make them of variables that are
+// not set.
+void CommandLine::refuse_empty_words() const {
+  for (const auto& [name, value] : values_) {
+    if (value.defaulted()) continue;
+    std::vector<std::string> words;
+    if (const auto* one = boost::any_cast<std::string>(&value.value())) words = {*one};
+    if (const auto* many = boost::any_cast<std::vector<std::string>>(&value.value())) words = *many;
+    if (std::find(words.begin(), words.end(), "") == words.end()) continue;
+    const bool is_argument = arguments_.find_nothrow(name, /*approx=*/false) != nullptr;
+    throw UsageError(
+        (is_argument ? "an argument is empty (\"\")" : "--" + name + " \"\" is empty") +
+        "; leave it out, or give a value; usage: unmask " + usage_);
+  }
+}
+
 bool CommandLine::parse(const Arguments& arguments) {
   if (g_describing != nullptr) {
     *g_describing = description();
@@ -136,6 +152,7 @@ bool CommandLine::parse(const Arguments& arguments) {
       return false;
     }
     po::notify(values_);
+    refuse_empty_words();
     base::set_color_choice(base::parse_color_choice(get<std::string>("color")));
   } catch (const po::unknown_option& error) {
     std::vector<std::string> names;
@@ -170,9 +187,7 @@ std::optional<Kernels> CommandLine::kernels() const {
 }
 
 std::filesystem::path CommandLine::database() const {
-  const auto name = get<std::string>("db");
-  if (name.empty()) throw UsageError("--db \"\" names no file; leave it out, or name one");
-  return name;
+  return get<std::string>("db");
 }
 
 }  // namespace unmask::cli

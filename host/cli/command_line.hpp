@@ -69,7 +69,7 @@ class CommandLine {
   void add_kernels();
 
   /// False when --help was given: the help is printed and the command is done.
-  /// @throws UsageError for unknown options (with a suggestion), missing or wrong values
+  /// @throws UsageError for unknown options (with a suggestion), missing, empty or wrong values
   bool parse(const Arguments& arguments);
 
   bool has(const std::string& name) const { return values_.count(name) > 0; }
@@ -98,6 +98,7 @@ class CommandLine {
  private:
   void print_help() const;
   CommandDescription description() const;
+  void refuse_empty_words() const;
 
   std::string usage_;
   std::string summary_;

@@ -110,6 +110,11 @@ class Definitions {
     manifest::for_each_definition(study, [&](const std::string& kind, const Definition& one) {
       if (kind != "dataset" && kind != "model") add(kind, one);
     });
+    // Whether a radius above 1 is one depends on the norm, which only the attack itself knows.
+    for (const manifest::EvaluateRow& row : study.evaluate) {
+      if (row.kind != wire::CellKind::kAttack || row.epsilon <= 1) continue;
+      add("attack", row.method, {{"epsilon", row.epsilon}, {"text", row.epsilon_text}});
+    }
   }
 
   const std::map<std::string, std::pair<json, const Definition*>>& all() const { return all_; }
@@ -121,8 +126,9 @@ class Definitions {
   }
 
  private:
-  void add(const std::string& kind, const Definition& definition) {
+  void add(const std::string& kind, const Definition& definition, const json& radius = nullptr) {
     json request = part_of(definition);
+    if (!radius.is_null()) request["radius"] = radius;
     request["kind"] = kind;
     request["name"] = definition.name;
     std::string id = wire::bytes_of(request);

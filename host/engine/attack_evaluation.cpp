@@ -1,7 +1,6 @@
 #include "engine/attack_evaluation.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -282,18 +281,6 @@ Tensor AttackEvaluation::judged() const {
 
 void AttackEvaluation::keep_judged() {
   work_->keep_judged();
-}
-
-Tensor evaluate_attack(const EvaluationInput& input,
-                       Attack& attack,
-                       wire::CellResult& result,
-                       const ProgressCallback& progress) {
-  AttackEvaluation evaluation(input, attack, 0);
-  evaluation.keep_judged();
-  while (!evaluation.is_done()) evaluation.step(progress);
-  const wire::CellPart part = evaluation.part();
-  result = wire::put_together(std::span(&part, 1));
-  return evaluation.judged();
 }
 
 }  // namespace unmask::engine

@@ -65,12 +65,4 @@ class AttackEvaluation {
   std::unique_ptr<Work> work_;
 };
 
-/// A whole cell.
-/// @return the judged images [N, C, H, W]
-/// @throws NumericError when no sample has a clean prediction, or no attacked one could be decided
-Tensor evaluate_attack(const EvaluationInput& input,
-                       Attack& attack,
-                       wire::CellResult& result,
-                       const ProgressCallback& progress);
-
 }  // namespace unmask::engine

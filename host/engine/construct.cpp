@@ -63,11 +63,21 @@ std::int64_t wanted_batch(loader::Registry& registry,
 
 namespace {
 
+// What an attack works in it says itself, so a manifest cannot be held against it before.
+void expect_radius_inside_pixels(const Attack& attack, const json& definition) {
+  const auto radius = definition.find("radius");
+  if (radius == definition.end() || attack.norm() != Norm::kLinf) return;
+  if (radius->at("epsilon").get<double>() <= 1) return;
+  throw ParamError("epsilon " + radius->at("text").get<std::string>() +
+                   " is larger than the range of pixels, [0, 1], in the norm linf, in which this "
+                   "attack works; write \"8/255\" for 8 of 255 steps");
+}
+
 void construct(loader::Registry& registry, const json& definition) {
   const auto kind = definition.at("kind").get<std::string>();
   if (kind == "solver") make_solver(registry, definition);
   if (kind == "attack") {
-    make_attack(registry, definition);
+    expect_radius_inside_pixels(*make_attack(registry, definition), definition);
     return;
   }
   const auto id = definition.at("plugin").get<std::string>();

@@ -46,7 +46,8 @@ struct ConstructionRefusal {
 /// Why a plugin cannot be constructed, which the declarations alone do not tell (a Butcher tableau
 /// that is not of its order, weights that are no safetensors file); nullopt: it can. Data sets and
 /// models need more than parameters and are not constructed.
-/// @param definition  {"kind", "plugin", "params"}; of an ensemble "members" and "names"
+/// @param definition  {"kind", "plugin", "params"}; of an ensemble "members" and "names". An attack
+///                    may have "radius": {"epsilon", "text"}, which is refused above 1 in linf
 std::optional<ConstructionRefusal> construction_refusal(loader::Registry& registry,
                                                         const nlohmann::json& definition);
 

@@ -91,6 +91,19 @@ std::unique_ptr<Dataset> open_dataset(loader::Registry& registry,
                     {base::Cache(folder), folder.empty() ? folder : folder / "images"});
 }
 
+// For cells of a data set whose plugin took down the process that asked it for the plan, so that
+// nobody knows what it holds. Asked the same again it does the same, in a worker whose end is
+// recorded; without its content no result has an identity under which it could be stored.
+[[noreturn]] void fail_like_when_asked(loader::Registry& registry,
+                                       const std::string& plugin,
+                                       const json& params) {
+  const wire::DatasetFacts facts = dataset_facts(registry, plugin, params);
+  if (!facts.problem.empty()) throw DataError(facts.problem);
+  throw PluginError("the plugin " + plugin +
+                    " took down the process that asked what its data set holds when the run was "
+                    "planned, and answers now; it must give the same answer each time");
+}
+
 }  // namespace
 
 struct Executor::DataCache {
@@ -152,8 +165,10 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
   cache->id = id;
   const auto plugin = definition.at("plugin").get<std::string>();
   const json params = part_of(spec, locals, "dataset").at("params");
+  const auto& planned = definition.at("content").get_ref<const std::string&>();
+  if (planned.empty()) fail_like_when_asked(registry_, plugin, params);
   cache->dataset = open_dataset(registry_, plugin, params);
-  if (cache->dataset->content_hash() != definition.at("content").get_ref<const std::string&>()) {
+  if (cache->dataset->content_hash() != planned) {
     throw DataError("the data set \"" + plugin +
                     "\" has changed since the run was planned; run again");
   }

@@ -108,6 +108,21 @@ std::string printable(const std::string& name) {
 
 }  // namespace
 
+void expect_logits(const Tensor& logits, std::int64_t samples, std::int64_t classes) {
+  if (logits.defined() && logits.dim() == 2 && logits.size(0) == samples &&
+      logits.size(1) == classes && logits.is_floating_point()) {
+    return;
+  }
+  refuse("the model must give logits [" + std::to_string(samples) + ", " + std::to_string(classes) +
+         "], real numbers; it gave " + what_is(logits));
+}
+
+void expect_training_loss(const Tensor& loss) {
+  if (loss.defined() && loss.numel() == 1 && loss.is_floating_point()) return;
+  refuse("the objective must give one real number, the loss of its batch; it gave " +
+         what_is(loss));
+}
+
 std::string name_problem(const std::string& name) {
   if (!is_lower_snake(name)) {
     return printable(name) + " must be named in lower snake case, parts joined by dots";

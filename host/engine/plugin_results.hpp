@@ -2,6 +2,7 @@
 // What attacks and probes hand over, held against the rules of their interfaces where it arrives:
 // nothing that a plugin says can reach the database and be refused there, at the end of the cell.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,14 @@ class CheckedProbe final : public Probe {
   std::vector<std::string> names_;
   bool is_first_ = true;
 };
+
+/// @throws std::runtime_error, saying what a model gave, unless that is [samples, classes] of floating
+///         point
+void expect_logits(const Tensor& logits, std::int64_t samples, std::int64_t classes);
+
+/// @throws std::runtime_error, saying what an objective gave, unless that is one number of floating
+///         point
+void expect_training_loss(const Tensor& loss);
 
 /// Why a note, a value or a series of a plugin must not have this name; empty: it may. Names are
 /// lower snake case, parts joined by dots, at most 100 characters; the host's own are taken:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -199,16 +198,6 @@ void ProbeEvaluation::step(const ProgressCallback& progress) {
 
 wire::CellPart ProbeEvaluation::part() const {
   return work_->part();
-}
-
-void evaluate_probe(const EvaluationInput& input,
-                    Probe& probe,
-                    wire::CellResult& result,
-                    const ProgressCallback& progress) {
-  ProbeEvaluation evaluation(input, probe, 0);
-  while (!evaluation.is_done()) evaluation.step(progress);
-  const wire::CellPart part = evaluation.part();
-  result = wire::put_together(std::span(&part, 1));
 }
 
 }  // namespace unmask::engine

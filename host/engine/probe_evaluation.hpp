@@ -36,11 +36,4 @@ class ProbeEvaluation {
   std::unique_ptr<Work> work_;
 };
 
-/// A whole cell: each value, and mean, median, min, max and the share that is not finite, and the
-/// probe's series.
-void evaluate_probe(const EvaluationInput& input,
-                    Probe& probe,
-                    wire::CellResult& result,
-                    const ProgressCallback& progress);
-
 }  // namespace unmask::engine

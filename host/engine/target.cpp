@@ -7,6 +7,7 @@
 #include "engine/finite.hpp"
 #include "engine/in_name_of.hpp"
 #include "engine/model_state.hpp"
+#include "engine/plugin_results.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::engine {
@@ -149,7 +150,14 @@ void NetworkTarget::count_rows(const Tensor& x,
     for (std::int64_t& n : counts) ++n;
     return;
   }
-  for (const std::int64_t row : row_numbers(rows)) ++counts.at(static_cast<std::size_t>(row));
+  for (const std::int64_t row : row_numbers(rows)) {
+    if (row < 0 || row >= static_cast<std::int64_t>(counts.size())) {
+      throw PluginError("row " + std::to_string(row) +
+                        " was passed to the target; the batch that it was handed has rows 0 to " +
+                        std::to_string(counts.size() - 1));
+    }
+    ++counts[static_cast<std::size_t>(row)];
+  }
 }
 
 void NetworkTarget::count_pass(const Tensor& x,
@@ -180,13 +188,7 @@ Tensor NetworkTarget::forward(const Tensor& x, ode::Session& session, const std:
   }
   count_pass(x, session.solves(), phase);
   session.clear();
-  TORCH_CHECK(logits.dim() == 2 && logits.size(0) == x.size(0) && logits.size(1) == num_classes_,
-              "the model must give logits [",
-              x.size(0),
-              ", ",
-              num_classes_,
-              "], it gave ",
-              logits.sizes());
+  expect_logits(logits, x.size(0), num_classes_);
   return logits;
 }
 

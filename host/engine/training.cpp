@@ -15,6 +15,7 @@
 #include "engine/learning_rate.hpp"
 #include "engine/mixed_precision.hpp"
 #include "engine/optimizer.hpp"
+#include "engine/plugin_results.hpp"
 #include "engine/tensor_lists.hpp"
 #include "engine/training_selection.hpp"
 #include "engine/training_step.hpp"
@@ -166,6 +167,7 @@ class Trainer {
     if (!network_.last_logits().defined() || network_.last_logits().size(0) < batch.y.size(0)) {
       throw NumericError("the objective did not compute the logits of its batch");
     }
+    expect_training_loss(loss);
     return loss;
   }
 

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include "engine/mixed_precision.hpp"
+#include "engine/plugin_results.hpp"
 
 namespace unmask::engine {
 
@@ -42,10 +43,12 @@ Tensor NetworkStep::logits(const Tensor& x) {
   const Tensor input = x.clone();
   if (mixed_) {
     FullPrecisionStates states(session_);
-    logits = model_.forward(input, states).to(x.scalar_type());
+    logits = model_.forward(input, states);
+    if (logits.defined() && logits.is_floating_point()) logits = logits.to(x.scalar_type());
   } else {
     logits = model_.forward(input, session_);
   }
+  expect_logits(logits, x.size(0), num_classes_);
   if (logits.requires_grad()) {
     attached_ += x.size(0);
     for (const ode::SolveRecord& solve : session_.solves()) {

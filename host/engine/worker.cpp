@@ -168,8 +168,10 @@ wire::FailureClass failure_class_of(const std::exception& error) {
   const std::string text = error.what();
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
   if (dynamic_cast<const NumericError*>(&error) != nullptr) return wire::FailureClass::kInvalid;
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || says("out of memory") ||
-      says("not enough memory") || says("can't allocate memory")) {
+  // Of LibTorch's allocators, the C library, and of libraries of a device; plugins pass words on.
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || says("std::bad_alloc") ||
+      says("out of memory") || says("not enough memory") || says("can't allocate memory") ||
+      says("Cannot allocate memory") || says("STATUS_ALLOC_FAILED")) {
     return wire::FailureClass::kOutOfMemory;
   }
   if (says("CUDA error") || says("CUDNN_STATUS")) return wire::FailureClass::kDeviceFault;

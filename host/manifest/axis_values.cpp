@@ -16,6 +16,10 @@ std::vector<AxisValue> first_values(std::size_t count) {
 
 constexpr std::string_view kMean = "mean(";
 
+// Far beyond the distance of any two images of [0, 1] (their number of pixels, in l1), and far below
+// what a number of an image's type may be multiplied with.
+constexpr double kLargestRadius = 1e9;
+
 // The parts of a list, blanks around them taken away.
 std::vector<std::string> split(const std::string& list, char separator) {
   std::vector<std::string> out;
@@ -101,6 +105,13 @@ std::optional<EpsilonValue> AxisValues::read_epsilon(const Node& node) {
   }
   if (out.value < 0) {
     reporter.at_value(code::kWrongValue, node, "epsilon must be at least 0");
+    return std::nullopt;
+  }
+  if (!(out.value <= kLargestRadius)) {
+    reporter.at_value(code::kWrongValue,
+                      node,
+                      "epsilon " + out.text + " is more than any two images are apart, in any norm",
+                      "pixels are numbers from 0 to 1; the largest epsilon is 1e9");
     return std::nullopt;
   }
   return out;

@@ -62,6 +62,26 @@ TEST(Constructor, OfSeveralDefinitionsAreAllReported) {
                               "constructor failed: no such luck")));
 }
 
+// Which norm an attack works in need not stand in the manifest; radii are those of its rows.
+TEST(Constructor, OfAnAttackInLinfRefusesARadiusBeyondTheRangeOfPixels) {
+  const Sandbox box;
+  std::string manifest = with_attack(R"({ "plugin": "cw_linf" })");
+  manifest.insert(manifest.find("\"noise\": {"), R"("small": { "plugin": "cw_l2" }, )");
+  const std::string all = "\"attack\": [\"*\"]";
+  manifest.replace(manifest.find(all), all.size(), R"("attack": ["bad", "small"])");
+  const std::string radius = "\"epsilon\": [";
+  manifest.insert(manifest.find(radius) + radius.size(), "8, ");
+
+  const Outcome outcome = check(box, manifest);
+
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("error[M029]: attack \"bad\": epsilon 8 is larger than the range of "
+                              "pixels, [0, 1], in the norm linf"),
+                    HasSubstr("write \"8/255\""),
+                    HasSubstr("1 error")));
+}
+
 TEST(Constructor, ThatReadsAnUndeclaredParameterIsAFaultOfThePlugin) {
   const Sandbox box;
 
@@ -150,8 +170,25 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("crash",
                   "warning: data set \"bad\": its plugin lethal crashes (killed by signal 11 "
                   "(Segmentation fault)) when it is asked what it holds; its cells will fail"),
-        std::pair("exit", "its plugin lethal ends the process (exited with code 0)")),
+        std::pair("exit", "its plugin lethal ends the process (exited with code 0)"),
+        std::pair("crash_while_loading", "its plugin lethal crashes (killed by signal 11")),
     [](const auto& test) { return std::string(test.param.first); });
+
+// Nobody knows which data these are, so there is nothing to store a result under.
+TEST(DeadlyDatasets, ThatAnswerLaterAreAFaultOfTheirPlugin) {
+  const Sandbox box;
+
+  const Outcome outcome =
+      box.run(box.write("bad.json", with_dataset("crash_while_planning")),
+              {"--plugin-dir", UNMASK_HARMFUL_PLUGINS, "--only", "attack=clean,model=plain"});
+
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_EQ(box.ask("SELECT DISTINCT dataset, failure_class FROM failures"), "bad,plugin_error\n");
+  EXPECT_THAT(box.ask("SELECT DISTINCT message FROM failures"),
+              AllOf(HasSubstr("the plugin lethal took down the process that asked"),
+                    HasSubstr("must give the same answer each time"),
+                    Not(HasSubstr("run again"))));
+}
 
 TEST(DeadlyDatasets, ThatEveryCellNeedsEndTheRunAtOnce) {
   const Sandbox box;

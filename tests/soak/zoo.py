@@ -50,9 +50,7 @@ EXPECTED = {
         # LibTorch says so in words alone, and through a plugin: they are believed, and tried once more.
         (OOM, ERROR): "says_memory"},
     "dataset": {
-        CRASH: "hash_crash",
-        # What ends the child that asks need not end the worker, which sees another hash than the plan's then.
-        (CRASH, ERROR): "asked_crash asked_exit load_crash",
+        CRASH: "asked_crash asked_exit hash_crash load_crash",
         TIMEOUT: "asked_hang",  # after two minutes: reading a large data set is no hang
         ERROR: "asked_number hash_number hash_odd",
         REFUSED: "load_nothing load_few load_unequal load_shape load_nan load_range labels_beyond labels_negative"

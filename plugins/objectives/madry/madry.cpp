@@ -4,6 +4,7 @@
 
 #include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/pgd.hpp"
+#include "unmask/kit/attack/radius.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -34,7 +35,7 @@ class Madry final : public Objective {
 
   explicit Madry(const Params& params)
       : threat_{.norm = kit::norm_of(params.get_text("norm")),
-                .epsilon = params.get_real("epsilon")},
+                .epsilon = kit::radius_of(params, kit::norm_of(params.get_text("norm")))},
         search_(settings(params)) {}
 
   Tensor loss(TrainingStep& step, const Tensor& x, const Tensor& y) override {

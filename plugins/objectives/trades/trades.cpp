@@ -5,6 +5,7 @@
 
 #include "unmask/kit/attack/ball_attack.hpp"
 #include "unmask/kit/attack/directions.hpp"
+#include "unmask/kit/attack/radius.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -45,7 +46,7 @@ class Trades final : public Objective {
 
   explicit Trades(const Params& params)
       : threat_{.norm = kit::norm_of(params.get_text("norm")),
-                .epsilon = params.get_real("epsilon")},
+                .epsilon = kit::radius_of(params, kit::norm_of(params.get_text("norm")))},
         beta_(params.get_real("beta")),
         steps_(params.get_integer("steps")),
         start_noise_(params.get_real("start_noise")) {

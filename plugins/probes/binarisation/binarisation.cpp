@@ -63,7 +63,7 @@ class Binarisation final : public Probe {
   }
 
   explicit Binarisation(const Params& params)
-      : epsilon_(params.get_real("epsilon")),
+      : epsilon_(kit::radius_of(params, Norm::kLinf)),
         inner_(params.get_integer("inner")),
         candidates_(params.get_integer("candidates")),
         steps_(params.get_integer("steps")),

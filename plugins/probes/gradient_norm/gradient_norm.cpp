@@ -8,6 +8,7 @@
 
 #include "unmask/kit/attack/directions.hpp"
 #include "unmask/kit/attack/names.hpp"
+#include "unmask/kit/attack/radius.hpp"
 #include "unmask/kit/probe/alone.hpp"
 #include "unmask/kit/probe/compare.hpp"
 #include "unmask/plugin.hpp"
@@ -38,7 +39,7 @@ class GradientNorm final : public Probe {
       : loss_(kit::loss_of(params.get_text("loss"))),
         norm_(kit::norm_of(params.get_text("norm"))),
         steps_(params.get_integer("steps")) {
-    if (params.has("epsilon")) epsilon_ = params.get_real("epsilon");
+    if (params.has("epsilon")) epsilon_ = kit::radius_of(params, norm_);
   }
 
   std::vector<ProbeValue> measure(Target& target,

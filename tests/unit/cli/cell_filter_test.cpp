@@ -56,6 +56,18 @@ TEST(FilterCells, KeepsBothTrainingsOfATransfer) {
               ElementsAre("key0", "key1", "key3"));
 }
 
+// A condition on one name is not fulfilled by another one.
+TEST(FilterCells, KnowsACellByEachOfItsNames) {
+  std::vector<Cell> plan = cells();
+  plan[3].aliases = {plan[3].labels, plan[3].labels};
+  plan[3].aliases[0].method = "same";
+  plan[3].aliases[1].model = "twin";
+
+  EXPECT_THAT(keys(filter_cells(plan, {"attack=same"})), ElementsAre("key1", "key3"));
+  EXPECT_THAT(keys(filter_cells(plan, {"attack=pgd*,model=twin"})), ElementsAre("key1", "key3"));
+  EXPECT_THROW(filter_cells(plan, {"attack=same,model=twin"}), UsageError);
+}
+
 TEST(FilterCells, JoinsSeveralFilters) {
   EXPECT_THAT(keys(filter_cells(cells(), {"probe=*", "attack=*,model=plain"})),
               ElementsAre("key0", "key1", "key2", "key4"));

@@ -416,7 +416,7 @@ TEST(AttackEvaluation, DividedItGivesTheSameBits) {
     const EvaluationInput input = seam.input();
     Busy attack;
     wire::CellResult whole;
-    const Tensor judged = evaluate_attack(input, attack, whole, [](auto, auto, const auto&) {});
+    const Tensor judged = evaluate_attack(input, attack, whole);
     std::vector<wire::CellPart> parts;
     std::vector<Tensor> points;
     for (const std::int64_t first : {3, 0}) {

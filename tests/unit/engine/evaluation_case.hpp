@@ -1,6 +1,7 @@
 #pragma once
 // What evaluations of the tiny models share.
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,9 @@
 
 #include "engine/attack_evaluation.hpp"
 #include "engine/evaluation_input.hpp"
+#include "engine/probe_evaluation.hpp"
 #include "unit/engine/tiny_model.hpp"
+#include "wire/part.hpp"
 #include "wire/result.hpp"
 
 namespace unmask::engine {
@@ -32,10 +35,30 @@ struct EvaluationCase {
   }
 };
 
+/// A whole cell, undivided.
+/// @return the judged images [N, C, H, W]
+inline Tensor evaluate_attack(const EvaluationInput& input,
+                              Attack& attack,
+                              wire::CellResult& result) {
+  AttackEvaluation evaluation(input, attack, 0);
+  evaluation.keep_judged();
+  while (!evaluation.is_done()) evaluation.step([](auto, auto, const auto&) {});
+  const wire::CellPart part = evaluation.part();
+  result = wire::put_together(std::span(&part, 1));
+  return evaluation.judged();
+}
+
 inline wire::CellResult run_attack(const EvaluationInput& input, Attack& attack) {
   wire::CellResult result;
-  evaluate_attack(input, attack, result, [](auto, auto, const auto&) {});
+  evaluate_attack(input, attack, result);
   return result;
+}
+
+inline wire::CellResult run_probe(const EvaluationInput& input, Probe& probe) {
+  ProbeEvaluation evaluation(input, probe, 0);
+  while (!evaluation.is_done()) evaluation.step([](auto, auto, const auto&) {});
+  const wire::CellPart part = evaluation.part();
+  return wire::put_together(std::span(&part, 1));
 }
 
 inline wire::CellResult run_attack(const EvaluationInput& input,

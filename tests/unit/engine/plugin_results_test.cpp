@@ -261,5 +261,37 @@ TEST(CheckedProbe, RefusesNamesAndShapes) {
               HasSubstr("other values for one batch than for another"));
 }
 
+wire::FailureClass class_of_words(const std::string& words) {
+  return failure_class_of(std::runtime_error(words));
+}
+
+// What is short is tried again alone, so it must not be taken for a mistake of the plugin.
+TEST(FailureClass, OfMemoryThatIsShortIsOfTheAllocatorsWords) {
+  EXPECT_EQ(failure_class_of(std::bad_alloc()), wire::FailureClass::kOutOfMemory);
+  for (const char* words :
+       {"attack mine: std::bad_alloc",
+        "CUDA out of memory. Tried to allocate 20.00 MiB",
+        "mmap: Cannot allocate memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"}) {
+    EXPECT_EQ(class_of_words(words), wire::FailureClass::kOutOfMemory) << words;
+  }
+  // A petabyte: no machine has so much.
+  try {
+    at::empty({std::int64_t{1} << 48}, at::kFloat);
+    FAIL() << "it was allocated";
+  } catch (const c10::Error& error) {
+    EXPECT_EQ(failure_class_of(error), wire::FailureClass::kOutOfMemory) << error.what();
+  }
+}
+
+TEST(FailureClass, OfOtherTroubleIsNotThatOfMemory) {
+  EXPECT_EQ(class_of_words("CUDA error: an illegal memory access was encountered"),
+            wire::FailureClass::kDeviceFault);
+  EXPECT_EQ(class_of_words("the memory of this attack is full of bugs"),
+            wire::FailureClass::kPluginError);
+  EXPECT_EQ(failure_class_of(NumericError("logits are not finite")), wire::FailureClass::kInvalid);
+}
+
 }  // namespace
 }  // namespace unmask::engine::plugin_results_test

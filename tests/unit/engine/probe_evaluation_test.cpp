@@ -24,9 +24,7 @@ wire::CellResult evaluate(Probe& probe, std::vector<NamedSolver> gradients = {})
   input.method_batch = 3;
   input.epsilon = 0;
   input.named_gradients = std::move(gradients);
-  wire::CellResult result;
-  evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
-  return result;
+  return run_probe(input, probe);
 }
 
 class MeanProbe final : public Probe {
@@ -161,9 +159,8 @@ TEST(EvaluateProbe, TellsProbesOfANetworkThatMixesItsSamples) {
     EvaluationInput input = set.input(model);
     input.named_gradients = {{"same", make_setup(false)}};
     IsIndependent probe;
-    wire::CellResult result;
 
-    evaluate_probe(input, probe, result, [](auto, auto, const auto&) {});
+    const wire::CellResult result = run_probe(input, probe);
 
     EXPECT_EQ(metric(result, "batch_coupled"), leak);
     EXPECT_EQ(metric(result, "own.max"), 1 - leak);

@@ -86,6 +86,24 @@ TEST(NetworkTarget, CountsWorkAndQueriesPerRow) {
   EXPECT_EQ(target.counters().nfe, 2);  // one Euler evaluation per pass
 }
 
+TEST(NetworkTarget, RefusesRowsThatTheBatchDoesNotHave) {
+  LinearModel model = linear();
+  SolveLog log;
+  NetworkTarget target(model, make_setup(false), {}, {}, 2, log);
+  target.begin_batch(batch());
+
+  for (const std::int64_t row : {-1, 4}) {
+    try {
+      target.logits(batch().narrow(0, 0, 1), torch::tensor({row}, torch::kLong));
+      ADD_FAILURE() << row << " was accepted";
+    } catch (const PluginError& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "row " + std::to_string(row) +
+                    " was passed to the target; the batch that it was handed has rows 0 to 3");
+    }
+  }
+}
+
 TEST(NetworkTarget, DifferentiatesThroughTheGradientSolverAndAnswersWithTheOther) {
   LinearModel model = linear(true);
   SolveLog log;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include <torch/nn/functional/batchnorm.h>
 #include <torch/types.h>
@@ -17,6 +19,7 @@
 namespace unmask::engine::training_test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Values = std::map<std::string, ParamValue>;
 
@@ -487,6 +490,53 @@ TEST(Training, ALossWithoutADerivativeIsNamed) {
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("the training loss has no derivative"));
   }
+}
+
+// What another objective than cross-entropy makes of its logits.
+class LossOfLogits final : public Objective {
+ public:
+  using Function = std::function<Tensor(const Tensor& logits)>;
+  explicit LossOfLogits(Function function) : function_(std::move(function)) {}
+  Tensor loss(TrainingStep& step, const Tensor& x, const Tensor&) override {
+    return function_(step.logits(x));
+  }
+
+ private:
+  Function function_;
+};
+
+std::string refusal_of_training(Model& model, Objective& objective) {
+  try {
+    train_model(model, objective, four_samples(), training_options({{"epochs", kOne}}));
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "(no error)";
+}
+
+TEST(Training, ALossThatIsNotOneNumberIsNamed) {
+  const std::vector<std::pair<LossOfLogits::Function, std::string>> losses = {
+      {[](const Tensor& z) { return z.sum(1); }, "] Float"},
+      {[](const Tensor&) { return Tensor(); }, "it gave nothing"},
+      {[](const Tensor& z) { return z.argmax(); }, "[] Long"}};
+  for (const auto& [function, said] : losses) {
+    LinearModel model(torch::zeros({2, 2}));
+    LossOfLogits objective(function);
+
+    EXPECT_THAT(refusal_of_training(model, objective),
+                AllOf(HasSubstr("the objective must give one real number"), HasSubstr(said)));
+  }
+}
+
+TEST(Training, LogitsOfAnotherShapeAreNamed) {
+  LinearModel model(torch::zeros({3, 2}));
+  LossOfLogits objective([](const Tensor& z) { return z.sum(); });
+
+  EXPECT_THAT(refusal_of_training(model, objective),
+              AllOf(HasSubstr("the model must give logits ["),
+                    HasSubstr(", 2], real numbers; it "
+                              "gave ["),
+                    HasSubstr(", 3] Float")));
 }
 
 // What a network writes into its input stays its own: the objective passes the same x twice.

@@ -132,5 +132,12 @@ TEST(Madry, RefusesANormThatItHasNoStepsFor) {
   EXPECT_THROW(madry({{"norm", std::string("l1")}}), ParamError);
 }
 
+// 8 is meant as 8/255; in l2 it may be meant as it is.
+TEST(Madry, RefusesARadiusBeyondTheRangeOfPixelsInLinf) {
+  EXPECT_THROW(madry({{"epsilon", 8.0}}), ParamError);
+  EXPECT_NO_THROW(madry({{"epsilon", 1.0}}));
+  EXPECT_NO_THROW(madry({{"epsilon", 8.0}, {"norm", std::string("l2")}}));
+}
+
 }  // namespace
 }  // namespace unmask::test::madry_test

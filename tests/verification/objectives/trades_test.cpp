@@ -205,5 +205,12 @@ TEST(Trades, HasAFiniteGradientForSureAnswers) {
   EXPECT_TRUE(step.weight().grad().isfinite().all().item<bool>());
 }
 
+// 8 is meant as 8/255; in l2 it may be meant as it is.
+TEST(Trades, RefusesARadiusBeyondTheRangeOfPixelsInLinf) {
+  EXPECT_THROW(trades({{"epsilon", 8.0}}), ParamError);
+  EXPECT_NO_THROW(trades({{"epsilon", 1.0}}));
+  EXPECT_NO_THROW(trades({{"epsilon", 8.0}, {"norm", std::string("l2")}}));
+}
+
 }  // namespace
 }  // namespace unmask::test::trades_test

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/plugins.hpp"
 #include "unmask/errors.hpp"
 #include "verification/probes/known_targets.hpp"
 
@@ -266,14 +267,32 @@ TEST(FiniteDifferences, RefuseAStepThatTheBoxCannotHold) {
   const Tensor x = uniform_images(1, 2, 0, 1);
   FunctionTarget target([](const Tensor& p) { return p.sum(1); });
 
-  EXPECT_THROW(measure_probe("finite_differences", {{"epsilon", 5.0}}, target, x, zeros_for(x)),
-               ParamError);
-  // In l2 the same radius moves each of four pixels by half of it.
-  EXPECT_NO_THROW(measure_probe("finite_differences",
-                                {{"epsilon", 5.0}, {"norm", std::string("l2")}},
-                                target,
-                                x,
-                                zeros_for(x)));
+  // A tenth of the radius in l2 moves each of four pixels by half of that.
+  const auto measure = [&](double epsilon) {
+    measure_probe("finite_differences",
+                  {{"epsilon", epsilon}, {"norm", std::string("l2")}},
+                  target,
+                  x,
+                  zeros_for(x));
+  };
+  EXPECT_THROW(measure(10.0), ParamError);
+  EXPECT_NO_THROW(measure(9.0));
+}
+
+// 8 is meant as 8/255; in l2 it may be meant as it is.
+TEST(ProbesOfABall, RefuseARadiusBeyondTheRangeOfPixels) {
+  for (const std::string id :
+       {"binarisation", "finite_differences", "gradient_norm", "linearity", "path_discontinuity"}) {
+    try {
+      make_plugin<Probe>("probe", id, {{"epsilon", 8.0}});
+      ADD_FAILURE() << id;
+    } catch (const ParamError& error) {
+      EXPECT_NE(std::string(error.what()).find("\"8/255\""), std::string::npos) << error.what();
+    }
+    EXPECT_NO_THROW(make_plugin<Probe>("probe", id, {{"epsilon", 1.0}})) << id;
+  }
+  EXPECT_NO_THROW(make_plugin<Probe>(
+      "probe", "gradient_norm", {{"epsilon", 8.0}, {"norm", std::string("l2")}}));
 }
 
 TEST(FiniteDifferences, CostWhatTheySay) {

@@ -8,6 +8,7 @@
 
 #include "unmask/errors.hpp"
 #include "unmask/kit/attack/names.hpp"
+#include "unmask/kit/attack/radius.hpp"
 #include "unmask/params.hpp"
 #include "unmask/threat.hpp"
 
@@ -32,7 +33,7 @@ inline ParamSpec ball_epsilon() {
 class BallSize {
  public:
   explicit BallSize(const Params& params)
-      : norm_(norm_of(params.get_text("norm"))), epsilon_(params.get_real("epsilon")) {}
+      : norm_(norm_of(params.get_text("norm"))), epsilon_(radius_of(params, norm_)) {}
 
   Norm norm() const { return norm_; }
   double epsilon() const { return epsilon_; }

@@ -25,7 +25,8 @@ struct Effort {
   std::int64_t draws;         // gradients that are averaged for a step (eot)
   std::int64_t queries;       // of Square
   std::int64_t estimates;     // steps along gradients estimated from answers
-  std::int64_t label_steps;   // along the boundary, from labels alone
+  std::int64_t label_steps;   // along the boundary, from labels alone (l2)
+  std::int64_t rays;          // answers for the search along rays, from labels alone (linf)
   std::int64_t walks;         // along the gradient at the boundary
   std::int64_t noise;         // random points
   bool has_direction_probes;  // those that ask for an average of answers, noise and lines
@@ -34,11 +35,12 @@ struct Effort {
 
 Effort effort_of(Budget budget) {
   switch (budget) {
-    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 1, 20, false, false};
-    case Budget::kStandard: return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 3, 50, true, false};
+    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 1000, 1, 20, false, false};
+    case Budget::kStandard:
+      return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 5000, 3, 50, true, false};
     case Budget::kThorough: break;
   }
-  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 5, 200, true, true};
+  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 20000, 5, 200, true, true};
 }
 
 // Of a random network nobody is done before the end, and a point that stands out is judged by ten more
@@ -50,6 +52,7 @@ Effort effort_for(Budget budget, const JudgeFindings& findings) {
     effort.pm_steps = 0;
     effort.targets = (effort.targets + 1) / 2;
     effort.queries /= 5;
+    effort.rays /= 5;
   }
   return effort;
 }
@@ -185,16 +188,24 @@ class Methods {
           {{"norm", norm_}, {"queries", effort_.queries}, {"batch_size", 1}},
           {effort_.queries, 0});
     }
-    // Where answers are labels no proposal is better than another until one succeeds.
-    if (findings_.is_one_hot) {
+    add_attack_on_labels();
+    if (effort_.estimates > 0) add_estimated_gradients();
+    if (norm_ == "linf") {
+      add("noise", "random_noise", {{"repeats", effort_.noise}}, {effort_.noise, 0});
+    }
+  }
+
+  // Where answers are labels, or rise by steps, no proposal is better than another until it crosses a step.
+  // The class changes where it would without all that.
+  void add_attack_on_labels() {
+    if (norm_ == "linf" && (findings_.is_one_hot || findings_.has_no_gradient)) {
+      add("rays", "rays", {{"norm", norm_}, {"queries", effort_.rays}}, {effort_.rays, 0});
+    }
+    if (norm_ != "linf" && findings_.is_one_hot) {
       add("hop_skip_jump",
           "hop_skip_jump",
           {{"norm", norm_}, {"steps", effort_.label_steps}},
           {boundary_queries(effort_.label_steps), 0});
-    }
-    if (effort_.estimates > 0) add_estimated_gradients();
-    if (norm_ == "linf") {
-      add("noise", "random_noise", {{"repeats", effort_.noise}}, {effort_.noise, 0});
     }
   }
 

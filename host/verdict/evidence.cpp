@@ -28,6 +28,11 @@ bool compares_passes(const std::string& probe) {
   return std::find(kProbes.begin(), kProbes.end(), probe) != kProbes.end();
 }
 
+bool compares_with_alone(const std::string& probe, const std::string& value) {
+  return probe == "finite_differences" || probe == "path_discontinuity" ||
+         probe == "spsa_agreement" || value == "batch_cosine";
+}
+
 }  // namespace
 
 Evidence::Evidence(const Network& network,
@@ -81,6 +86,27 @@ bool Evidence::is_random() const {
   return found && found->value >= threshold("randomised");
 }
 
+bool Evidence::is_another_alone() const {
+  std::int64_t n = 0;
+  std::int64_t flips = 0;
+  for (const Probe& probe : network_.probes) {
+    const auto found = probe.values.find("label_flip");
+    if (probe.plugin != "batch_invariance" || found == probe.values.end()) continue;
+    for (const auto& [sample, flip] : found->second) {
+      ++n;
+      if (flip > 0) ++flips;
+    }
+  }
+  return !is_random() && static_cast<double>(n) >= threshold("min_probe_samples") &&
+         static_cast<double>(flips) >= threshold("share_suspect") * static_cast<double>(n);
+}
+
+Attacks Evidence::past_the_batch() const {
+  return filtered(attacks_, [](const Attack& a) {
+    return a.view == View::kOwn && (a.is_alone || a.group == Group::kBlackBox);
+  });
+}
+
 Attacks Evidence::own(Group group) const {
   return filtered(attacks_,
                   [&](const Attack& a) { return a.view == View::kOwn && a.group == group; });
@@ -125,6 +151,7 @@ std::vector<const Probe*> Evidence::probes(const std::string& plugin,
                                            const std::string& value) const {
   std::vector<const Probe*> result;
   if (compares_passes(plugin) && is_random()) return result;
+  if (compares_with_alone(plugin, value) && is_another_alone()) return result;
   for (const Probe& probe : network_.probes) {
     const bool fits = probe.plugin == plugin && probe.values.contains(value) &&
                       (!probe.epsilon || *probe.epsilon == epsilon_) &&

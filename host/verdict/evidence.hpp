@@ -132,8 +132,16 @@ class Evidence {
   /// Whether the network gives other answers when it is asked again.
   bool is_random() const;
 
+  /// Whether an image alone gets another label than in its batch so often that the network alone is
+  /// another classifier: one that normalises by the statistics of its batch, for one.
+  bool is_another_alone() const;
+
+  /// Attacks on single images, and those that ask for answers alone.
+  Attacks past_the_batch() const;
+
   /// Probes with these values that hold for this threat. Of a random network those that compare
-  /// passes are left out: what they compare is its draws.
+  /// passes are left out: what they compare is its draws. Of one that is another alone, those values
+  /// that compare it with itself alone.
   std::vector<const Probe*> probes(const std::string& plugin, const std::string& value) const;
 
   /// The largest value of a metric over the attacks that have it, and who has it.

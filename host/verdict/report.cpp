@@ -24,7 +24,7 @@ const char* title_of(RuleState state) {
   switch (state) {
     case RuleState::kDecides: return "decides";
     case RuleState::kSymptom: return "symptoms";
-    case RuleState::kNote: return "notes about the attacks";
+    case RuleState::kNote: return "notes about attacks and network";
     case RuleState::kQuiet: return "quiet";
     case RuleState::kLacks: break;
   }

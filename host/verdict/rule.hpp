@@ -34,11 +34,14 @@ struct Rule {
   Direction direction = Direction::kAbove;
   const char* decides_at = "";  ///< threshold beyond which it decides alone; "": never
   const char* symptom_at = "";  ///< threshold beyond which it is a symptom
-  /// It tells about the attacks more than about the network, and has no vote.
+  /// It tells about the attacks, or what the network is like, and has no vote.
   bool is_note = false;
   /// It shows that the gradient is useless, not that another attack succeeds: it counts where the
   /// plain gradient attack leaves something (hidden_share).
   bool is_about_gradient = false;
+  /// Attacks that are not hindered by what it blames. Where they ran, and none of them finds at least
+  /// gap_suspect that the plain attack does not, nothing is hidden by it: the rule stays quiet.
+  Attacks (*unhindered)(const Evidence&) = nullptr;
   /// Lines of a manifest that supply the evidence: one JSON object, to be merged into it.
   const char* supply;
   Measurement (*measure)(const Evidence&);

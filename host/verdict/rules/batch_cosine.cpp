@@ -15,16 +15,18 @@ const Rule kBatchCosine = {
     .decides_at = "share_masked",
     .symptom_at = "share_suspect",
     .is_about_gradient = true,
+    .unhindered = [](const Evidence& e) { return e.past_the_batch(); },
     .supply = kSupplyBatchGradient,
-    .measure = [](const Evidence& e) {
-      const double limit = e.threshold("cosine");
-      return share_of_samples(
-          e,
-          "batch_gradient",
-          "batch_cosine",
-          [&](double cosine) { return cosine < limit; },
-          "have a gradient in their batch that agrees with the one alone by less than " +
-              short_number(limit));
-    }};
+    .measure =
+        [](const Evidence& e) {
+          const double limit = e.threshold("cosine");
+          return share_of_samples(
+              e,
+              "batch_gradient",
+              "batch_cosine",
+              [&](double cosine) { return cosine < limit; },
+              "have a gradient in their batch that agrees with the one alone by less than " +
+                  short_number(limit));
+        }};
 
 }  // namespace unmask::verdict::rules

@@ -3,7 +3,7 @@
 
 namespace unmask::verdict::rules {
 
-// Coupling is no mask by itself, but where there is one, gradients leak.
+// Coupling is no mask by itself: where gradients leak, other rules see it.
 const Rule kBatchVariance = {
     .id = "batch_variance",
     .question = "Do answers depend on the other images of the batch?",
@@ -13,7 +13,7 @@ const Rule kBatchVariance = {
     .statistic = "share of samples whose logits or label change with their batch",
     .says = "samples influence each other",
     .symptom_at = "share_suspect",
-    .is_about_gradient = true,
+    .is_note = true,
     .supply =
         R"({"define": {"probe": {"batch_invariance": {"plugin": "batch_invariance"}}}, "evaluate": {"matrix": {"probes": ["batch_invariance"]}}})",
     .measure = [](const Evidence& e) {

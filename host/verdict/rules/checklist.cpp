@@ -7,7 +7,9 @@ namespace {
 
 bool has_hard_label(const Evidence& e) {
   for (const Attack* attack : e.own(Group::kBlackBox)) {
-    if (attack->plugin == "boundary" || attack->plugin == "hop_skip_jump") return true;
+    for (const char* plugin : {"boundary", "hop_skip_jump", "rays"}) {
+      if (attack->plugin == plugin) return true;
+    }
   }
   return false;
 }

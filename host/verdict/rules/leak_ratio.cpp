@@ -15,16 +15,18 @@ const Rule kLeakRatio = {
     .decides_at = "share_masked",
     .symptom_at = "share_suspect",
     .is_about_gradient = true,
+    .unhindered = [](const Evidence& e) { return e.past_the_batch(); },
     .supply = kSupplyBatchGradient,
-    .measure = [](const Evidence& e) {
-      const double limit = e.threshold("leak_ratio");
-      return share_of_samples(
-          e,
-          "batch_gradient",
-          "leak_ratio",
-          [&](double ratio) { return ratio > limit; },
-          "have a gradient of which others' losses make more than " + short_number(limit) +
-              " times the own part");
-    }};
+    .measure =
+        [](const Evidence& e) {
+          const double limit = e.threshold("leak_ratio");
+          return share_of_samples(
+              e,
+              "batch_gradient",
+              "leak_ratio",
+              [&](double ratio) { return ratio > limit; },
+              "have a gradient of which others' losses make more than " + short_number(limit) +
+                  " times the own part");
+        }};
 
 }  // namespace unmask::verdict::rules

@@ -13,7 +13,7 @@ const Rule kRandomised = {
     .statistic = "largest distance between repeated answers",
     .says = "the network is random: a single gradient is one draw of many",
     .symptom_at = "randomised",
-    .is_about_gradient = true,
+    .is_note = true,
     .supply = kSupplyPlain,
     .measure = [](const Evidence& e) {
       return largest_metric(

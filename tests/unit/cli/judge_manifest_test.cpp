@@ -120,8 +120,11 @@ TEST(JudgeManifest, AnswersToWhatALookFinds) {
   EXPECT_EQ(queries(request()), 5 * queries(random)) << "each is judged by many draws";
   EXPECT_THAT(attacks(flat), Contains("boundary_gradient"));
   EXPECT_THAT(attacks(request()), Not(Contains("boundary_gradient")));
-  EXPECT_THAT(attacks(request()), Not(Contains("hop_skip_jump")));
-  EXPECT_THAT(attacks(labels), Contains("hop_skip_jump"));
+  EXPECT_THAT(attacks(request()), Not(Contains("rays")));
+  EXPECT_THAT(attacks(labels), Contains("rays"));
+  EXPECT_THAT(attacks(flat), Contains("rays"));
+  labels.norm = "l2";
+  EXPECT_THAT(attacks(labels), Contains("hop_skip_jump")) << "rays are for linf";
   EXPECT_THAT(attacks(request()), Not(Contains("square_alone")));
   EXPECT_THAT(attacks(request()), Not(Contains("pgd_averaged")));
   EXPECT_THAT(attacks(request()), Contains(judge_manifest(request()).look));

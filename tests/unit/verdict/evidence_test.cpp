@@ -143,7 +143,7 @@ TEST(Evidence, DifferencesOfARandomNetworkAreThoseOfItsDraws) {
     EXPECT_EQ(to_string(reading_of(random, rule).state), std::string("lacks evidence")) << rule;
     EXPECT_NE(to_string(reading_of(fixed, rule).state), std::string("lacks evidence")) << rule;
   }
-  EXPECT_EQ(reading_of(random, "randomised").state, RuleState::kSymptom);
+  EXPECT_EQ(reading_of(random, "randomised").state, RuleState::kNote);
   EXPECT_NE(random.judgement, Judgement::kMasked);
   EXPECT_EQ(fixed.judgement, Judgement::kMasked);
 }

@@ -161,6 +161,66 @@ TEST(KnownTruth, ABatchLeakIsMasked) {
   EXPECT_EQ(judgement_of(c), "masked");
 }
 
+// Logits divided by 100: cross-entropy pulls to all classes at once and finds 34 less than the margin does, and than
+// those who look at the margin from outside.
+TEST(KnownTruth, ColdLogitsAreNotDetected) {
+  Case c(200, 2);
+  c.plain(first(134), {{"check.zero_gradient", 0}});
+  c.attack(margin(), first(166)).square(first(164));
+  probe_all(c, 0.97, 1);
+
+  EXPECT_EQ(judgement_of(c), "not detected");
+}
+
+// Batch normalisation in training mode on a robust network: most of a gradient is that of other images, and
+// an image alone is another matter; but attacks on single images and without gradients find nothing more.
+TEST(KnownTruth, ABatchThatHidesNothingIsNotDetected) {
+  Case c(200, 2);
+  c.plain(first(30), {{"check.zero_gradient", 0}, {"batch_coupled", 1}});
+  AttackRow alone;
+  alone.name = "alone";
+  alone.params = {{"batch_size", 1}};
+  c.attack(alone, first(25)).square(range(5, 34));
+  c.probe({.plugin = "finite_differences",
+           .values = {{"fd_cosine_large", [](std::int64_t) { return 0.0; }}},
+           .n = 50});
+  c.probe({.plugin = "batch_gradient",
+           .values = {{"batch_cosine", [](std::int64_t) { return 0.1; }},
+                      {"leak_ratio", [](std::int64_t) { return 7.0; }}},
+           .n = 50});
+  c.probe({.plugin = "batch_invariance",
+           .values = {{"logit_shift", [](std::int64_t) { return 0.8; }},
+                      {"label_flip", [](std::int64_t i) { return i % 3 == 0 ? 1.0 : 0.0; }}},
+           .n = 50});
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.judgement, Judgement::kNotDetected) << verdict.sentence;
+  EXPECT_EQ(reading_of(verdict, "finite_differences").state, RuleState::kLacks)
+      << "another network";
+  EXPECT_EQ(reading_of(verdict, "leak_ratio").state, RuleState::kQuiet);
+  EXPECT_THAT(reading_of(verdict, "leak_ratio").found.sentence, HasSubstr("it hides nothing"));
+}
+
+// The same where single images fall: something was hidden. And where an image alone is the same.
+TEST(KnownTruth, ABatchThatHidesSomethingIsMasked) {
+  Case leak(200, 2);
+  leak.plain(first(30), {{"check.zero_gradient", 0}, {"batch_coupled", 1}});
+  leak.square(range(5, 50));
+  leak.probe({.plugin = "batch_gradient",
+              .values = {{"leak_ratio", [](std::int64_t) { return 7.0; }}},
+              .n = 50});
+  Case wrong(200, 2);
+  wrong.plain(first(30), {{"check.zero_gradient", 0}, {"batch_coupled", 1}}).square(first(30));
+  probe_all(wrong, 0.0, 1);
+  wrong.probe({.plugin = "batch_invariance",
+               .values = {{"label_flip", [](std::int64_t i) { return i < 2 ? 1.0 : 0.0; }}},
+               .n = 50});
+
+  EXPECT_EQ(judgement_of(leak), "masked");
+  EXPECT_EQ(judgement_of(wrong), "masked");
+}
+
 // One coarse step of rk4 is another function than many: an honest network whose rules disagree.
 // A head that saturates on a third of the images: nothing finds anything there.
 TEST(KnownTruth, AGradientThatIsGoneForAThirdIsMasked) {
@@ -225,7 +285,8 @@ TEST(Judge, LookingManyTimesIsCorrectedFor) {
 
 TEST(Judge, SymptomsOfTwoKindsMakeSuspect) {
   Case c;
-  c.plain(first(30), {{"check.randomised", 0.1}, {"check.softmax_output", 1}}).square(first(30));
+  c.plain(first(30), {{"check.zero_gradient", 0.15}, {"check.softmax_output", 1}})
+      .square(first(30));
 
   const Verdict verdict = c.verdict();
 
@@ -233,9 +294,20 @@ TEST(Judge, SymptomsOfTwoKindsMakeSuspect) {
   EXPECT_THAT(verdict.sentence, HasSubstr("2 kinds of symptoms"));
 }
 
+// Dropout in front of a softmax: what a network is like is said, and no evidence of what its gradient is worth.
+TEST(Judge, ThatANetworkIsRandomIsNoSymptom) {
+  Case c;
+  c.plain(first(30), {{"check.randomised", 0.1}, {"check.softmax_output", 1}}).square(first(30));
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.judgement, Judgement::kNotDetected) << verdict.sentence;
+  EXPECT_EQ(reading_of(verdict, "randomised").state, RuleState::kNote);
+}
+
 TEST(Judge, OneSymptomAloneDoesNot) {
   Case c;
-  c.plain(first(30), {{"check.randomised", 0.1}}).square(first(30));
+  c.plain(first(30), {{"check.softmax_output", 1}}).square(first(30));
 
   EXPECT_EQ(judgement_of(c), "not detected");
 }

@@ -313,7 +313,8 @@ INSTANTIATE_TEST_SUITE_P(Settings,
                                          Finder{"nes", "l2", 0.5},
                                          Finder{"boundary", "l2", 0.5},
                                          Finder{"hop_skip_jump", "l2", 0.5},
-                                         Finder{"hop_skip_jump", "linf", 0.5}),
+                                         Finder{"hop_skip_jump", "linf", 0.5},
+                                         Finder{"rays", "linf", 0.9}),
                          [](const auto& i) {
                            return std::string(i.param.id) + "_" + i.param.norm;
                          });
@@ -435,6 +436,35 @@ INSTANTIATE_TEST_SUITE_P(Norms,
                          HopSkipJump,
                          testing::Values(Norm::kL2, Norm::kLinf),
                          [](const auto& i) { return name_of(i.param); });
+
+// A pixel with the wrong sign is turned where that brings the boundary nearer by more than the tolerance, a
+// thousandth of epsilon: 16 pixels keep at most 1.6 % of it from us.
+TEST(Rays, FindTheNearestCornerOfACube) {
+  const Binary problem(0.3);
+  ASSERT_LE(problem.x[0].numel(), 16);
+  const double nearest = 0.3 / problem.reach(Norm::kLinf);
+  LinearTarget target = problem.target();
+
+  const Tensor point = attack("rays", {}, target, problem.x, problem.y, 1.02 * nearest);
+
+  EXPECT_EQ(target.answer(point).argmax(1).item<std::int64_t>(), 1);
+  EXPECT_EQ(target.backwards(), 0);
+}
+
+// Rounded answers are equal more often than not; the host counts the first of the largest as predicted.
+TEST(Rays, TakeEqualAnswersAsTheyAreJudged) {
+  const Binary problem(0.3);
+  LinearTarget target(at::zeros_like(problem.weight), at::zeros_like(problem.bias));
+
+  const Tensor of_first = attack(
+      "rays", {{"queries", std::int64_t{30}}}, target, problem.x, at::zeros({1}, at::kLong), 0.1);
+  const Tensor of_second = attack(
+      "rays", {{"queries", std::int64_t{30}}}, target, problem.x, at::ones({1}, at::kLong), 0.1);
+
+  EXPECT_TRUE(at::equal(of_first, problem.x)) << "always predicted right: there is no ray";
+  EXPECT_LE(distance(of_second, problem.x, Norm::kLinf).item<double>(), 0.1) << "never";
+  EXPECT_FALSE(at::equal(of_second, problem.x));
+}
 
 // w.delta of uniform noise has a deviation of epsilon ||u||_2 / sqrt(3); PGD takes epsilon ||u||_1.
 TEST(Noise, FindsNothingWherePgdFindsEverything) {

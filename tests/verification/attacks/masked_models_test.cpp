@@ -118,10 +118,11 @@ TEST_P(WithoutGradient, IsNotStoppedByAGradientOfZero) {
   EXPECT_EQ(target.backwards(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Attacks,
-                         WithoutGradient,
-                         testing::Values("square", "spsa", "nes", "boundary", "hop_skip_jump"),
-                         [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Attacks,
+    WithoutGradient,
+    testing::Values("square", "spsa", "nes", "boundary", "hop_skip_jump", "rays"),
+    [](const auto& i) { return i.param; });
 
 // The network of Easy behind something that its images pass through first.
 class Behind final : public Target {

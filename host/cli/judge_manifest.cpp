@@ -23,6 +23,7 @@ struct Effort {
   std::int64_t targets;   // classes that targeted PGD pulls to, one after the other
   std::int64_t target_steps;
   std::int64_t draws;         // gradients that are averaged for a step (eot)
+  std::int64_t drawn_steps;   // along averaged gradients of the margin
   std::int64_t queries;       // of Square
   std::int64_t estimates;     // steps along gradients estimated from answers
   std::int64_t label_steps;   // along the boundary, from labels alone (l2)
@@ -35,12 +36,12 @@ struct Effort {
 
 Effort effort_of(Budget budget) {
   switch (budget) {
-    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 1000, 0, 8, 1000, 1, 20, false, false};
+    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 20, 1000, 0, 8, 1000, 1, 20, false, false};
     case Budget::kStandard:
-      return {100, 100, 2, 100, 5, 40, 8, 2500, 20, 48, 5000, 3, 50, true, false};
+      return {100, 100, 2, 100, 5, 40, 8, 60, 2500, 20, 48, 5000, 3, 50, true, false};
     case Budget::kThorough: break;
   }
-  return {1000, 200, 5, 200, 9, 100, 20, 10000, 100, 64, 20000, 5, 200, true, true};
+  return {1000, 200, 5, 200, 9, 100, 20, 100, 10000, 100, 64, 20000, 5, 200, true, true};
 }
 
 // Of a random network nobody is done before the end, and a point that stands out is judged by ten more
@@ -148,9 +149,15 @@ class Methods {
     if (findings_.is_random) {
       const std::int64_t passes = effort_.draws * kShortSteps;
       vary("pgd_averaged", {{"eot", effort_.draws}, {"trace", nullptr}}, {passes + 1, passes});
+      // Steps that remember the ones before average over those draws, too.
+      const std::int64_t drawn = effort_.draws * effort_.drawn_steps;
       vary("pgd_margin_averaged",
-           {{"eot", effort_.draws}, {"loss", "margin"}, {"trace", nullptr}},
-           {passes + 1, passes});
+           {{"eot", effort_.draws},
+            {"loss", "margin"},
+            {"momentum", 1},
+            {"steps", effort_.drawn_steps},
+            {"trace", nullptr}},
+           {drawn + 1, drawn});
     }
     const std::int64_t margin = effort_.margin_steps * effort_.margin_restarts;
     Json params = {{"norm", norm_}, {"loss", "margin"}, {"steps", effort_.margin_steps}};

@@ -113,7 +113,7 @@ class Definitions {
     // Whether a radius above 1 is one depends on the norm, which only the attack itself knows.
     for (const manifest::EvaluateRow& row : study.evaluate) {
       if (row.kind != wire::CellKind::kAttack || row.epsilon <= 1) continue;
-      add("attack", row.method, {{"epsilon", row.epsilon}, {"text", row.epsilon_text}});
+      add("attack", *row.method, {{"epsilon", row.epsilon}, {"text", row.epsilon_text}});
     }
   }
 

@@ -119,7 +119,9 @@ CommandDescription CommandLine::description() const {
 // not set.
 void CommandLine::refuse_empty_words() const {
   for (const auto& [name, value] : values_) {
-    if (value.defaulted()) continue;
+    const auto* option = options_.find_nothrow(name, /*approx=*/false);
+    const bool is_flag = option != nullptr && option->semantic()->max_tokens() == 0;
+    if (value.defaulted() || is_flag) continue;
     std::vector<std::string> words;
     if (const auto* one = boost::any_cast<std::string>(&value.value())) words = {*one};
     if (const auto* many = boost::any_cast<std::vector<std::string>>(&value.value())) words = *many;

@@ -123,6 +123,21 @@ class RoundedLogits(Inside):
         return torch.round(self.net(x) * self.amount) / self.amount
 
 
+class Labels(Inside):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.one_hot(self.net(x).argmax(1), 10).to(x.dtype)
+
+
+class RoundedProbabilities(Inside):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.round(torch.softmax(self.net(x), 1) * self.amount) / self.amount
+
+
+class Dropped(Inside):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(F.dropout(x, self.amount, training=True))
+
+
 class Flipped(Inside):
     def forward(self, x: Tensor) -> Tensor:
         return self.net(2 * x.detach() - x)
@@ -246,6 +261,10 @@ def networks():
         lambda: nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1), BatchStatistics(), nn.ReLU(), nn.Flatten(),
                               nn.Linear(216, CLASSES)), 11)
     yield "masked_decoy", Decoy(plain, mlp(nn.Tanh()))
+    yield "honest_probabilities", Softmax(plain)
+    yield "honest_dropout", Dropped(plain, 0.1)
+    yield "masked_labels", Labels(plain)
+    yield "masked_rounded_probabilities", RoundedProbabilities(plain, 10.0)
 
 
 def write_images(file: pathlib.Path) -> None:

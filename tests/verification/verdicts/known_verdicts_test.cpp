@@ -45,6 +45,7 @@ const std::vector<Group> kFiles = {
       "honest_log_softmax",
       "honest_oscillating",
       "honest_winners",
+      "honest_probabilities",
       "robust_linear",
       "robust_cnn"},
      {}},
@@ -55,13 +56,15 @@ const std::vector<Group> kFiles = {
       "masked_saturated",
       "masked_quantised",
       "masked_rounded_logits",
+      "masked_rounded_probabilities",
       "masked_thermometer",
       "masked_flipped",
       "masked_waved",
       "masked_decoy"},
      {}},
-    {"random", {"honest_much_noise", "masked_random_waves"}, {.is_random = true}},
-    {"coupled", {"masked_batch_leak", "masked_batch_statistics"}, {.is_batch_coupled = true}}};
+    {"random", {"honest_much_noise", "honest_dropout", "masked_random_waves"}, {.is_random = true}},
+    {"coupled", {"masked_batch_leak", "masked_batch_statistics"}, {.is_batch_coupled = true}},
+    {"labels", {"masked_labels"}, {.is_one_hot = true}}};
 
 std::string truth_of(const std::string& network) {
   return network.starts_with("masked") ? "masked" : "not detected";

@@ -6,13 +6,17 @@ namespace unmask::verdict::rules {
 namespace {
 
 // Black boxes look at the margin or at the label. Cross-entropy is not the best loss for every honest network
-// (at a high temperature it pulls to all classes at once): that is no mask, and loss_gap's question.
+// (at a high temperature it pulls to all classes at once): that is no mask, and loss_gap's question. What begins at
+// images of other classes finds the boundary by asking, whatever the gradient is at the image.
 Attacks along_any_loss(const Evidence& e) {
   Attacks attacks = e.plain();
   if (attacks.empty()) return attacks;
   const double draws = attacks.front()->draws;
   for (const Attack* attack : e.own(Group::kOtherLoss)) {
-    if (attack->is_capable && attack->draws == draws) attacks.push_back(attack);
+    const bool asks_for_boundary = attack->plugin == "boundary_gradient";
+    if (attack->is_capable && attack->draws == draws && !asks_for_boundary) {
+      attacks.push_back(attack);
+    }
   }
   return attacks;
 }

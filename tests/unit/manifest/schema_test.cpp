@@ -46,6 +46,7 @@ const std::set<std::string>& inexpressible() {
       "conflict-step-limits",
       "ensemble-batch-sizes",
       "ensemble-epsilon-out-of-range",
+      "evaluate-epsilon-beyond-images",
       "evaluate-epsilon-in-steps",
       "evaluate-gradient-mean-twice",
       "param-epsilon-out-of-range",

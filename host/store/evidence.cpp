@@ -25,13 +25,41 @@ double value_of(const Statement& row, int value, int flag) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
+#define UNMASK_LABELS                                                                     \
+  "p.dataset, p.model, p.objective, p.train_solver, p.train_seed, p.solver, p.gradient, " \
+  "p.source, "                                                                            \
+  "p.method, p.epsilon, p.epsilon_text, p.seed "
+
 constexpr const char* kCells =
-    "SELECT c.id, c.kind, c.spec_json, coalesce(c.norm, ''), c.checkpoint_cell_id, a.id, "
-    "p.dataset, p.model, p.objective, p.train_solver, p.train_seed, p.solver, p.gradient, "
-    "p.source, p.method, p.epsilon, p.epsilon_text, p.seed "
+    "SELECT c.id, c.kind, c.spec_json, coalesce(c.norm, ''), c.checkpoint_cell_id, "
+    "a.id, " UNMASK_LABELS
     "FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
     "LEFT JOIN attempt a ON a.cell_id = c.id AND a.state = 'done' "
     "WHERE r.id = ? AND NOT p.is_alias AND c.kind <> 'train' ORDER BY p.place";
+
+constexpr const char* kOtherNames =
+    "SELECT p.cell_id, " UNMASK_LABELS
+    "FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
+    "WHERE r.id = ? AND p.is_alias AND c.kind <> 'train' ORDER BY p.place";
+#undef UNMASK_LABELS
+
+// As UNMASK_LABELS lists them, from a column on.
+wire::CellLabels labels_of(const Statement& row, int first) {
+  wire::CellLabels labels;
+  labels.dataset = row.text(first);
+  labels.model = row.text(first + 1);
+  labels.objective = row.text(first + 2);
+  labels.train_solver = row.text(first + 3);
+  labels.train_seed = row.integer(first + 4);
+  labels.solver = row.text(first + 5);
+  labels.gradient = row.text(first + 6);
+  labels.source = row.text(first + 7);
+  labels.method = row.text(first + 8);
+  if (!row.is_null(first + 9)) labels.epsilon = row.real(first + 9);
+  labels.epsilon_text = row.text(first + 10);
+  labels.seed = row.integer(first + 11);
+  return labels;
+}
 
 // Cells with an attack that follows gradients.
 std::unordered_set<std::int64_t> cells_with_gradients(Database& database) {
@@ -63,6 +91,18 @@ class Solvers {
   std::unordered_map<std::string, std::shared_ptr<const std::string>> known_;
 };
 
+void add_other_names(Database& database, std::int64_t run, std::vector<EvidenceCell>& cells) {
+  Statement find = database.prepare("list other names of evidence", kOtherNames);
+  find.bind(run);
+  std::unordered_map<std::int64_t, EvidenceCell*> by_id;
+  while (find.step()) {
+    if (by_id.empty()) {
+      for (EvidenceCell& cell : cells) by_id[cell.id] = &cell;
+    }
+    by_id.at(find.integer(0))->other_names.push_back(labels_of(find, 1));
+  }
+}
+
 std::vector<EvidenceCell> cells_of(Database& database, std::int64_t run) {
   const ReadTransaction view(database);
   const std::unordered_set<std::int64_t> with_gradients = cells_with_gradients(database);
@@ -79,23 +119,12 @@ std::vector<EvidenceCell> cells_of(Database& database, std::int64_t run) {
     cell.checkpoint_cell = find.integer(4);
     cell.has_result = !find.is_null(5);
     if (cell.has_result) cell.attempt = find.text(5);
-    wire::CellLabels& l = cell.labels;
-    l.dataset = find.text(6);
-    l.model = find.text(7);
-    l.objective = find.text(8);
-    l.train_solver = find.text(9);
-    l.train_seed = find.integer(10);
-    l.solver = find.text(11);
-    l.gradient = find.text(12);
-    l.source = find.text(13);
-    l.method = find.text(14);
-    if (!find.is_null(15)) l.epsilon = find.real(15);
-    l.epsilon_text = find.text(16);
-    l.seed = find.integer(17);
+    cell.labels = labels_of(find, 6);
     cell.is_gradient_free =
         cell.kind == wire::CellKind::kAttack && !with_gradients.contains(cell.id);
     cells.push_back(std::move(cell));
   }
+  add_other_names(database, run, cells);
   return cells;
 }
 

@@ -20,11 +20,12 @@
 
 namespace unmask::store {
 
-/// An attack or a probe of a study, under its first name.
+/// An attack or a probe of a study.
 struct EvidenceCell {
   std::int64_t id = 0;
   wire::CellKind kind = wire::CellKind::kAttack;
-  wire::CellLabels labels;
+  wire::CellLabels labels;                    ///< the first name
+  std::vector<wire::CellLabels> other_names;  ///< of definitions that are equal
   std::shared_ptr<const std::string> solver;  ///< that answers, as JSON: shared by cells
   std::string norm;                           ///< of an attack; empty while nobody knows
   std::int64_t checkpoint_cell = 0;

@@ -202,16 +202,29 @@ void decide(Verdict& verdict, const Evidence& evidence) {
   }
 }
 
-std::string value_of(const Verdict& v, const std::string& name) {
-  if (name == "study") return v.study;
-  if (name == "dataset") return v.labels.dataset;
-  if (name == "model") return v.labels.model;
-  if (name == "objective") return v.labels.objective;
-  if (name == "train_solver") return v.labels.train_solver;
-  if (name == "train_seed") return std::to_string(v.labels.train_seed);
-  if (name == "solver") return v.labels.solver;
-  if (name == "norm") return v.norm;
-  return v.epsilon_text;
+// Which verdict is meant, under one of its names.
+struct Subject {
+  const std::string& study;
+  const std::string& norm;
+  const wire::CellLabels& labels;
+};
+
+std::string value_of(const Subject& subject, const std::string& axis) {
+  if (axis == "study") return subject.study;
+  if (axis == "dataset") return subject.labels.dataset;
+  if (axis == "model") return subject.labels.model;
+  if (axis == "objective") return subject.labels.objective;
+  if (axis == "train_solver") return subject.labels.train_solver;
+  if (axis == "train_seed") return std::to_string(subject.labels.train_seed);
+  if (axis == "solver") return subject.labels.solver;
+  if (axis == "norm") return subject.norm;
+  return subject.labels.epsilon_text;
+}
+
+// The attacks on a network that a verdict about this threat rests on.
+bool is_of_threat(const store::EvidenceCell& cell, const std::string& norm, double epsilon) {
+  return cell.kind == wire::CellKind::kAttack && cell.has_result && cell.norm == norm &&
+         cell.labels.epsilon == epsilon;
 }
 
 // The threats of a network, by norm and radius.
@@ -226,13 +239,20 @@ std::set<std::pair<std::string, double>> threats_of(const NetworkCells& cells) {
   return threats;
 }
 
-std::string epsilon_text_of(const NetworkCells& cells, const std::string& norm, double epsilon) {
-  for (const store::EvidenceCell* cell : cells.cells) {
-    if (cell->has_result && cell->norm == norm && cell->labels.epsilon == epsilon) {
-      return cell->labels.epsilon_text;
-    }
-  }
-  return "";
+// Equal definitions are one network that answers to all of their names.
+bool matches(const Filter& filter,
+             const std::string& study,
+             const NetworkCells& cells,
+             const std::string& norm,
+             double epsilon) {
+  return std::any_of(cells.cells.begin(), cells.cells.end(), [&](const store::EvidenceCell* cell) {
+    if (!is_of_threat(*cell, norm, epsilon)) return false;
+    const auto is_wanted = [&](const wire::CellLabels& labels) {
+      return filter.matches(study, norm, labels);
+    };
+    return is_wanted(cell->labels) ||
+           std::any_of(cell->other_names.begin(), cell->other_names.end(), is_wanted);
+  });
 }
 
 }  // namespace
@@ -273,11 +293,14 @@ Filter::Filter(const std::vector<std::string>& texts) {
   }
 }
 
-bool Filter::matches(const Verdict& verdict) const {
+bool Filter::matches(const std::string& study,
+                     const std::string& norm,
+                     const wire::CellLabels& labels) const {
   if (alternatives_.empty()) return true;
+  const Subject subject{study, norm, labels};
   return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const auto& conditions) {
     return std::all_of(conditions.begin(), conditions.end(), [&](const words::Condition& c) {
-      return words::glob_matches(c.pattern, value_of(verdict, c.axis));
+      return words::glob_matches(c.pattern, value_of(subject, c.axis));
     });
   });
 }
@@ -314,12 +337,7 @@ std::vector<Verdict> judge_study(const store::Store& store,
   for (const NetworkCells& cells : networks_of(study)) {
     std::optional<Network> network;  // read when the first verdict about it is wanted
     for (const auto& [norm, epsilon] : threats_of(cells)) {
-      Verdict wanted;
-      wanted.study = study.name;
-      wanted.labels = cells.labels;
-      wanted.norm = norm;
-      wanted.epsilon_text = epsilon_text_of(cells, norm, epsilon);
-      if (!filter.matches(wanted)) continue;
+      if (!matches(filter, study.name, cells, norm, epsilon)) continue;
       if (!network) network = gather(store, cells);
       Verdict verdict = judge(Evidence(*network, norm, epsilon, all), all);
       verdict.study = study.name;

@@ -72,7 +72,10 @@ class Filter {
   Filter() = default;
   /// @throws UsageError for a text that is no condition, or an unknown axis
   explicit Filter(const std::vector<std::string>& texts);
-  bool matches(const Verdict& verdict) const;
+  /// @param labels  one name of the network and radius that a verdict is about
+  bool matches(const std::string& study,
+               const std::string& norm,
+               const wire::CellLabels& labels) const;
 
  private:
   std::vector<std::vector<words::Condition>> alternatives_;

@@ -98,6 +98,10 @@ Case& Case::attack(AttackRow row, const Samples& is_fooled) {
   cell.labels.method = row.name;
   cell.labels.epsilon = row.epsilon;
   cell.labels.epsilon_text = json(row.epsilon).dump();
+  if (!row.also_of_model.empty()) {
+    cell.aliases.push_back(cell.labels);
+    cell.aliases.back().model = row.also_of_model;
+  }
   wire::CellResult result = outcomes(is_fooled);
   result.norm = row.norm;
   for (const auto& [name, value] : row.metrics) result.metrics.push_back({name, value, n_});

@@ -41,6 +41,7 @@ struct AttackRow {
   std::map<std::string, double> metrics = {};
   std::map<std::string, std::vector<double>> series = {};
   bool has_result = true;
+  std::string also_of_model = "";  ///< another name of the network; empty: none
 };
 
 struct ProbeRow {

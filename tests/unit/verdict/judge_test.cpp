@@ -418,6 +418,19 @@ TEST(FilterTest, ChoosesByName) {
   EXPECT_THROW(Filter({"net"}), UsageError);
 }
 
+TEST(FilterTest, FindsANetworkByEachOfItsNames) {
+  Case c;
+  AttackRow row;
+  row.also_of_model = "twin";
+  c.attack(row, first(30));
+  c.run();
+
+  ASSERT_EQ(judge(c.store()).size(), 1U);
+  EXPECT_EQ(judge(c.store(), Filter({"model=twin,epsilon=0.1"})).size(), 1U);
+  EXPECT_EQ(judge(c.store(), Filter({"model=net"})).size(), 1U);
+  EXPECT_EQ(judge(c.store(), Filter({"model=twin,epsilon=0.2"})).size(), 0U);
+}
+
 // --- stored ---
 
 std::string csv(store::Store& store, const std::string& sql) {

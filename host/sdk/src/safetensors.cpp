@@ -172,6 +172,12 @@ class HeaderParser {
       fail("its header does not start with \"{\"");
     }
 
+    // The JSON library takes a NUL for the end, so that whatever follows would pass unseen.
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+      fail("byte " + std::to_string(nul) +
+           " of its header is 0; headers are text, and are filled up with spaces");
+    }
+
     // The JSON library keeps one of several equal keys and says nothing, so they are looked for
     // here.
     std::vector<std::set<std::string>> open_objects;
@@ -188,6 +194,11 @@ class HeaderParser {
     Json header;
     try {
       header = Json::parse(text.begin(), text.end(), watch);
+    } catch (const Json::parse_error& error) {
+      const bool is_encoding = std::string_view(error.what()).find("UTF-8") != std::string::npos;
+      fail("its header is not JSON: " +
+           std::string(is_encoding ? "text that is not UTF-8" : "a syntax error") + " at byte " +
+           std::to_string(error.byte));
     } catch (const Json::exception& error) {
       fail(std::string("its header is not JSON: ") + error.what());
     }

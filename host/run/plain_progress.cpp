@@ -28,16 +28,15 @@ class PlainProgress final : public Progress {
   }
   void worker_started(int, int, const std::string&) override {}
   void cell_started(int slot, const Cell& cell, int attempt) override {
-    started_[slot] = output_.now();
+    started_[cell.key] = output_.now();
     print("start  " + worker_name(slot) + "  " + wire::title(cell) + attempt_text(attempt));
   }
   void cell_progress(int, const Cell&, std::int64_t, std::int64_t, const std::string&) override {}
   void cell_joined(int slot, const Cell& cell) override {
-    started_[slot] = output_.now();
     print("join   " + worker_name(slot) + "  " + wire::title(cell));
   }
   void cell_done(int slot, const Cell& cell, const CellResult& result) override {
-    const double seconds = output_.now() - started_[slot];
+    const double seconds = output_.now() - started_[cell.key];
     tally_.finished(cell, result.wall_s);
     print("done   " + worker_name(slot) + "  " + wire::title(cell) + "  in " +
           duration_text(seconds) + " (" + position() + ")");
@@ -80,7 +79,7 @@ class PlainProgress final : public Progress {
 
   ProgressOutput output_;
   Tally tally_;
-  std::map<int, double> started_;
+  std::map<std::string, double> started_;  // when, by key: several workers may share a cell
 };
 
 }  // namespace

@@ -149,6 +149,19 @@ TEST_F(ProgressTest, PlainEndsWithTheCounts) {
   EXPECT_EQ(people.str(), "[0.0s] 2 done, 4 already stored, 1 failed, in 30s\n");
 }
 
+TEST_F(ProgressTest, PlainSaysHowLongWorkersTogetherTook) {
+  const auto progress = make(ProgressMode::kPlain);
+  progress->run_started(outline(0, 1, 2));
+
+  progress->cell_started(0, attack, 1);
+  now += 25;
+  progress->cell_joined(1, attack);
+  now += 5;
+  progress->cell_done(1, attack, that_took(50));
+
+  EXPECT_THAT(people.str(), HasSubstr("  in 30s (1/1)"));
+}
+
 TEST_F(ProgressTest, PlainLeavesStandardOutputAlone) {
   const auto progress = make(ProgressMode::kPlain);
 

@@ -107,6 +107,13 @@ Attacks Evidence::past_the_batch() const {
   });
 }
 
+Attacks Evidence::past_the_saturation() const {
+  return filtered(own(Group::kOtherLoss), [&](const Attack& a) {
+    const auto zero = a.metrics.find("check.zero_gradient");
+    return a.is_capable && zero != a.metrics.end() && zero->second < threshold("zero_suspect");
+  });
+}
+
 Attacks Evidence::own(Group group) const {
   return filtered(attacks_,
                   [&](const Attack& a) { return a.view == View::kOwn && a.group == group; });

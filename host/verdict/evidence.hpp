@@ -139,6 +139,10 @@ class Evidence {
   /// Attacks on single images, and those that ask for answers alone.
   Attacks past_the_batch() const;
 
+  /// Attacks along losses of which the network has a gradient: where cross-entropy is so sure that its
+  /// gradient is zero, the margin still has one.
+  Attacks past_the_saturation() const;
+
   /// Probes with these values that hold for this threat. Of a random network those that compare
   /// passes are left out: what they compare is its draws. Of one that is another alone, those values
   /// that compare it with itself alone.

@@ -16,18 +16,20 @@ const Rule kZeroGradient = {
     .decides_at = "zero_masked",
     .symptom_at = "zero_suspect",
     .is_about_gradient = true,
+    .unhindered = [](const Evidence& e) { return e.past_the_saturation(); },
     .supply = kSupplyPlain,
-    .measure = [](const Evidence& e) {
-      Measurement best = largest_metric(
-          e, "check.zero_gradient", e.plain(), "share of samples whose first gradient is zero");
-      keep_larger(best,
-                  share_of_samples(
-                      e,
-                      "confidence",
-                      "loss_gradient_zero",
-                      [](double zero) { return zero > 0; },
-                      "have a gradient of exactly zero"));
-      return best;
-    }};
+    .measure =
+        [](const Evidence& e) {
+          Measurement best = largest_metric(
+              e, "check.zero_gradient", e.plain(), "share of samples whose first gradient is zero");
+          keep_larger(best,
+                      share_of_samples(
+                          e,
+                          "confidence",
+                          "loss_gradient_zero",
+                          [](double zero) { return zero > 0; },
+                          "have a gradient of exactly zero"));
+          return best;
+        }};
 
 }  // namespace unmask::verdict::rules

@@ -120,6 +120,42 @@ TEST(KnownTruth, ScaledLogitsAreMasked) {
   EXPECT_EQ(judgement_of(c), "masked");
 }
 
+// A robust network with logits times 1000: cross-entropy has no gradient, the margin has one, and finds three points more.
+void scale_robust(Case& c, double zero_along_margin, std::int64_t fooled_by_margin) {
+  c.plain(first(2), {{"check.zero_gradient", 0.99}});
+  AttackRow row = margin();
+  row.metrics = {{"check.zero_gradient", zero_along_margin}};
+  c.attack(row, first(fooled_by_margin)).square(first(4));
+  AttackRow whole = {.epsilon = 1};
+  whole.metrics = {{"check.zero_gradient", 0.99}};
+  c.attack(whole, first(2));
+}
+
+TEST(KnownTruth, ScaledLogitsOfARobustNetworkAreNotDetected) {
+  Case c(200, 5);
+  scale_robust(c, 0, 8);
+
+  const Verdict verdict = c.verdict();
+
+  EXPECT_EQ(verdict.judgement, Judgement::kNotDetected);
+  EXPECT_EQ(reading_of(verdict, "zero_gradient").state, RuleState::kQuiet);
+  EXPECT_EQ(reading_of(verdict, "unbounded").state, RuleState::kQuiet);
+}
+
+TEST(KnownTruth, WhereTheMarginFindsMoreTheyAreMasked) {
+  Case c(200, 5);
+  scale_robust(c, 0, 30);
+
+  EXPECT_EQ(judgement_of(c), "masked");
+}
+
+TEST(KnownTruth, WhereTheMarginHasNoGradientEitherTheyAreMasked) {
+  Case c(200, 5);
+  scale_robust(c, 0.9, 8);
+
+  EXPECT_EQ(judgement_of(c), "masked");
+}
+
 // An honest network, trained long: a few gradients underflow, and other losses find four points more.
 TEST(KnownTruth, ALittleSaturationIsNotDetected) {
   Case c(200, 2);

@@ -17,6 +17,7 @@
 #include "base/files.hpp"
 #include "base/frames.hpp"
 #include "engine/executor.hpp"
+#include "engine/kernels.hpp"
 #include "unmask/errors.hpp"
 #include "wire/messages.hpp"
 #include "wire/unfinished.hpp"
@@ -157,6 +158,7 @@ void configure_libtorch(int threads) {
   keep_freed_memory();
   at::set_num_threads(threads);
   at::set_num_interop_threads(1);
+  avoid_wrong_kernels();
   at::globalContext().setDeterministicCuDNN(true);
   at::globalContext().setBenchmarkCuDNN(false);
   // TF32 rounds products to 10 bits: attacks would differentiate another network than the CPU's.

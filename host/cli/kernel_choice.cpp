@@ -83,7 +83,11 @@ std::string not_portable(const std::string& used) {
     std::transform(found.begin(), found.end(), found.begin(), [](unsigned char c) {
       return static_cast<char>(std::tolower(c));
     });
-    if (found != wanted) text += "; " + label + "computes with " + found + " instead of " + wanted;
+    if (found.starts_with("off")) {
+      text += "; " + label + "is " + found;
+    } else if (found != wanted) {
+      text += "; " + label + "computes with " + found + " instead of " + wanted;
+    }
   }
   return text.empty() ? text : "kernels are not portable" + text;
 }

@@ -35,6 +35,8 @@ TEST(KernelChoice, WhatComputesOtherwiseIsNamed) {
   EXPECT_THAT(not_portable("ATen AVX2, OpenBLAS SkylakeX, oneDNN avx512_core"),
               HasSubstr("OpenBLAS computes with skylakex instead of haswell; oneDNN computes with "
                         "avx512_core instead of avx2"));
+  EXPECT_THAT(not_portable("ATen AVX2, OpenBLAS Haswell, oneDNN off: its convolutions are wrong"),
+              HasSubstr("; oneDNN is off: its convolutions are wrong"));
   EXPECT_THAT(not_portable("ATen AVX2, oneDNN avx2"), HasSubstr("do not come from OpenBLAS"));
 }
 

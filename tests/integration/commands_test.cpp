@@ -308,7 +308,9 @@ TEST(Doctor, ShowsWhatTheInstallationComputesWith) {
 
   const Outcome outcome = box.unmask({"doctor"});
 
-  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  // Where oneDNN computes wrong it is left out, and that is a warning.
+  const bool has_warning = outcome.out.find("oneDNN off") != std::string::npos;
+  EXPECT_EQ(outcome.code, has_warning ? 4 : 0) << outcome.out << outcome.err;
   for (const char* name : {"LibTorch", "BLAS", "CUDA devices", "SQLite", "plugin folder"}) {
     EXPECT_THAT(outcome.out, HasSubstr(name));
   }

@@ -11,6 +11,7 @@
 
 #include "base/json_members.hpp"
 #include "store/database.hpp"
+#include "store/plan_labels.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::store {
@@ -25,41 +26,17 @@ double value_of(const Statement& row, int value, int flag) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-#define UNMASK_LABELS                                                                     \
-  "p.dataset, p.model, p.objective, p.train_solver, p.train_seed, p.solver, p.gradient, " \
-  "p.source, "                                                                            \
-  "p.method, p.epsilon, p.epsilon_text, p.seed "
-
 constexpr const char* kCells =
     "SELECT c.id, c.kind, c.spec_json, coalesce(c.norm, ''), c.checkpoint_cell_id, "
-    "a.id, " UNMASK_LABELS
-    "FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
+    "a.id, " UNMASK_PLAN_LABELS
+    " FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
     "LEFT JOIN attempt a ON a.cell_id = c.id AND a.state = 'done' "
     "WHERE r.id = ? AND NOT p.is_alias AND c.kind <> 'train' ORDER BY p.place";
 
 constexpr const char* kOtherNames =
-    "SELECT p.cell_id, " UNMASK_LABELS
-    "FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
+    "SELECT p.cell_id, " UNMASK_PLAN_LABELS
+    " FROM run r JOIN plan_cell p ON p.plan_id = r.plan_id JOIN cell c ON c.id = p.cell_id "
     "WHERE r.id = ? AND p.is_alias AND c.kind <> 'train' ORDER BY p.place";
-#undef UNMASK_LABELS
-
-// As UNMASK_LABELS lists them, from a column on.
-wire::CellLabels labels_of(const Statement& row, int first) {
-  wire::CellLabels labels;
-  labels.dataset = row.text(first);
-  labels.model = row.text(first + 1);
-  labels.objective = row.text(first + 2);
-  labels.train_solver = row.text(first + 3);
-  labels.train_seed = row.integer(first + 4);
-  labels.solver = row.text(first + 5);
-  labels.gradient = row.text(first + 6);
-  labels.source = row.text(first + 7);
-  labels.method = row.text(first + 8);
-  if (!row.is_null(first + 9)) labels.epsilon = row.real(first + 9);
-  labels.epsilon_text = row.text(first + 10);
-  labels.seed = row.integer(first + 11);
-  return labels;
-}
 
 // Cells with an attack that follows gradients.
 std::unordered_set<std::int64_t> cells_with_gradients(Database& database) {
@@ -99,7 +76,7 @@ void add_other_names(Database& database, std::int64_t run, std::vector<EvidenceC
     if (by_id.empty()) {
       for (EvidenceCell& cell : cells) by_id[cell.id] = &cell;
     }
-    by_id.at(find.integer(0))->other_names.push_back(labels_of(find, 1));
+    by_id.at(find.integer(0))->other_names.push_back(read_labels(find, 1));
   }
 }
 
@@ -119,7 +96,7 @@ std::vector<EvidenceCell> cells_of(Database& database, std::int64_t run) {
     cell.checkpoint_cell = find.integer(4);
     cell.has_result = !find.is_null(5);
     if (cell.has_result) cell.attempt = find.text(5);
-    cell.labels = labels_of(find, 6);
+    cell.labels = read_labels(find, 6);
     cell.is_gradient_free =
         cell.kind == wire::CellKind::kAttack && !with_gradients.contains(cell.id);
     cells.push_back(std::move(cell));

@@ -8,36 +8,21 @@
 #include <sqlite3.h>
 
 #include "store/database.hpp"
+#include "store/plan_labels.hpp"
 
 namespace unmask::store {
 namespace {
-
-// The first name of a cell of a plan, in the order of take_labels().
-#define UNMASK_LABELS                                                                             \
-  "c.kind, p.dataset, p.model, p.objective, p.train_solver, p.train_seed, p.solver, p.gradient, " \
-  "p.source, p.method, p.epsilon, p.epsilon_text, p.seed"
 
 // The cells of the plan of run ?1, once each.
 #define UNMASK_PLANNED                                                   \
   " run r JOIN plan_cell p ON p.plan_id = r.plan_id AND NOT p.is_alias " \
   "JOIN cell c ON c.id = p.cell_id "
 
+// Of "c.kind, " UNMASK_PLAN_LABELS.
 wire::Cell take_labels(const Statement& row, int first) {
   wire::Cell cell;
   cell.kind = wire::parse_cell_kind(row.text(first)).value_or(wire::CellKind::kAttack);
-  wire::CellLabels& l = cell.labels;
-  l.dataset = row.text(first + 1);
-  l.model = row.text(first + 2);
-  l.objective = row.text(first + 3);
-  l.train_solver = row.text(first + 4);
-  l.train_seed = row.integer(first + 5);
-  l.solver = row.text(first + 6);
-  l.gradient = row.text(first + 7);
-  l.source = row.text(first + 8);
-  l.method = row.text(first + 9);
-  if (!row.is_null(first + 10)) l.epsilon = row.real(first + 10);
-  l.epsilon_text = row.text(first + 11);
-  l.seed = row.integer(first + 12);
+  cell.labels = read_labels(row, first + 1);
   return cell;
 }
 
@@ -158,7 +143,8 @@ RunCount count_run(const Store& store, const WatchedRun& run) {
 std::vector<RunningCell> running_cells(const Store& store, const WatchedRun& run) {
   Statement find = store.database().prepare(
       "list running cells",
-      "SELECT c.key, a.n, a.started_at, a.worker_pid, a.device, " UNMASK_LABELS
+      "SELECT c.key, a.n, a.started_at, a.worker_pid, a.device, "
+      "c.kind, " UNMASK_PLAN_LABELS
       " FROM attempt a JOIN run r ON r.id = a.run_id JOIN cell c ON c.id = a.cell_id "
       "JOIN plan_cell p ON p.plan_id = r.plan_id AND p.cell_id = c.id AND NOT p.is_alias "
       "WHERE a.run_id = ?1 AND a.state = 'running' ORDER BY a.started_at, c.id");
@@ -180,7 +166,8 @@ std::vector<FailedTry> failed_tries(const Store& store, const WatchedRun& run, s
       "list failures to watch",
       std::string("SELECT c.key, a.n, a.failure_class, a.message, a.log_tail, a.ended_at, (SELECT "
                   "s.state FROM attempt s WHERE s.cell_id = c.id ORDER BY s.n DESC LIMIT "
-                  "1), " UNMASK_LABELS) +
+                  "1), "
+                  "c.kind, " UNMASK_PLAN_LABELS) +
           kFailures + " ORDER BY a.ended_at DESC, c.id LIMIT ?2");
   find.bind(run.id).bind(static_cast<std::int64_t>(limit));
   std::vector<FailedTry> tries;
@@ -212,7 +199,8 @@ std::vector<AttackAccuracy> accuracies(const Store& store,
   Statement find = store.database().prepare(
       "list accuracies to watch",
       "SELECT coalesce(v.norm, ''), v.n, v.clean_accuracy, v.robust_accuracy, v.lower, "
-      "v.upper, " UNMASK_LABELS " FROM" UNMASK_PLANNED
+      "v.upper, "
+      "c.kind, " UNMASK_PLAN_LABELS " FROM" UNMASK_PLANNED
       "JOIN accuracy v ON v.study = ?2 AND v.cell_id = c.id AND NOT v.is_alias "
       "WHERE r.id = ?1 ORDER BY p.place LIMIT ?3");
   find.bind(run.id).bind(run.study).bind(static_cast<std::int64_t>(limit));
@@ -239,7 +227,8 @@ std::vector<TrainingCurve> training_curves(const Store& store,
                                            std::size_t points) {
   Statement trainings = store.database().prepare(
       "list trainings to watch",
-      "SELECT c.id, c.key, " UNMASK_LABELS " FROM" UNMASK_PLANNED
+      "SELECT c.id, c.key, "
+      "c.kind, " UNMASK_PLAN_LABELS " FROM" UNMASK_PLANNED
       "JOIN attempt a ON a.cell_id = c.id AND a.state = 'done' "
       "WHERE r.id = ?1 AND c.kind = 'train' ORDER BY a.ended_at DESC, c.id DESC LIMIT ?2");
   trainings.bind(run.id).bind(static_cast<std::int64_t>(limit));

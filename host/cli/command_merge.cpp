@@ -1,10 +1,12 @@
 // unmask merge: several databases into one.
 
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -81,9 +83,49 @@ void renew_verdicts(store::Store& store) {
   }
 }
 
+// Networks that some database calls masked or suspect, and who says so.
+using Judgements = std::map<std::string, std::pair<std::string, fs::path>>;
+
+void collect_judgements(const store::Store& store, const fs::path& file, Judgements& judgements) {
+  const table::Table verdicts =
+      store::run_query(store,
+                       "SELECT study || ': ' || model || '/' || dataset || '/' || objective || '/' "
+                       "|| train_solver || '/' || train_seed || ' under ' || solver || ' at ' || "
+                       "norm || ' ' || epsilon_text, judgement FROM verdict ORDER BY id");
+  for (const auto& row : verdicts.rows) {
+    const auto& judgement = std::get<std::string>(row.at(1));
+    const auto [known, is_new] =
+        judgements.try_emplace(std::get<std::string>(row.at(0)), judgement, file);
+    if (!is_new && known->second.first != "masked") known->second = {judgement, file};
+  }
+}
+
+// Verdicts are made from what is there. Evidence that somebody took out of a database, or more of it,
+// may turn a mask into none; that is not to go unnoticed.
+void print_weaker_verdicts(const store::Store& store, const Judgements& before) {
+  Judgements now;
+  collect_judgements(store, store.file(), now);
+  for (const auto& [network, said] : before) {
+    const auto& [judgement, file] = said;
+    const auto found = now.find(network);
+    const std::string after = found == now.end() ? "no verdict" : found->second.first;
+    const bool is_weaker = judgement == "masked"
+                               ? after != "masked"
+                               : judgement == "suspect" && after != "masked" && after != "suspect";
+    if (!is_weaker) continue;
+    std::cerr << "note: " << network << ": " << judgement << " in " << file.string() << ", "
+              << after << " after the merge, which judges by the evidence that is there\n";
+  }
+}
+
 store::MergeReport merge_into(store::Store& store,
                               const std::vector<fs::path>& sources,
                               const store::MergeOptions& options) {
+  Judgements before;
+  collect_judgements(store, store.file(), before);
+  for (const fs::path& source : sources) {
+    collect_judgements(store::Store::open_reader(source), source, before);
+  }
   store::MergeReport report = store::merge(store, sources, options);
   if (!report.is_merged) {
     throw StoreError("the databases contradict each other; nothing was merged\n" +
@@ -92,6 +134,7 @@ store::MergeReport merge_into(store::Store& store,
                      "without the other database, or --keep-first");
   }
   renew_verdicts(store);
+  print_weaker_verdicts(store, before);
   print_kernels(store);
   return report;
 }

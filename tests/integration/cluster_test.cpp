@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/sandbox.hpp"
+#include "store/database.hpp"
 
 namespace unmask::test::cluster_test {
 namespace {
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // Everything that results are, and the plan that shows them; without times, attempts and machines.
@@ -214,6 +216,28 @@ TEST_F(Cluster, MergesThroughScratchIntoOneSealedFile) {
   EXPECT_EQ(all_results(box.database()), expected_);
   EXPECT_FALSE(fs::exists(box.path("db.sqlite-wal")));
   EXPECT_THAT(box.run(file_).err, HasSubstr("0 cells ran"));
+}
+
+// What made a database say "masked" need not be in it any more.
+TEST_F(Cluster, TellsWhereAVerdictIsWeakerAfterTheMerge) {
+  const Sandbox box;
+  const fs::path cut = box.path("cut.sqlite");
+  ASSERT_EQ(box.unmask({"db", "backup", cut.string(), "--db", single_.database().string()}).code,
+            0);
+  store::Database::open(cut, store::Database::Mode::kWrite)
+      .execute("say otherwise", "UPDATE verdict SET judgement = 'masked' WHERE train_seed = 1");
+
+  const Outcome same =
+      box.unmask({"merge", box.path("same.sqlite").string(), single_.database().string()});
+  const Outcome merged = box.unmask({"merge", box.database().string(), cut.string()});
+
+  ASSERT_EQ(merged.code, 0) << merged.err;
+  EXPECT_THAT(same.err, Not(HasSubstr("after the merge")));
+  EXPECT_THAT(
+      merged.err,
+      HasSubstr("note: tiny: plain/strokes/natural/rk4/1 under rk4 at linf 8/255: masked in " +
+                cut.string() + ", "));
+  EXPECT_THAT(merged.err, Not(HasSubstr("rk4/0 under rk4 at linf 8/255: masked")));
 }
 
 // --- Slurm ---

@@ -16,11 +16,11 @@ using Json = nlohmann::ordered_json;
 
 // How much of everything. 0: not at all.
 struct Effort {
-  std::int64_t long_steps;    // plain PGD that differs from the short one in its steps alone
-  std::int64_t margin_steps;  // PGD on the margin
-  std::int64_t margin_restarts;
-  std::int64_t pm_steps;  // APGD on the probability margin
-  std::int64_t targets;   // classes that targeted PGD pulls to, one after the other
+  std::int64_t long_steps;     // plain PGD that differs from the short one in its steps alone
+  std::int64_t margin_steps;   // PGD on the margin, from the image
+  std::int64_t margin_starts;  // and from random points
+  std::int64_t pm_steps;       // APGD on the probability margin
+  std::int64_t targets;        // classes that targeted PGD pulls to, one after the other
   std::int64_t target_steps;
   std::int64_t draws;         // gradients that are averaged for a step (eot)
   std::int64_t drawn_steps;   // along averaged gradients of the margin
@@ -36,12 +36,12 @@ struct Effort {
 
 Effort effort_of(Budget budget) {
   switch (budget) {
-    case Budget::kQuick: return {0, 40, 1, 0, 0, 0, 5, 20, 1000, 0, 8, 1000, 1, 20, false, false};
+    case Budget::kQuick: return {0, 40, 0, 0, 0, 0, 5, 20, 1000, 0, 8, 1000, 1, 20, false, false};
     case Budget::kStandard:
-      return {100, 100, 2, 100, 5, 40, 8, 60, 2500, 20, 48, 5000, 3, 50, true, false};
+      return {100, 100, 1, 100, 5, 40, 8, 60, 2500, 20, 48, 5000, 3, 50, true, false};
     case Budget::kThorough: break;
   }
-  return {1000, 200, 5, 200, 9, 100, 20, 100, 10000, 100, 64, 20000, 5, 200, true, true};
+  return {1000, 200, 4, 200, 9, 100, 20, 100, 10000, 100, 64, 20000, 5, 200, true, true};
 }
 
 // Of a random network nobody is done before the end, and a point that stands out is judged by ten more
@@ -49,7 +49,7 @@ Effort effort_of(Budget budget) {
 Effort effort_for(Budget budget, const JudgeFindings& findings) {
   Effort effort = effort_of(budget);
   if (findings.is_random) {
-    effort.margin_restarts = 1;
+    effort.margin_starts = 0;
     effort.pm_steps = 0;
     effort.targets = (effort.targets + 1) / 2;
     effort.queries /= 5;
@@ -61,9 +61,8 @@ Effort effort_for(Budget budget, const JudgeFindings& findings) {
 constexpr std::int64_t kShortSteps = 20;
 constexpr std::int64_t kBoundarySteps = 40;
 constexpr std::int64_t kPairs = 32;  // of queries for one estimated gradient
-// Where there is no other gradient: twice the steps, each better estimated.
-constexpr std::int64_t kStepsWithoutGradient = 2;
-constexpr std::int64_t kPairsWithoutGradient = 100;
+// Where there is no other gradient, it has to be a good one.
+constexpr std::int64_t kPairsWithoutGradient = 400;
 
 // Of hop_skip_jump: 100 sqrt(t) for the direction of step t, and some dozens for bisection and step size.
 std::int64_t boundary_queries(std::int64_t steps) {
@@ -159,18 +158,27 @@ class Methods {
             {"trace", nullptr}},
            {drawn + 1, drawn});
     }
-    const std::int64_t margin = effort_.margin_steps * effort_.margin_restarts;
-    Json params = {{"norm", norm_}, {"loss", "margin"}, {"steps", effort_.margin_steps}};
-    if (effort_.margin_restarts > 1) params["restarts"] = effort_.margin_restarts;
-    add("pgd_margin", "pgd", std::move(params), {margin + 1, margin});
+    // First from the image itself: a random start may cost more than another loss gains.
+    vary("pgd_margin",
+         {{"loss", "margin"},
+          {"steps", effort_.margin_steps},
+          {"step_size", nullptr},
+          {"trace", nullptr}},
+         {effort_.margin_steps + 1, effort_.margin_steps});
+    if (effort_.margin_starts > 0) {
+      const std::int64_t steps = effort_.margin_steps * effort_.margin_starts;
+      Json params = {{"norm", norm_}, {"loss", "margin"}, {"steps", effort_.margin_steps}};
+      if (effort_.margin_starts > 1) params["restarts"] = effort_.margin_starts;
+      add("pgd_margin_random", "pgd", std::move(params), {steps + 1, steps});
+    }
     if (effort_.pm_steps > 0) {
       add("apgd_pm",
           "apgd",
           {{"norm", norm_}, {"loss", "pm"}, {"steps", effort_.pm_steps}},
           {effort_.pm_steps + 1, effort_.pm_steps});
     }
-    // At the boundary no answer is saturated.
-    if (is_flat()) {
+    // At the boundary no answer is saturated. In linf, rays see as much without a gradient.
+    if (is_flat() || (norm_ != "linf" && effort_.has_direction_probes)) {
       const std::int64_t steps = kBoundarySteps * effort_.walks;
       add("boundary_gradient",
           "boundary_gradient",
@@ -202,10 +210,12 @@ class Methods {
     }
   }
 
-  // Where answers are labels, or rise by steps, no proposal is better than another until it crosses a step.
-  // The class changes where it would without all that.
+  // Where answers are labels, rise by steps or are cut off, no proposal is better than another until it
+  // crosses a step. The class changes where it would without all that. Labels of a random network, or
+  // of one whose images influence each other, tell too little unless nothing else tells more.
   void add_attack_on_labels() {
-    if (norm_ == "linf" && (findings_.is_one_hot || findings_.has_no_gradient)) {
+    const bool is_steady = !findings_.is_random && !findings_.is_batch_coupled;
+    if (norm_ == "linf" && (is_steady || findings_.is_one_hot || findings_.has_no_gradient)) {
       add("rays", "rays", {{"norm", norm_}, {"queries", effort_.rays}}, {effort_.rays, 0});
     }
     if (norm_ != "linf" && findings_.is_one_hot) {
@@ -219,12 +229,8 @@ class Methods {
   // Over differences as large as the radius: answers that rise by steps (rounded logits or pixels), or
   // waver, rise on the whole where they rise at all.
   void add_estimated_gradients() {
-    std::int64_t steps = effort_.estimates;
-    std::int64_t pairs = kPairs;
-    if (is_flat()) {
-      steps *= kStepsWithoutGradient;
-      pairs = kPairsWithoutGradient;
-    }
+    const std::int64_t steps = effort_.estimates;
+    const std::int64_t pairs = is_flat() ? kPairsWithoutGradient : kPairs;
     const JudgeCost cost{steps * (2 * pairs + 1), 0};
     if (norm_ == "linf") {
       add("spsa", "spsa", {{"steps", steps}, {"pairs", pairs}, {"delta", "${epsilon}"}}, cost);

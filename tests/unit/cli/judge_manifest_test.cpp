@@ -120,11 +120,16 @@ TEST(JudgeManifest, AnswersToWhatALookFinds) {
   EXPECT_EQ(queries(request()), 5 * queries(random)) << "each is judged by many draws";
   EXPECT_THAT(attacks(flat), Contains("boundary_gradient"));
   EXPECT_THAT(attacks(request()), Not(Contains("boundary_gradient")));
-  EXPECT_THAT(attacks(request()), Not(Contains("rays")));
-  EXPECT_THAT(attacks(labels), Contains("rays"));
-  EXPECT_THAT(attacks(flat), Contains("rays"));
+  EXPECT_THAT(attacks(request()), Contains("rays"));
+  EXPECT_THAT(attacks(random), Not(Contains("rays"))) << "a label of many draws tells little";
+  EXPECT_THAT(attacks(coupled), Not(Contains("rays")));
+  random.findings.is_one_hot = true;
+  EXPECT_THAT(attacks(random), Contains("rays")) << "nothing else tells more";
   labels.norm = "l2";
   EXPECT_THAT(attacks(labels), Contains("hop_skip_jump")) << "rays are for linf";
+  JudgeRequest l2 = request(Budget::kStandard);
+  l2.norm = "l2";
+  EXPECT_THAT(attacks(l2), Contains("boundary_gradient")) << "in the place of rays";
   EXPECT_THAT(attacks(request()), Not(Contains("square_alone")));
   EXPECT_THAT(attacks(request()), Not(Contains("pgd_averaged")));
   EXPECT_THAT(attacks(request()), Contains(judge_manifest(request()).look));
@@ -171,9 +176,9 @@ TEST(JudgeManifest, OfAnotherStudyTakesNothingButTheNetwork) {
 TEST(JudgeCost, CountsEveryPassOfTheQuickBudget) {
   const JudgeCost cost = judge_cost(Budget::kQuick, "linf");
 
-  // fgsm, pgd, pgd_alone, pgd_margin, square, noise; then the probes, as docs/probes.md counts them:
+  // fgsm, pgd, pgd_alone, pgd_margin, square, rays, noise; then the probes, as docs/probes.md counts them:
   // confidence, batch_invariance, batch_gradient, gradient_norm, finite_differences.
-  EXPECT_EQ(cost.forwards, 2 + 21 + 21 + 41 + 1000 + 20 + (1 + 2 + 5 + 6 + 61));
+  EXPECT_EQ(cost.forwards, 2 + 21 + 21 + 41 + 1000 + 1000 + 20 + (1 + 2 + 5 + 6 + 61));
   EXPECT_EQ(cost.backwards, 1 + 20 + 20 + 40 + (1 + 0 + 24 + 5 + 1));
 }
 

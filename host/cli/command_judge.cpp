@@ -98,7 +98,7 @@ void declare_judge_options(CommandLine& line) {
       "write the manifest to this new file, and run nothing")(
       "format", po::value<std::string>()->default_value("text"), "text or json (everything)")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu, cuda or cuda:N")(
-      "workers", po::value<int>(), "worker processes; default: one per processor, or per device")(
+      "workers", po::value<int>(), "as for run")(
       "wait", "when another run writes to the same database, wait until it ends")(
       "progress", po::value<std::string>()->default_value("auto"), "auto, terminal, plain or none");
   line.add_database();

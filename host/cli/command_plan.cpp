@@ -84,7 +84,8 @@ json as_json(const PlannedStudy& planned,
       {"total", summary.total()},
       {"stored", summary.stored()},
       {"unrecorded", summary.unrecorded},
-      {"workers", execution.devices.size()},
+      {"workers", execution.sure_workers()},
+      {"most_workers", execution.devices.size()},
       {"threads", execution.threads},
       {"devices", execution.devices},
       {"estimated_s", cost.known_cells == 0 ? json() : json(cost.wall_s.median)},
@@ -130,7 +131,7 @@ int command_plan(const Arguments& arguments) {
       planned.plan,
       summary.done,
       is_complete ? Precedents() : read_precedents(line.database(), execution.devices.front()),
-      execution.devices.size());
+      execution.sure_workers());
   if (format == "json") {
     std::cout << as_json(planned, summary, execution, cost)
                      .dump(2, ' ', false, json::error_handler_t::replace)

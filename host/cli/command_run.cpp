@@ -159,7 +159,9 @@ void add_run_options(CommandLine& line) {
                                "auto, cpu, cuda (all devices) or cuda:N")(
       "workers",
       po::value<int>(),
-      "worker processes; default: one per processor, or per CUDA device")(
+      "worker processes; default: one per processor, and on GPUs as many as their memory holds, at "
+      "most "
+      "four each")(
       "only",
       po::value<std::vector<std::string>>()->composing(),
       "run only matching cells and what they need, e.g. attack=pgd*,model=resnet; may be repeated")(

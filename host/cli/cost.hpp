@@ -2,6 +2,7 @@
 // How long the missing cells of a plan will take, judged by what equal kinds of cells took before.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -34,6 +35,9 @@ class Precedents {
   /// nullopt: no such cell ran before.
   std::optional<CostRange> of(const wire::Spec& spec) const;
 
+  /// The most memory of a GPU that such a cell took; nullopt: none was measured.
+  std::optional<std::int64_t> device_bytes(const wire::Spec& spec) const;
+
   /// A guess where none ran before, for order alone: planned passes at the pace of the same network,
   /// else of all networks, else at any.
   double guess(const wire::Spec& spec) const;
@@ -43,6 +47,7 @@ class Precedents {
   Precedents(const std::function<void(const Visitor&)>& for_each_cell, const std::string& device);
 
   std::map<std::string, CostRange> ranges_;
+  std::map<std::string, std::int64_t> device_bytes_;
   std::map<std::string, double> paces_;  // seconds of a planned pass, by network and by kind
 };
 

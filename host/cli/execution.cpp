@@ -10,6 +10,9 @@
 namespace unmask::cli {
 namespace {
 
+// More of them wait for each other's kernels.
+constexpr int kMostOnOneGpu = 4;
+
 std::vector<std::string> devices_of(const std::string& device, int cuda_devices) {
   if (device == "cpu" || (device == "auto" && cuda_devices == 0)) return {"cpu"};
   const auto need = [&](int index) {
@@ -39,16 +42,26 @@ std::vector<std::string> devices_of(const std::string& device, int cuda_devices)
   return {device};
 }
 
+std::vector<std::string> distinct(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 }  // namespace
 
+std::size_t Execution::sure_workers() const {
+  return by_memory ? distinct(devices).size() : devices.size();
+}
+
 std::string Execution::text() const {
-  std::vector<std::string> distinct = devices;
-  std::sort(distinct.begin(), distinct.end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  const std::vector<std::string> named = distinct(devices);
   std::string names;
-  for (const std::string& name : distinct) names += (names.empty() ? "" : ", ") + name;
-  return base::counted(devices.size(), "worker") + " x " + base::counted(threads, "thread") +
-         " on " + names;
+  for (const std::string& name : named) names += (names.empty() ? "" : ", ") + name;
+  const bool is_open = sure_workers() < devices.size();
+  return (is_open ? std::to_string(sure_workers()) + " to " : "") +
+         base::counted(devices.size(), "worker") + " x " + base::counted(threads, "thread") +
+         " on " + names + (is_open ? ", as memory allows" : "");
 }
 
 Execution decide_execution(const std::string& device,
@@ -56,15 +69,19 @@ Execution decide_execution(const std::string& device,
                            const manifest::RunSettings& settings,
                            int cuda_devices) {
   const std::vector<std::string> available = devices_of(device, cuda_devices);
+  const auto n_devices = static_cast<int>(available.size());
   Execution execution;
   execution.threads = settings.threads.value_or(1);
-  const bool on_cpu = available.front() == "cpu";
-  const int natural = on_cpu ? std::max(1, usable_processors() / execution.threads)
-                             : static_cast<int>(available.size());
-  const int count = workers.value_or(settings.workers.value_or(natural));
-  if (count < 1) throw UsageError("--workers must be at least 1");
-  for (int slot = 0; slot < count; ++slot) {
-    execution.devices.push_back(available[static_cast<std::size_t>(slot) % available.size()]);
+  const std::optional<int> wanted = workers ? workers : settings.workers;
+  if (wanted && *wanted < 1) throw UsageError("--workers must be at least 1");
+  const int at_once = std::max(1, usable_processors() / execution.threads);
+  int slots = wanted.value_or(at_once);
+  if (!wanted && available.front() != "cpu") {
+    slots = n_devices * std::clamp(at_once / n_devices, 1, kMostOnOneGpu);
+    execution.by_memory = true;
+  }
+  for (int slot = 0; slot < slots; ++slot) {
+    execution.devices.push_back(available[static_cast<std::size_t>(slot % n_devices)]);
   }
   return execution;
 }

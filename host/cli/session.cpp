@@ -173,6 +173,7 @@ std::vector<run::CellCost> Session::costs() const {
 run::RunSummary Session::execute(std::int64_t id) {
   run::RunOptions options;
   options.workers = static_cast<int>(execution_.devices.size());
+  if (execution_.by_memory) options.devices = execution_.devices;
   options.worker_command = [&](int slot) {
     return host_.worker_command(execution_.devices[static_cast<std::size_t>(slot)],
                                 execution_.threads,

@@ -269,6 +269,7 @@ class Verifier {
     const fs::path checkpoints = trainings ? scratch.path() : folders_.checkpoints;
     run::RunOptions run_options;
     run_options.workers = static_cast<int>(execution.devices.size());
+    if (execution.by_memory) run_options.devices = execution.devices;
     run_options.worker_command = [&](int slot) {
       return host_.worker_command(execution.devices[static_cast<std::size_t>(slot)],
                                   execution.threads,

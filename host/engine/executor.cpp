@@ -15,6 +15,7 @@
 #include "engine/attack_evaluation.hpp"
 #include "engine/checkpoint.hpp"
 #include "engine/construct.hpp"
+#include "engine/device_memory.hpp"
 #include "engine/in_name_of.hpp"
 #include "engine/model_state.hpp"
 #include "engine/outputs.hpp"
@@ -386,6 +387,7 @@ Executor::Executed Executor::execute_kind(const std::string& key,
                                           const ProgressCallback& progress) {
   UNMASK_CHECK(wire::key_of(spec) == key, "a specification does not have the key it came with");
   const auto start = std::chrono::steady_clock::now();
+  const DevicePeak peak(device_);
   Executed executed;
   DataCache& data = data_for(spec, locals);
   if (spec.at("kind") == "train") {
@@ -400,6 +402,7 @@ Executor::Executed Executor::execute_kind(const std::string& key,
   result.device = device_;
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.peak_bytes = peak_resident_bytes();
+  result.device_peak_bytes = peak.bytes();
   return executed;
 }
 

@@ -16,6 +16,7 @@
 #include "base/die_with_parent.hpp"
 #include "base/files.hpp"
 #include "base/frames.hpp"
+#include "engine/device_memory.hpp"
 #include "engine/executor.hpp"
 #include "engine/kernels.hpp"
 #include "unmask/errors.hpp"
@@ -188,7 +189,9 @@ int worker_main(const WorkerOptions& options) {
     loader::Registry registry({options.plugins.begin(), options.plugins.end()});
     Executor executor(registry, options.device, options.checkpoints);
     if (options.cuda_graphs) executor.record_passes(cuda_graph_maker(options.device));
-    base::write_frame(options.fd, wire::Hello{::getpid(), options.device, TORCH_VERSION});
+    base::write_frame(
+        options.fd,
+        wire::Hello{::getpid(), options.device, TORCH_VERSION, free_device_bytes(options.device)});
     while (const auto frame = base::read_frame(options.fd)) {
       const wire::HostMessage message = wire::parse_host_message(*frame);
       if (std::holds_alternative<wire::Stop>(message)) break;

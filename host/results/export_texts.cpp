@@ -195,6 +195,7 @@ constexpr ColumnText kColumnTexts[] = {
     {"device", "", "device of the worker"},
     {"wall_s", "s", "time that it took"},
     {"peak_bytes", "bytes", "peak resident memory of the worker"},
+    {"device_peak_bytes", "bytes", "peak memory of the GPU that the worker held"},
     {"forwards", "samples", "samples passed forward"},
     {"backwards", "samples", "samples differentiated"},
     {"nfe", "evaluations", "vector-field evaluations, each on a batch"},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 #include "unmask/errors.hpp"
@@ -36,12 +37,31 @@ std::filesystem::path log_file(const std::filesystem::path& folder, int number) 
   return folder / ("worker-" + std::to_string(number) + ".log");
 }
 
+// Memory of the device that any cell of these kinds is known to take; none: nothing is known of them.
+std::optional<std::int64_t> largest_known(const std::vector<CellCost>& costs) {
+  std::optional<std::int64_t> largest;
+  for (const CellCost& cost : costs) largest = std::max(largest, cost.device_bytes);
+  return largest;
+}
+
 }  // namespace
 
-Crew::Crew(const RunOptions& options) : options_(options) {
+Crew::Crew(const RunOptions& options)
+    : options_(options), shares_(options.devices, largest_known(options.costs)) {
   UNMASK_CHECK(options.workers >= 1, "a run needs at least one worker");
   UNMASK_CHECK(options.worker_command != nullptr, "a run needs a command for its workers");
+  UNMASK_CHECK(options.devices.empty() ||
+                   options.devices.size() == static_cast<std::size_t>(options.workers),
+               "every worker computes on some device");
   slots_.resize(static_cast<std::size_t>(options.workers));
+}
+
+std::size_t Crew::living_beside(const Slot& slot) const {
+  std::size_t count = 0;
+  for (const Slot& other : slots_) {
+    if (other.state != State::kEmpty && shares_.is_same_device(place(slot), place(other))) ++count;
+  }
+  return count;
 }
 
 std::size_t Crew::count(State state) const {

@@ -3,10 +3,12 @@
 // something to say. What they say is the business of runner.cpp.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/child.hpp"
+#include "run/device_shares.hpp"
 #include "run/runner.hpp"
 #include "run/slot.hpp"
 
@@ -29,6 +31,23 @@ class Crew {
   /// Is the checkpoint of a training in some worker's memory?
   bool is_held(std::size_t training) const;
 
+  /// Workers that there may be now: as many as there are slots, or as the memory of GPUs holds.
+  std::size_t capacity() const { return shares_.capacity(slots_.size()); }
+  /// Whether an empty slot may get a process now.
+  bool may_start(const Slot& slot) const {
+    return living_beside(slot) < shares_.limit(place(slot));
+  }
+  /// Whether there are more workers on the device of this one than it may have.
+  bool is_surplus(const Slot& slot) const {
+    return living_beside(slot) > shares_.limit(place(slot));
+  }
+  /// What a worker found free when it started; the first word about a device counts.
+  void learn_room(const Slot& slot, std::int64_t bytes) { shares_.learn_room(place(slot), bytes); }
+  /// A cell took so much memory of its device.
+  void learn_peak(std::int64_t bytes) { shares_.learn_peak(bytes); }
+  /// A cell ran out of memory here.
+  void ran_out(const Slot& slot) { shares_.ran_out(place(slot), living_beside(slot)); }
+
   /// Start a process in an empty slot.
   void start(Slot& slot);
 
@@ -44,8 +63,15 @@ class Crew {
   void wait(double longest_s) const;
 
  private:
+  std::size_t place(const Slot& slot) const {
+    return static_cast<std::size_t>(&slot - slots_.data());
+  }
+  // Workers on the device of a slot, its own included.
+  std::size_t living_beside(const Slot& slot) const;
+
   const RunOptions& options_;
   std::vector<Slot> slots_;
+  DeviceShares shares_;
 };
 
 }  // namespace unmask::run

@@ -3,6 +3,8 @@
 // No result depends on it.
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,6 +19,8 @@ struct CellCost {
   double seconds = 0;
   bool is_recorded =
       false;  ///< cells of its kind took so long before; else a guess, for the order alone
+  /// The most memory of a GPU that cells of its kind took; none: none was measured.
+  std::optional<std::int64_t> device_bytes = std::nullopt;
 };
 
 /// Recorded costs by key of the cell [s].

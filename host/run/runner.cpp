@@ -96,7 +96,7 @@ void Runner::send_order(Slot& slot) {
   wire::Execute order = agenda_.order(index);
   if (order.kind != CellKind::kTrain) {
     const bool is_shared = agenda_.ready().shareable() == 0 && !is_alone_;
-    const auto sharers = static_cast<std::size_t>(is_shared ? options_.workers : 1);
+    const std::size_t sharers = is_shared ? crew_.capacity() : 1;
     order.part = divided_.take(index, crew_.number_of(slot), sharers);
   }
   slot.state = State::kRunning;
@@ -122,6 +122,7 @@ void Runner::finish_cell(Slot& slot, const wire::CellResult& result, const std::
     fail_cell(slot, failed(FailureClass::kPluginError, *recorded.refusal));
     return;
   }
+  if (result.device_peak_bytes) crew_.learn_peak(*result.device_peak_bytes);
   ++ledger_.summary().ran;
   progress_.cell_done(crew_.number_of(slot), cell, result);
   for (const std::string& remark : result.remarks) {
@@ -152,6 +153,7 @@ void Runner::fail_cell(Slot& slot, CellFailure failure, bool is_blameless) {
   failure.plugins = plugins_text(cell);
   if (options_.command_of) failure.command = options_.command_of(cell);
   const bool is_interrupted = failure.failure_class == FailureClass::kInterrupted;
+  if (failure.failure_class == FailureClass::kOutOfMemory) crew_.ran_out(slot);
   std::optional<Wish> wish;
   if (may_begin_cells()) {
     wish = is_blameless ? Wish::kFreshWorker : policy_.failed(index, failure.failure_class);
@@ -181,6 +183,9 @@ bool Runner::is_over() const {
 
 void Runner::hand_out() {
   if (!may_begin_cells()) return;
+  for (Slot& slot : crew_.slots()) {
+    if (slot.state == State::kIdle && crew_.is_surplus(slot)) slot.stop(options_.term_grace_s);
+  }
   ReadyCells& ready = agenda_.ready();
   if (ready.shareable() == 0) {
     if (ready.size() > 0 && !crew_.has_cells()) {
@@ -192,13 +197,13 @@ void Runner::hand_out() {
   }
   for (Slot& slot : crew_.slots()) {
     if (slot.state != State::kIdle) continue;
-    const auto cell = ready.take({slot.cells_begun == 0, slot.holds, crew_.slots().size()},
+    const auto cell = ready.take({slot.cells_begun == 0, slot.holds, crew_.capacity()},
                                  [&](std::size_t training) { return crew_.is_held(training); });
     if (cell) begin_cell(slot, *cell);
   }
   std::size_t starting = crew_.count(State::kStarting);
   for (Slot& slot : crew_.slots()) {
-    if (slot.state == State::kEmpty && starting < ready.shareable()) {
+    if (slot.state == State::kEmpty && starting < ready.shareable() && crew_.may_start(slot)) {
       crew_.start(slot);
       ++starting;
     }

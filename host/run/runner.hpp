@@ -74,7 +74,10 @@ class Recorder {
 };
 
 struct RunOptions {
-  int workers = 1;
+  int workers = 1;  ///< slots
+  /// Where memory decides how many of the slots get a worker (GPUs): the device of each. What cells
+  /// took of it is known from `costs` and measured on the way. Empty: all slots get one.
+  std::vector<std::string> devices = {};
   std::function<WorkerCommand(int slot)> worker_command;  ///< slots count from 0
   std::optional<double> timeout_s;  ///< per cell without a limit of its own; none: no limit
   /// Seconds after which a worker hands over what it has done of an attack or a probe, and that the

@@ -53,6 +53,7 @@ void Runner::handle(Slot& slot, const wire::Hello& hello) {
   if (slot.state != State::kStarting) throw base::FrameError("a second hello");
   slot.state = State::kIdle;
   slot.device = hello.device;
+  if (hello.free_device_bytes) crew_.learn_room(slot, *hello.free_device_bytes);
   slot.time_limit.reset();
   progress_.worker_started(crew_.number_of(slot), slot.process->pid(), hello.device);
 }

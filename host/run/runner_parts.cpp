@@ -42,6 +42,7 @@ void Runner::finish_part(Slot& slot, const wire::CellPart& part, const std::stri
   const bool is_alone = is_alone_;
   recorder_.part_done(plan_[index], part);
   divided_.add(index, crew_.number_of(slot), part);
+  if (part.found.device_peak_bytes) crew_.learn_peak(*part.found.device_peak_bytes);
   slot.state = State::kIdle;
   slot.time_limit.reset();
   if (const auto running = running_.find(index); running != running_.end()) {
@@ -107,7 +108,7 @@ void Runner::share_out() {
   std::size_t open = divided_.open_parts(helps);
   open -= std::min(open, crew_.count(State::kStarting));
   for (Slot& slot : crew_.slots()) {
-    if (slot.state != State::kEmpty || open == 0) continue;
+    if (slot.state != State::kEmpty || open == 0 || !crew_.may_start(slot)) continue;
     crew_.start(slot);
     --open;
   }

@@ -298,7 +298,7 @@ void ResultMerger::write_row(std::int64_t here, const Attempt& attempt, std::int
   }
   const std::string columns =
       "failure_class, log_tail, signal, exit_code, started_at, wall_s, device, peak_bytes, "
-      "forwards, backwards, nfe, worker_pid, checkpoint_sha256, source_sha256";
+      "device_peak_bytes, forwards, backwards, nfe, worker_pid, checkpoint_sha256, source_sha256";
   Statement read = source_.prepare(
       "read attempt",
       "SELECT coalesce(ended_at, started_at), " + columns + " FROM attempt WHERE id = ?");
@@ -310,7 +310,7 @@ void ResultMerger::write_row(std::int64_t here, const Attempt& attempt, std::int
   Statement insert = target_.prepare(
       "merge attempt",
       "INSERT INTO attempt(id, cell_id, run_id, n, state, message, ended_at, " + columns +
-          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(attempt.id).bind(here).bind(run_here_(attempt.run)).bind(number);
   insert.bind(attempt.state).bind(message);
   bind_row(insert, row_of(read));

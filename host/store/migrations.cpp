@@ -8,6 +8,7 @@
 #include "store/schema_v2.hpp"
 #include "store/schema_v3.hpp"
 #include "store/schema_v4.hpp"
+#include "store/schema_v5.hpp"
 #include "store/views.hpp"
 #include "unmask/sha256.hpp"
 
@@ -17,7 +18,8 @@ namespace {
 constexpr Migration kMigrations[] = {{1, "initial schema", kSchemaV1},
                                      {2, "whole plans, undecided samples", kSchemaV2},
                                      {3, "verdicts", kSchemaV3},
-                                     {4, "verifications, parts of unfinished cells", kSchemaV4}};
+                                     {4, "verifications, parts of unfinished cells", kSchemaV4},
+                                     {5, "memory of GPUs", kSchemaV5}};
 
 // A copy of the file as it is now. VACUUM INTO sees a consistent state even while others read. The
 // copy gets its name when it is whole, so that a backup that exists can be relied on.

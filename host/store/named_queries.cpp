@@ -306,7 +306,7 @@ ORDER BY study, kind = 'train' DESC, kind, cell_id, phase, solve)sql"},
      "time, memory and work of each cell",
      R"sql(SELECT study, kind, dataset, model, objective, train_solver, train_seed, solver, gradient,
   source, method, epsilon_text, seed, device,
-  wall_s, peak_bytes, forwards, backwards, nfe, attempts, lost_s
+  wall_s, peak_bytes, device_peak_bytes, forwards, backwards, nfe, attempts, lost_s
 FROM cost
 WHERE NOT is_alias
 ORDER BY wall_s DESC, cell_id)sql"},

@@ -77,7 +77,8 @@ enum class OutcomeFilter { kAll, kFooled, kRobust, kUndecided };
 struct TimedCell {
   nlohmann::json spec;
   double wall_s = 0;
-  std::string device;  ///< "cpu", "cuda:0"
+  std::string device;                                            ///< "cpu", "cuda:0"
+  std::optional<std::int64_t> device_peak_bytes = std::nullopt;  ///< memory of a GPU
 };
 
 /// Of the SQLite library.

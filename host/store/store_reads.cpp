@@ -131,12 +131,16 @@ std::vector<std::string> Store::results_of_other_weights(const std::string& trai
 }
 
 void Store::visit_timed_cells(const std::function<void(const TimedCell&)>& visit) const {
-  Statement find = impl_->database.prepare(
-      "list times",
-      "SELECT c.spec_json, a.wall_s, a.device FROM cell c JOIN attempt a ON a.cell_id = c.id "
-      "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
+  Statement find =
+      impl_->database.prepare("list times",
+                              "SELECT c.spec_json, a.wall_s, a.device, a.device_peak_bytes "
+                              "FROM cell c JOIN attempt a ON a.cell_id = c.id "
+                              "WHERE a.state = 'done' AND a.wall_s IS NOT NULL");
   while (find.step()) {
-    visit({nlohmann::json::parse(find.text(0)), find.real(1), find.text(2)});
+    visit({nlohmann::json::parse(find.text(0)),
+           find.real(1),
+           find.text(2),
+           find.is_null(3) ? std::nullopt : std::optional(find.integer(3))});
   }
 }
 

@@ -80,12 +80,13 @@ void accept_attempt(Database& database,
                     const std::string& attempt,
                     const wire::CellResult& result) {
   if (std::isnan(result.wall_s)) throw RefusedResult("the time it took is not a number (NaN)");
-  Statement update = database.prepare(
-      "accept attempt",
-      "UPDATE attempt SET state = 'done', ended_at = " UNMASK_NOW
-      ", wall_s = ?, device = coalesce(nullif(?, ''), device), peak_bytes = ?, forwards = ?, "
-      "backwards = ?, nfe = ? WHERE id = ?");
+  Statement update =
+      database.prepare("accept attempt",
+                       "UPDATE attempt SET state = 'done', ended_at = " UNMASK_NOW
+                       ", wall_s = ?, device = coalesce(nullif(?, ''), device), peak_bytes = ?, "
+                       "device_peak_bytes = ?, forwards = ?, backwards = ?, nfe = ? WHERE id = ?");
   update.bind(result.wall_s).bind(result.device).bind(result.peak_bytes);
+  update.bind(result.device_peak_bytes);
   update.bind(result.counters.forwards).bind(result.counters.backwards).bind(result.counters.nfe);
   update.bind(attempt);
   insert_checked(update, [] { return std::string("its time or one of its counters"); });

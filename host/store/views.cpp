@@ -260,7 +260,7 @@ WHERE NOT EXISTS (SELECT 1 FROM attempt d WHERE d.cell_id = l.cell_id AND d.stat
     // What each result cost. It did so once, whatever it is called: add up first names only.
     {"cost", R"sql(
 SELECT l.study, l.kind, l.dataset, l.model, l.objective, l.train_solver, l.train_seed, l.solver, l.gradient, l.source,
-  l.method, l.epsilon_text, l.seed, a.device, a.wall_s, a.peak_bytes, a.forwards, a.backwards, a.nfe,
+  l.method, l.epsilon_text, l.seed, a.device, a.wall_s, a.peak_bytes, a.device_peak_bytes, a.forwards, a.backwards, a.nfe,
   a.n AS attempts,
   (SELECT coalesce(sum(f.wall_s), 0.0) FROM attempt f WHERE f.cell_id = l.cell_id AND f.state <> 'done') AS lost_s,
   a.started_at, a.ended_at, l.is_alias, l.cell_id

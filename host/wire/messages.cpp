@@ -106,6 +106,7 @@ void to_json(json& j, const Stop&) {
 
 void to_json(json& j, const Hello& m) {
   j = {{"type", "hello"}, {"pid", m.pid}, {"device", m.device}, {"libtorch", m.libtorch}};
+  if (m.free_device_bytes) j["free_device_bytes"] = *m.free_device_bytes;
 }
 
 void to_json(json& j, const CellProgress& m) {
@@ -153,9 +154,13 @@ WorkerMessage parse_worker_message(const json& j) {
   const std::string type = type_of(j);
   return guarded(type, [&]() -> WorkerMessage {
     if (type == "hello") {
-      return Hello{j.at("pid").get<std::int64_t>(),
-                   j.at("device").get<std::string>(),
-                   j.at("libtorch").get<std::string>()};
+      Hello m{j.at("pid").get<std::int64_t>(),
+              j.at("device").get<std::string>(),
+              j.at("libtorch").get<std::string>()};
+      if (const auto f = j.find("free_device_bytes"); f != j.end()) {
+        m.free_device_bytes = f->get<std::int64_t>();
+      }
+      return m;
     }
     if (type == "progress") {
       return CellProgress{j.at("key").get<std::string>(),

@@ -41,6 +41,8 @@ struct Hello {
   std::int64_t pid = 0;
   std::string device;    ///< "cpu", "cuda:0"
   std::string libtorch;  ///< version
+  /// Of the GPU, once the worker has set it up; none on the CPU.
+  std::optional<std::int64_t> free_device_bytes = std::nullopt;
 };
 
 /// How far the current cell is; the unit is the cell's own (epochs, samples).

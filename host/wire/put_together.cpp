@@ -49,6 +49,8 @@ CellResult common(const Parts& parts) {
     result.counters += part->found.counters;
     result.wall_s += part->found.wall_s;
     result.peak_bytes = std::max(result.peak_bytes, part->found.peak_bytes);
+    // A value is larger than none.
+    result.device_peak_bytes = std::max(result.device_peak_bytes, part->found.device_peak_bytes);
     for (const Series& series : part->found.series) {
       if (std::any_of(result.series.begin(), result.series.end(), [&](const Series& known) {
             return known.name == series.name;

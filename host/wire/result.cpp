@@ -88,6 +88,7 @@ void to_json(json& j, const CellResult& r) {
   j["device"] = r.device;
   j["wall_s"] = r.wall_s;
   j["peak_bytes"] = r.peak_bytes;
+  if (r.device_peak_bytes) j["device_peak_bytes"] = *r.device_peak_bytes;
   j["seeds"] = r.seeds;
 }
 
@@ -148,6 +149,9 @@ void from_json(const json& j, CellResult& r) {
   j.at("device").get_to(r.device);
   j.at("wall_s").get_to(r.wall_s);
   j.at("peak_bytes").get_to(r.peak_bytes);
+  if (const auto p = j.find("device_peak_bytes"); p != j.end()) {
+    r.device_peak_bytes = p->get<std::int64_t>();
+  }
   j.at("seeds").get_to(r.seeds);
 }
 

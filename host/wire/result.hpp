@@ -104,7 +104,9 @@ struct CellResult {
   std::vector<std::string> remarks;  ///< sentences for the user, e.g. of a plugin that misbehaved
   std::string device;                ///< "cpu", "cuda:0"
   double wall_s = 0;
-  std::int64_t peak_bytes = 0;               ///< peak resident memory of the worker
+  std::int64_t peak_bytes = 0;  ///< peak resident memory of the worker
+  /// The most memory of the GPU that the worker held, the network included; none on the CPU.
+  std::optional<std::int64_t> device_peak_bytes;
   std::map<std::string, std::string> seeds;  ///< purpose -> derived seed
 };
 

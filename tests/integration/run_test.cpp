@@ -221,6 +221,7 @@ TEST(Gpu, TrainsAndAttacksFromTheSameManifest) {
 
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(box.ask("SELECT DISTINCT device FROM attempt WHERE state = 'done'"), "cuda:0\n");
+  EXPECT_EQ(box.ask("SELECT min(device_peak_bytes) > 0 FROM attempt WHERE state = 'done'"), "1\n");
 }
 
 TEST(Exec, ReproducesAStoredCell) {

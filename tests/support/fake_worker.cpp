@@ -1,5 +1,5 @@
 // A worker without LibTorch whose cells do what their spec says, most of it wrong: for the tests of
-// the runner. Usage: fake_worker --fd N [--start exit:CODE|killed:FILE|hang|greet_and_exit|garbage]
+// the runner. Usage: fake_worker --fd N [--start exit:CODE|killed:FILE|hang|greet_and_exit|garbage|free:BYTES]
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -113,6 +113,9 @@ void execute(int fd, const wire::Execute& cell) {
   const std::string marker = cell.spec.value("marker", "");
   wire::Result answer{cell.key, good_result(cell)};
   std::cerr << "doing " << what << std::endl;
+  if (cell.spec.contains("device_bytes")) {
+    answer.result.device_peak_bytes = cell.spec.at("device_bytes").get<std::int64_t>();
+  }
 
   if (what == "segfault") ::raise(SIGSEGV);
   if (what == "abort") std::abort();
@@ -229,7 +232,9 @@ int main(int argc, char** argv) {
   }
   if (start == "hang") hang();
   if (start == "garbage") send_bytes(fd, "no frames spoken here");
-  base::write_frame(fd, wire::Hello{::getpid(), "cpu", "none"});
+  wire::Hello hello{::getpid(), "cpu", "none"};
+  if (start.rfind("free:", 0) == 0) hello.free_device_bytes = std::atoll(start.c_str() + 5);
+  base::write_frame(fd, hello);
   if (start == "greet_and_exit") return 0;
 
   try {

@@ -1,5 +1,6 @@
 #include "cli/cost.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,20 @@ TEST(Cost, WhatRanOnAGpuTellsNothingOfTheProcessor) {
   EXPECT_FALSE(Precedents(cells, "cpu").of(attack("mlp", 10)));
   EXPECT_TRUE(Precedents(cells, "cuda:3").of(attack("mlp", 10)));
   EXPECT_TRUE(Precedents(cells, "").of(attack("mlp", 10)));
+}
+
+TEST(Cost, KnowsTheMostMemoryOfAGpuThatSuchACellTook) {
+  const Precedents known({{attack("mlp", 10, 0), 2, "cuda:0", 500},
+                          {attack("mlp", 10, 1), 4, "cuda:0", 700},
+                          {attack("cnn", 10), 4, "cuda:0", std::nullopt}},
+                         "cuda:0");
+  wire::Cell cell;
+  cell.spec = attack("mlp", 10, 7);
+
+  EXPECT_EQ(known.device_bytes(attack("mlp", 10, 7)), 700);
+  EXPECT_EQ(known.device_bytes(attack("cnn", 10)), std::nullopt) << "none was measured";
+  EXPECT_EQ(known.device_bytes(attack("mlp", 20)), std::nullopt);
+  EXPECT_EQ(costs_of_cells({cell}, known).at(0).device_bytes, 700);
 }
 
 TEST(Cost, AGuessGrowsWithPlannedPassesAtThePaceOfTheNetwork) {

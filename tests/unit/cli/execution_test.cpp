@@ -1,5 +1,8 @@
 #include "cli/execution.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +22,7 @@ TEST(Execution, UsesOneSingleThreadedWorkerPerProcessorOnTheCpu) {
 }
 
 TEST(Execution, AutoPrefersCudaAndFallsBackToTheCpu) {
-  EXPECT_THAT(decide_execution("auto", std::nullopt, {}, 2).devices,
-              ElementsAre("cuda:0", "cuda:1"));
+  EXPECT_THAT(decide_execution("auto", 2, {}, 2).devices, ElementsAre("cuda:0", "cuda:1"));
   EXPECT_THAT(decide_execution("auto", 1, {}, 0).devices, ElementsAre("cpu"));
 }
 
@@ -28,6 +30,24 @@ TEST(Execution, DealsWorkersRoundAmongDevices) {
   EXPECT_THAT(decide_execution("cuda", 3, {}, 2).devices,
               ElementsAre("cuda:0", "cuda:1", "cuda:0"));
   EXPECT_THAT(decide_execution("cuda:1", 2, {}, 2).devices, ElementsAre("cuda:1", "cuda:1"));
+}
+
+// Slots for as many as might share each, dealt round; how many get a worker is for the run to say.
+TEST(Execution, HasRoomForWorkersThatShareGpus) {
+  const Execution e = decide_execution("cuda", std::nullopt, {}, 2);
+  const auto each = static_cast<std::size_t>(std::clamp(usable_processors() / 2, 1, 4));
+
+  ASSERT_EQ(e.devices.size(), 2 * each);
+  EXPECT_EQ(std::count(e.devices.begin(), e.devices.end(), "cuda:1"),
+            static_cast<std::ptrdiff_t>(each));
+  EXPECT_EQ(e.devices.at(1), "cuda:1");
+  EXPECT_TRUE(e.by_memory);
+  EXPECT_EQ(e.sure_workers(), 2U);
+}
+
+TEST(Execution, AsksNoMemoryWhereSomebodySaysHowMany) {
+  EXPECT_FALSE(decide_execution("cuda", 3, {}, 2).by_memory);
+  EXPECT_FALSE(decide_execution("cpu", std::nullopt, {}, 0).by_memory);
 }
 
 TEST(Execution, CommandLineOverridesTheManifest) {
@@ -48,6 +68,9 @@ TEST(Execution, RefusesDevicesThatAreNotThere) {
 
 TEST(Execution, SaysHowItRuns) {
   EXPECT_EQ(decide_execution("cpu", 2, {}, 0).text(), "2 workers x 1 thread on cpu");
+  const Execution shared{
+      .devices = {"cuda:0", "cuda:0", "cuda:0", "cuda:0"}, .threads = 1, .by_memory = true};
+  EXPECT_EQ(shared.text(), "1 to 4 workers x 1 thread on cuda:0, as memory allows");
 }
 
 }  // namespace

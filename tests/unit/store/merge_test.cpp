@@ -55,7 +55,8 @@ std::string content(const Store& store) {
         "SELECT r.uuid, c.key, x.how, x.reason FROM run_cell x JOIN run r ON r.id = x.run_id JOIN "
         "cell c ON c.id = x.cell_id ORDER BY 1, 2",
         "SELECT a.id, c.key, r.uuid, a.n, a.state, a.failure_class, a.message, a.log_tail, "
-        "a.started_at, a.wall_s, a.peak_bytes, a.nfe, a.checkpoint_sha256 FROM attempt a JOIN cell "
+        "a.started_at, a.wall_s, a.peak_bytes, a.device_peak_bytes, a.nfe, a.checkpoint_sha256 "
+        "FROM attempt a JOIN cell "
         "c ON c.id = a.cell_id JOIN run r ON r.id = a.run_id ORDER BY 1",
         "SELECT c.key, x.sha256, x.bytes, x.path FROM checkpoint x JOIN cell c ON c.id = "
         "x.cell_id ORDER BY 1",

@@ -108,7 +108,7 @@ TEST_F(MigrationsTest, EveryStepIsRecorded) {
   EXPECT_EQ(
       database.text("read", "SELECT group_concat(version || ' ' || name) FROM migration"),
       "1 initial schema,2 whole plans, undecided samples,3 verdicts,4 verifications, parts of "
-      "unfinished cells,5 made up");
+      "unfinished cells,5 memory of GPUs,6 made up");
 }
 
 TEST_F(MigrationsTest, BackupHoldsTheFormerVersion) {

@@ -171,6 +171,7 @@ wire::CellResult attack_result(const std::string& right) {
   result.device = "cpu";
   result.wall_s = 1.5;
   result.peak_bytes = 2000;
+  result.device_peak_bytes = 3000;
   result.seeds = {{"attack", "19"}};
   return result;
 }

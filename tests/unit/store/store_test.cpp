@@ -259,6 +259,9 @@ TEST_F(StoreTest, AllValuesOfAResultAreStored) {
   EXPECT_EQ(csv("SELECT wall_s, peak_bytes, forwards, backwards, nfe, worker_pid FROM attempt "
                 "ORDER BY started_at, rowid LIMIT 1"),
             "wall_s,peak_bytes,forwards,backwards,nfe,worker_pid\n2.5,1000,40,40,100,42\n");
+  EXPECT_EQ(
+      csv("SELECT DISTINCT kind, device_peak_bytes FROM cost WHERE kind <> 'probe' ORDER BY 1"),
+      "kind,device_peak_bytes\nattack,3000\ntrain,\n");
 }
 
 TEST_F(StoreTest, FailureKeepsItsReason) {

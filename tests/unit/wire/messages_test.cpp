@@ -55,6 +55,14 @@ TEST(Messages, CarryAHello) {
   EXPECT_EQ(json(got), json(Hello{7, "cuda:0", "1.13"}));
 }
 
+TEST(Messages, CarryTheFreeMemoryOfAGpu) {
+  const Hello sent{7, "cuda:0", "1.13", std::int64_t{3} << 30};
+
+  const auto got = std::get<Hello>(parse_worker_message(over_the_wire(sent)));
+
+  EXPECT_EQ(got.free_device_bytes, std::int64_t{3} << 30);
+}
+
 TEST(Messages, CarryProgress) {
   const CellProgress sent{"k", 1, 3, "epoch"};
 

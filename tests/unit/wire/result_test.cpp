@@ -28,6 +28,7 @@ CellResult full_result() {
   r.device = "cpu";
   r.wall_s = 1.5;
   r.peak_bytes = 99;
+  r.device_peak_bytes = 77;
   r.seeds = {{"init", "42"}};
   return r;
 }

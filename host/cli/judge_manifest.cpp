@@ -158,6 +158,25 @@ class Methods {
             {"trace", nullptr}},
            {drawn + 1, drawn});
     }
+    add_margin_attacks();
+    // At the boundary no answer is saturated. In linf, rays see as much without a gradient.
+    if (is_flat() || (norm_ != "linf" && effort_.has_direction_probes)) {
+      const std::int64_t steps = kBoundarySteps * effort_.walks;
+      add("boundary_gradient",
+          "boundary_gradient",
+          {{"norm", norm_}, {"steps", kBoundarySteps}, {"restarts", effort_.walks}},
+          {14 * steps, steps});
+    }
+    if (effort_.targets > 0) {
+      const std::int64_t passes = effort_.targets * effort_.target_steps;
+      add("targeted",
+          "multi_targeted",
+          {{"norm", norm_}, {"steps", effort_.target_steps}, {"targets", effort_.targets}},
+          {passes + effort_.targets, passes});
+    }
+  }
+
+  void add_margin_attacks() {
     // First from the image itself: a random start may cost more than another loss gains.
     vary("pgd_margin",
          {{"loss", "margin"},
@@ -176,21 +195,6 @@ class Methods {
           "apgd",
           {{"norm", norm_}, {"loss", "pm"}, {"steps", effort_.pm_steps}},
           {effort_.pm_steps + 1, effort_.pm_steps});
-    }
-    // At the boundary no answer is saturated. In linf, rays see as much without a gradient.
-    if (is_flat() || (norm_ != "linf" && effort_.has_direction_probes)) {
-      const std::int64_t steps = kBoundarySteps * effort_.walks;
-      add("boundary_gradient",
-          "boundary_gradient",
-          {{"norm", norm_}, {"steps", kBoundarySteps}, {"restarts", effort_.walks}},
-          {14 * steps, steps});
-    }
-    if (effort_.targets > 0) {
-      const std::int64_t passes = effort_.targets * effort_.target_steps;
-      add("targeted",
-          "multi_targeted",
-          {{"norm", norm_}, {"steps", effort_.target_steps}, {"targets", effort_.targets}},
-          {passes + effort_.targets, passes});
     }
   }
 

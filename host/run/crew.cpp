@@ -56,12 +56,12 @@ Crew::Crew(const RunOptions& options)
   slots_.resize(static_cast<std::size_t>(options.workers));
 }
 
-std::size_t Crew::living_beside(const Slot& slot) const {
-  std::size_t count = 0;
-  for (const Slot& other : slots_) {
-    if (other.state != State::kEmpty && shares_.is_same_device(place(slot), place(other))) ++count;
-  }
-  return count;
+std::size_t Crew::living_beside(const Slot& slot, State without) const {
+  return static_cast<std::size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [&](const Slot& other) {
+        return other.state != State::kEmpty && other.state != without &&
+               shares_.is_same_device(place(slot), place(other));
+      }));
 }
 
 std::size_t Crew::count(State state) const {

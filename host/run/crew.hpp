@@ -37,9 +37,10 @@ class Crew {
   bool may_start(const Slot& slot) const {
     return living_beside(slot) < shares_.limit(place(slot));
   }
-  /// Whether there are more workers on the device of this one than it may have.
+  /// Whether there are more workers on the device of this one than it may have, without those that
+  /// are on their way out.
   bool is_surplus(const Slot& slot) const {
-    return living_beside(slot) > shares_.limit(place(slot));
+    return living_beside(slot, State::kStopping) > shares_.limit(place(slot));
   }
   /// What a worker found free when it started; the first word about a device counts.
   void learn_room(const Slot& slot, std::int64_t bytes) { shares_.learn_room(place(slot), bytes); }
@@ -63,11 +64,13 @@ class Crew {
   void wait(double longest_s) const;
 
  private:
+  using State = Slot::State;
+
   std::size_t place(const Slot& slot) const {
     return static_cast<std::size_t>(&slot - slots_.data());
   }
-  // Workers on the device of a slot, its own included.
-  std::size_t living_beside(const Slot& slot) const;
+  // Workers on the device of a slot, its own included, those in one state left out.
+  std::size_t living_beside(const Slot& slot, State without = State::kEmpty) const;
 
   const RunOptions& options_;
   std::vector<Slot> slots_;

@@ -1,6 +1,7 @@
 #include "wire/result.hpp"
 
 #include <cmath>
+#include <optional>
 
 namespace unmask::wire {
 namespace {
@@ -19,6 +20,12 @@ double number(const json& value) {
   const auto& text = value.get_ref<const std::string&>();
   if (text == "nan") return std::nan("");
   return text == "inf" ? HUGE_VAL : -HUGE_VAL;
+}
+
+// Left as it is where the object has no such member.
+template <class Value>
+void get_if_there(const json& j, const char* name, std::optional<Value>& value) {
+  if (const auto member = j.find(name); member != j.end()) value = member->get<Value>();
 }
 
 }  // namespace
@@ -140,18 +147,14 @@ void from_json(const json& j, CellResult& r) {
   counters.at("forwards").get_to(r.counters.forwards);
   counters.at("backwards").get_to(r.counters.backwards);
   counters.at("nfe").get_to(r.counters.nfe);
-  if (const auto c = j.find("checkpoint"); c != j.end()) {
-    r.checkpoint = c->get<CheckpointFile>();
-  }
-  if (const auto a = j.find("adversarials"); a != j.end()) r.adversarials = a->get<ResultFile>();
+  get_if_there(j, "checkpoint", r.checkpoint);
+  get_if_there(j, "adversarials", r.adversarials);
   r.norm = j.value("norm", std::string());
   r.remarks = j.value("remarks", std::vector<std::string>());
   j.at("device").get_to(r.device);
   j.at("wall_s").get_to(r.wall_s);
   j.at("peak_bytes").get_to(r.peak_bytes);
-  if (const auto p = j.find("device_peak_bytes"); p != j.end()) {
-    r.device_peak_bytes = p->get<std::int64_t>();
-  }
+  get_if_there(j, "device_peak_bytes", r.device_peak_bytes);
   j.at("seeds").get_to(r.seeds);
 }
 

@@ -13,7 +13,9 @@ lives must end with 0. After every run:
   - no process of the run is left.
 
 When a study is complete, its rows must be those of an undisturbed run, and its folders must hold what the database
-refers to and nothing else. Then the next study begins in a new folder. Exit code 0: nothing went wrong.
+refers to and nothing else. Then the next study begins in a new folder. Every other one keeps adversarial images, so
+that its cells run whole; the others run in parts of one batch, whose rows must be those of whole cells. Exit code 0:
+nothing went wrong.
 """
 import argparse
 import collections
@@ -43,9 +45,13 @@ STUDY = {
                    "noise": {"plugin": "random_noise", "params": {"repeats": 5}}},
         "probe": {"norms": {"plugin": "gradient_norm"}}},
     "train": {"matrix": {"dataset": ["*"], "model": ["*"], "objective": ["*"], "solver": ["bosh3"], "seed": [0]}},
-    "evaluate": {"samples": 40, "batch_size": 10, "save": "adversarials",
+    "evaluate": {"samples": 40, "batch_size": 10,
                  "matrix": {"checkpoint": ["*"], "solver": ["@train"], "attack": ["*"], "epsilon": ["8/255"],
                             "seed": [0], "clean": True, "probes": ["norms"]}}}
+# By whether images are kept.
+STUDIES = {False: STUDY, True: {**STUDY, "evaluate": {**STUDY["evaluate"], "save": "adversarials"}}}
+# What makes every batch of a cell that may be divided a part.
+IN_PARTS = ["--part-seconds", "0.000001"]
 
 # All that results are: no times, attempts or machines.
 RESULTS = [
@@ -91,11 +97,11 @@ def children_of(pid):
 class Run:
     """`unmask run` with its events read as they come."""
 
-    def __init__(self, unmask, folder, cache, study="study.json", log=None):
+    def __init__(self, unmask, folder, cache, study="study.json", log=None, more=()):
         env = dict(os.environ, UNMASK_CACHE_DIR=str(cache))
         # Whatever is killed is tried again as often as it takes: the kills come from outside.
         argv = [unmask, "run", str(study), "--db", "db.sqlite", "--workers", "2", "--retry", "crash=100",
-                "--progress", "json"]
+                "--progress", "json", *more]
         self.log = open(log or folder / "stderr.log", "a+" if log is None else "w+")
         self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=self.log)
         self.done, self.ready = set(), set()
@@ -135,14 +141,14 @@ class Soak:
         self.base = pathlib.Path(options.folder or tempfile.mkdtemp(prefix="unmask-kills-"))
         self.base.mkdir(parents=True, exist_ok=True)
         self.kills = collections.Counter()
-        self.studies = self.runs = self.copies = 0
-        self.expected = None
+        self.studies = self.runs = self.copies = self.parts = 0
+        self.expected = {}
 
-    def new_study(self):
+    def new_study(self, keeps_images):
         self.studies += 1
         folder = self.base / f"study-{self.studies}"
         folder.mkdir()
-        (folder / "study.json").write_text(json.dumps(STUDY))
+        (folder / "study.json").write_text(json.dumps(STUDIES[keeps_images]))
         return folder
 
     def copy_of(self, folder):
@@ -175,6 +181,7 @@ class Soak:
                                     " WHERE a.state = 'done' GROUP BY 1").fetchall()
             if any(count > 1 for _, count in rows):
                 raise Lost("a cell has two results")
+            self.parts += database.execute("SELECT count(*) FROM cell_part").fetchone()[0]
             missing = acknowledged - {key for key, _ in rows}
             if missing:
                 raise Lost(f"reported as done and not stored: {sorted(missing)}")
@@ -237,7 +244,7 @@ class Soak:
         cache = self.base / "cache"
         if self.runs % 3 == 0:
             shutil.rmtree(cache, ignore_errors=True)
-        run = Run(self.unmask, folder, cache)
+        run = Run(self.unmask, folder, cache, more=IN_PARTS)
         was_ended = False
         while not run.is_over():
             deadline = time.monotonic() + self.random.expovariate(1 / self.options.pace)
@@ -290,28 +297,33 @@ class Soak:
         return left
 
     def run(self):
-        calm = self.new_study()
-        start = time.monotonic()
-        run = Run(self.unmask, calm, self.base / "cache")
-        if run.wait() != 0:
-            raise Lost("the undisturbed run failed")
-        self.expected = self.results(calm)
-        self.check_files(calm)
-        print(f"undisturbed: {len(run.done)} cells in {time.monotonic() - start:.1f} s", flush=True)
+        for keeps_images in STUDIES:
+            calm = self.new_study(keeps_images)
+            start = time.monotonic()
+            run = Run(self.unmask, calm, self.base / "cache")
+            if run.wait() != 0:
+                raise Lost("the undisturbed run failed")
+            self.expected[keeps_images] = self.results(calm)
+            self.check_files(calm)
+            print(f"undisturbed: {len(run.done)} cells in {time.monotonic() - start:.1f} s", flush=True)
         complete = 0
         while sum(self.kills.values()) < self.options.kills:
-            folder, acknowledged = self.new_study(), set()
+            keeps_images = complete % 2 == 1
+            folder, acknowledged = self.new_study(keeps_images), set()
             while not self.one_run(folder, acknowledged):
                 pass
-            if self.results(folder) != self.expected:
+            if self.results(folder) != self.expected[keeps_images]:
                 raise Lost("the rows are not those of an undisturbed run")
+            if self.copy_of(folder).execute("SELECT count(*) FROM cell_part").fetchone()[0]:
+                raise Lost("parts of cells are left in a complete study")
             self.check_files(folder)
             complete += 1
             total = sum(self.kills.values())
             print(f"[{time.strftime('%T')}] {total} kills, {self.runs} runs, {complete} complete studies: "
                   + ", ".join(f"{n} {what}" for what, n in sorted(self.kills.items())), flush=True)
             shutil.rmtree(folder)
-        print(f"PASSED: {sum(self.kills.values())} kills, {self.copies} looks into the database, nothing lost")
+        print(f"PASSED: {sum(self.kills.values())} kills, {self.copies} looks into the database, "
+              f"{self.parts} parts of cells that were done when a run ended, nothing lost")
 
 
 def main():

@@ -20,7 +20,7 @@ struct Execution {
 
   /// Workers that there are in any case: slots, or devices.
   std::size_t sure_workers() const;
-  /// "2 workers x 1 thread on cpu", "1 to 4 workers x 1 thread on cuda:0, as its memory allows"
+  /// "2 workers x 1 thread on cpu", "1 to 4 workers x 1 thread on cuda:0, as memory allows"
   std::string text() const;
 };
 

@@ -1,8 +1,10 @@
 // unmask plan: what a manifest asks for, what is stored, what will run.
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/counted.hpp"
+#include "cli/answer.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/cost.hpp"
@@ -10,6 +12,7 @@
 #include "cli/host_context.hpp"
 #include "cli/load_study.hpp"
 #include "cli/plan_summary.hpp"
+#include "table/table.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::cli {
@@ -19,11 +22,13 @@ namespace po = boost::program_options;
 using nlohmann::json;
 
 void print_axes(const char* stage, const std::map<std::string, std::vector<std::string>>& axes) {
+  constexpr std::size_t kNames = 14;  // columns, blanks around them included
   std::cout << stage << "\n";
   for (const auto& [axis, values] : axes) {
-    std::cout << "  " << axis << std::string(axis.size() < 12 ? 12 - axis.size() : 1, ' ');
-    for (std::size_t i = 0; i < values.size(); ++i) std::cout << (i > 0 ? ", " : "") << values[i];
-    std::cout << "\n";
+    std::string line = "  " + axis;
+    line.resize(std::max(kNames, line.size() + 1), ' ');
+    for (std::size_t i = 0; i < values.size(); ++i) line += (i > 0 ? ", " : "") + values[i];
+    std::cout << table::wrapped(line, kAnswerWidth, kNames) << "\n";
   }
 }
 

@@ -70,9 +70,9 @@ void print_fitting(std::ostream& out,
                    std::span<const std::string_view> names,
                    std::size_t width);
 
-/// A line as lines of at most `width` columns, broken at blanks; all but the first begin with two
+/// A line as lines of at most `width` columns, broken at blanks; all but the first begin with `indent`
 /// blanks. A longer word stays whole.
-std::string wrapped(std::string_view text, std::size_t width);
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent = 2);
 
 /// Columns that a terminal needs for a UTF-8 text: combining marks take none, East Asian wide
 /// characters and emoji take two; a byte that is not UTF-8 takes one.

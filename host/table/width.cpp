@@ -51,8 +51,7 @@ bool is_in(const Range (&ranges)[N], char32_t value) {
 
 }  // namespace
 
-std::string wrapped(std::string_view text, std::size_t width) {
-  constexpr std::string_view kIndent = "\n  ";
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
   std::string result;
   std::size_t column = 0;
   while (!text.empty()) {
@@ -60,9 +59,9 @@ std::string wrapped(std::string_view text, std::size_t width) {
     const std::string_view word = text.substr(0, end);  // with the blank before it
     const std::size_t size = display_width(word);
     if (column > 0 && column + size > width) {
-      result += kIndent;
+      result += "\n" + std::string(indent, ' ');
       result += word.substr(1);
-      column = kIndent.size() - 1 + size - 1;
+      column = indent + size - 1;
     } else {
       result += word;
       column += size;

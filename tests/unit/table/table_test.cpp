@@ -296,6 +296,8 @@ TEST(Wrapped, BreaksAtBlanks) {
   EXPECT_EQ(wrapped("one two three", 13), "one two three");
   EXPECT_EQ(wrapped("one two three", 12), "one two\n  three");
   EXPECT_EQ(wrapped("one two three", 3), "one\n  two\n  three");
+  EXPECT_EQ(wrapped("  names  one, two, three", 17, 9),
+            "  names  one,\n         two,\n         three");
   EXPECT_EQ(wrapped("", 3), "");
 }
 

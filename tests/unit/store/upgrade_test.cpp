@@ -211,47 +211,6 @@ TEST_P(UpgradeFromTest, ViewsAreMadeAgainEvenWhenTheyDidNotChange) {
   EXPECT_EQ(csv(store.database(), "SELECT count(*) AS n FROM current_run"), "n\n1\n");
 }
 
-// --- from version 3 (tests/data/store/schema_v3.sql) ---
-
-class UpgradeFromThreeTest : public ::testing::Test {
- protected:
-  UpgradeFromThreeTest() {
-    Database database = open(file_);
-    database.execute(
-        "make version 3",
-        base::read_file(std::string(UNMASK_SOURCE_DIR) + "/tests/data/store/schema_v3.sql"));
-  }
-
-  base::TempFolder folder_;
-  std::filesystem::path file_ = folder_.path() / "x.sqlite";
-};
-
-TEST_F(UpgradeFromThreeTest, EveryRowOfEveryTableAndViewIsKept) {
-  Database before = open(file_);
-  const std::vector<std::string> same = every_row_of(before);
-  std::vector<std::string> former;
-  for (const std::string& sql : same) former.push_back(csv(before, sql));
-  ASSERT_GT(same.size(), 33U);
-
-  const Store store = Store::open_writer(file_);
-
-  for (std::size_t i = 0; i < same.size(); ++i) {
-    EXPECT_EQ(csv(store.database(), same[i]), former[i]) << same[i];
-  }
-  EXPECT_EQ(store.database().integer("read", "PRAGMA user_version"), schema_version());
-  EXPECT_EQ(csv(store.database(), "SELECT count(*) AS n FROM verification"), "n\n0\n");
-}
-
-TEST_F(UpgradeFromThreeTest, TheFormerFileIsKeptBesideAndTheSchemaIsAFreshOne) {
-  constexpr const char* kSchema = "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2";
-  const Store upgraded = Store::open_writer(file_);
-  const Store fresh = Store::open_writer(folder_.path() / "fresh.sqlite");
-  Database backup = open(file_.string() + ".v3.bak");
-
-  EXPECT_EQ(csv(upgraded.database(), kSchema), csv(fresh.database(), kSchema));
-  EXPECT_EQ(backup.integer("read", "PRAGMA user_version"), 3);
-}
-
 // --- the tool's own definitions ---
 
 class DefinitionsTest : public ::testing::Test {

@@ -384,7 +384,7 @@ struct QueryStyle {
 
 // Networks are compared under the same attack, attacks on the same network.
 const std::vector<QueryStyle>& query_styles() {
-  static const std::vector<QueryStyle> styles = {
+  static const std::vector<QueryStyle> kStyles = {
       {"accuracy",
        {{"clean_accuracy", true}, {"robust_accuracy", true}},
        {"study", "dataset", "gradient", "source", "attack", "norm", "epsilon_text", "seed"}},
@@ -405,7 +405,7 @@ const std::vector<QueryStyle>& query_styles() {
         "solver",
         "norm",
         "epsilon_text"}}};
-  return styles;
+  return kStyles;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <tuple>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/files.hpp"

@@ -176,6 +176,7 @@ TEST_P(UpgradeFromTest, EveryRowOfEveryTableAndViewIsKept) {
   Database before = open(file_);
   const std::vector<std::string> same = every_row_of(before);
   std::vector<std::string> former;
+  former.reserve(same.size());
   for (const std::string& sql : same) former.push_back(csv(before, sql));
   ASSERT_GT(same.size(), 30U);
 

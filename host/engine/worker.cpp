@@ -153,6 +153,17 @@ void keep_freed_memory() {
 #endif
 }
 
+// A device that cannot even be asked fails the first cell, which says why; a worker that does not start
+// would end the run.
+std::optional<std::int64_t> free_bytes(const std::string& device) {
+  try {
+    return free_device_bytes(device);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "warning: %s\n", error.what());
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 void configure_libtorch(int threads) {
@@ -191,7 +202,7 @@ int worker_main(const WorkerOptions& options) {
     if (options.cuda_graphs) executor.record_passes(cuda_graph_maker(options.device));
     base::write_frame(
         options.fd,
-        wire::Hello{::getpid(), options.device, TORCH_VERSION, free_device_bytes(options.device)});
+        wire::Hello{::getpid(), options.device, TORCH_VERSION, free_bytes(options.device)});
     while (const auto frame = base::read_frame(options.fd)) {
       const wire::HostMessage message = wire::parse_host_message(*frame);
       if (std::holds_alternative<wire::Stop>(message)) break;

@@ -9,7 +9,7 @@ namespace {
 
 // Besides what LibTorch's allocator holds, a process has CUDA's context, its kernels and the handles
 // of the libraries: about half of this.
-constexpr std::int64_t kProcessBytes = std::int64_t{1} << 30;
+constexpr double kProcessBytes = 1 << 30;
 
 // Cells of one kind do not take the same to the byte, and memory falls to pieces.
 constexpr double kUsable = 0.9;
@@ -38,7 +38,7 @@ std::size_t DeviceShares::limit(std::size_t slot) const {
   const auto room = room_.find(devices_[slot]);
   if (room == room_.end() || !peak_) return 1;
   const double fit =
-      kUsable * static_cast<double>(room->second) / static_cast<double>(*peak_ + kProcessBytes);
+      kUsable * static_cast<double>(room->second) / (static_cast<double>(*peak_) + kProcessBytes);
   std::size_t limit = std::max<std::size_t>(1, static_cast<std::size_t>(std::max(0.0, fit)));
   if (const auto most = at_most_.find(devices_[slot]); most != at_most_.end()) {
     limit = std::min(limit, most->second);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -68,6 +69,8 @@ TEST(DeviceShares, LetALargeCellRunAllTheSame) {
   shares.learn_room(0, kGib);
 
   EXPECT_EQ(shares.limit(0), 1U);
+  shares.learn_peak(std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(shares.limit(0), 1U) << "whatever a worker says";
 }
 
 // What a second worker finds free is what the first one has left, and other programs.

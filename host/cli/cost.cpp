@@ -93,28 +93,22 @@ Precedents::Precedents(const std::function<void(const Visitor&)>& for_each_cell,
     if (!device.empty() && is_cuda(cell.device) != is_cuda(device)) return;
     const std::string name = class_of(cell.spec);
     times[name].push_back(cell.wall_s);
-    if (cell.device_peak_bytes) {
-      std::int64_t& most = device_bytes_[name];
-      most = std::max(most, *cell.device_peak_bytes);
-    }
+    std::optional<std::int64_t>& most = known_[name].device_bytes;
+    most = std::max(most, cell.device_peak_bytes);
     const double pace = cell.wall_s / passes_of(cell.spec);
     paces[pace_of_kind(cell.spec)].push_back(pace);
     paces[pace_of_network(cell.spec)].push_back(pace);
   });
-  for (auto& [name, values] : times) ranges_[name] = range_of(std::move(values));
+  for (auto& [name, values] : times) {
+    static_cast<CostRange&>(known_[name]) = range_of(std::move(values));
+  }
   for (auto& [name, values] : paces) paces_[name] = range_of(std::move(values)).median;
 }
 
-std::optional<CostRange> Precedents::of(const wire::Spec& spec) const {
-  if (ranges_.empty()) return std::nullopt;
-  const auto found = ranges_.find(class_of(spec));
-  return found == ranges_.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::optional<std::int64_t> Precedents::device_bytes(const wire::Spec& spec) const {
-  if (device_bytes_.empty()) return std::nullopt;
-  const auto found = device_bytes_.find(class_of(spec));
-  return found == device_bytes_.end() ? std::nullopt : std::optional(found->second);
+std::optional<Precedent> Precedents::of(const wire::Spec& spec) const {
+  if (known_.empty()) return std::nullopt;
+  const auto found = known_.find(class_of(spec));
+  return found == known_.end() ? std::nullopt : std::optional(found->second);
 }
 
 double Precedents::guess(const wire::Spec& spec) const {
@@ -165,10 +159,11 @@ std::vector<run::CellCost> costs_of_cells(const std::vector<wire::Cell>& cells,
   std::vector<run::CellCost> costs;
   costs.reserve(cells.size());
   for (const wire::Cell& cell : cells) {
-    const auto range = precedents.of(cell.spec);
-    costs.push_back({range ? range->median : precedents.guess(cell.spec),
-                     range.has_value(),
-                     precedents.device_bytes(cell.spec)});
+    if (const auto known = precedents.of(cell.spec)) {
+      costs.push_back({known->median, true, known->device_bytes});
+    } else {
+      costs.push_back({precedents.guess(cell.spec), false});
+    }
   }
   return costs;
 }

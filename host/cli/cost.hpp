@@ -21,6 +21,12 @@ struct CostRange {
   double low = 0, median = 0, high = 0;
 };
 
+/// What cells of one kind took.
+struct Precedent : CostRange {
+  std::optional<std::int64_t>
+      device_bytes;  ///< the most memory of a GPU; nullopt: none was measured
+};
+
 /// What cells took before, by all that decides how long one takes: kind, model, solvers and method
 /// with their parameters, data set and number of samples; not seeds and radii.
 class Precedents {
@@ -33,10 +39,7 @@ class Precedents {
   Precedents(const store::Store& store, const std::string& device);
 
   /// nullopt: no such cell ran before.
-  std::optional<CostRange> of(const wire::Spec& spec) const;
-
-  /// The most memory of a GPU that such a cell took; nullopt: none was measured.
-  std::optional<std::int64_t> device_bytes(const wire::Spec& spec) const;
+  std::optional<Precedent> of(const wire::Spec& spec) const;
 
   /// A guess where none ran before, for order alone: planned passes at the pace of the same network,
   /// else of all networks, else at any.
@@ -46,8 +49,7 @@ class Precedents {
   using Visitor = std::function<void(const store::TimedCell&)>;
   Precedents(const std::function<void(const Visitor&)>& for_each_cell, const std::string& device);
 
-  std::map<std::string, CostRange> ranges_;
-  std::map<std::string, std::int64_t> device_bytes_;
+  std::map<std::string, Precedent> known_;
   std::map<std::string, double> paces_;  // seconds of a planned pass, by network and by kind
 };
 

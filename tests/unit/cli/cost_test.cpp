@@ -66,9 +66,9 @@ TEST(Cost, KnowsTheMostMemoryOfAGpuThatSuchACellTook) {
   wire::Cell cell;
   cell.spec = attack("mlp", 10, 7);
 
-  EXPECT_EQ(known.device_bytes(attack("mlp", 10, 7)), 700);
-  EXPECT_EQ(known.device_bytes(attack("cnn", 10)), std::nullopt) << "none was measured";
-  EXPECT_EQ(known.device_bytes(attack("mlp", 20)), std::nullopt);
+  EXPECT_EQ(known.of(attack("mlp", 10, 7))->device_bytes, 700);
+  EXPECT_EQ(known.of(attack("cnn", 10))->device_bytes, std::nullopt) << "none was measured";
+  EXPECT_FALSE(known.of(attack("mlp", 20)));
   EXPECT_EQ(costs_of_cells({cell}, known).at(0).device_bytes, 700);
 }
 

@@ -8,6 +8,7 @@
 #include <torch/types.h>
 
 #include "ode/adaptive_solve.hpp"
+#include "ode/contract.hpp"
 #include "ode/fixed_solve.hpp"
 #include "unmask/errors.hpp"
 
@@ -156,23 +157,17 @@ void add_up(const Statistics& part, Statistics& total) {
 // the backward solve: the version tells.
 struct SavedState {
   State state;
-  std::vector<std::uint32_t> versions;
+  Versions versions;
 
-  explicit SavedState(const State& from) {
-    for (const Tensor& tensor : from) {
-      state.push_back(tensor.detach());
-      versions.push_back(tensor.unsafeGetTensorImpl()->version_counter().current_version());
-    }
+  explicit SavedState(const State& from) : versions(from) {
+    for (const Tensor& tensor : from) state.push_back(tensor.detach());
   }
 
   const State& get() const {
-    for (std::size_t i = 0; i < state.size(); ++i) {
-      if (state[i].unsafeGetTensorImpl()->version_counter().current_version() != versions[i]) {
-        throw NumericError(
-            "the result of a solve was changed in place, and its adjoint needs it; use an "
-            "operation "
-            "that returns a new tensor, or another gradient mode");
-      }
+    if (!versions.are_those_of(state)) {
+      throw NumericError(
+          "the result of a solve was changed in place, and its adjoint needs it; use an operation "
+          "that returns a new tensor, or another gradient mode");
     }
     return state;
   }

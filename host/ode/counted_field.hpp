@@ -12,7 +12,8 @@ class CountedField final : public VectorField {
   CountedField(VectorField& field, Statistics& statistics)
       : field_(field), statistics_(statistics) {}
 
-  /// @throws NumericError when the result does not have the shapes, dtype and device of `y`
+  /// @throws PluginError when the result does not have the shapes, dtype and device of `y`, or `y`
+  ///         was written to
   State evaluate(const Scalar& t, const State& y) override;
   bool is_autonomous() const override { return field_.is_autonomous(); }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/counted.hpp"
+#include "ode/contract.hpp"
 #include "unmask/errors.hpp"
 
 namespace unmask::ode {
@@ -219,6 +220,7 @@ void check_options(const DriverOptions& options, const MethodTraits& traits) {
 }
 
 DriverOptions DriverOptions::from(const Params& params, const MethodTraits& traits) {
+  expect_traits(traits);
   // The table follows the plugin's capability "adaptive", the traits its code: they must agree.
   if (declares(params, "preset") != traits.is_adaptive) {
     throw ParamError(

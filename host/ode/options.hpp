@@ -103,6 +103,7 @@ struct DriverOptions {
 
   /// Reads the declared table that fits the method: the adaptive one when it estimates its error,
   /// else the fixed one. Other parameters in `params` (the method's own) are left alone.
+  /// @throws PluginError for traits that no method can have
   /// @throws ParamError naming the parameter when options contradict each other or the method
   static DriverOptions from(const Params& params, const MethodTraits& traits);
 

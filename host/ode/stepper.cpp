@@ -7,8 +7,10 @@
 
 #include <torch/types.h>
 
+#include "ode/contract.hpp"
 #include "ode/counted_field.hpp"
 #include "ode/norms.hpp"
+#include "unmask/errors.hpp"
 
 namespace unmask::ode {
 namespace {
@@ -67,6 +69,22 @@ void unpack(const std::vector<Tensor>& tensors, bool with_ratio, AttemptResult& 
   if (with_ratio && tensors[next].requires_grad()) result.ratio.tensor = tensors[next];
 }
 
+StepOutput checked_step(Method& method,
+                        VectorField& field,
+                        const StepInput& input,
+                        const AttemptRequest& request,
+                        const MethodTraits& traits) {
+  const Versions y_before(request.y);
+  const Versions f_before(request.f);
+  StepOutput step = method.step(field, input, request.y, request.f);
+  if (!y_before.are_those_of(request.y) || !f_before.are_those_of(request.f)) {
+    throw PluginError(
+        "the solver's step changed the state or the derivative that it was given, in place");
+  }
+  if (step.failure.empty()) expect_step(step, request.y, traits, request.wants_error);
+  return step;
+}
+
 AttemptResult attempt_now(const Equation& equation,
                           const DriverOptions& options,
                           const AttemptRequest& request,
@@ -78,7 +96,7 @@ AttemptResult attempt_now(const Equation& equation,
                   to_scalar(request.t1, request.y.front()),
                   options.is_adaptive && options.shift_end,
                   request.history};
-  StepOutput step = equation.method->step(field, input, request.y, request.f);
+  StepOutput step = checked_step(*equation.method, field, input, request, traits);
   AttemptResult out;
   out.failure = std::move(step.failure);
   out.is_unconverged = step.is_unconverged;
@@ -90,6 +108,7 @@ AttemptResult attempt_now(const Equation& equation,
   if (!out.failure.empty()) return out;
   if (request.wants_middle && traits.has_midpoint) {
     out.middle = equation.method->midpoint(input, request.y, step);
+    expect_like(out.middle, request.y, "the solver's midpoint returned");
   }
   if (request.wants_error) {
     const NormOptions norm{

@@ -4,9 +4,11 @@
 #include "ode/driver.hpp"
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/record_function.h>
@@ -56,14 +58,14 @@ Lanes one(double value) {
   return {{value}, Tensor(), false};
 }
 
-template <class F>
+template <class Thrown = NumericError, class F>
 std::string message_of(F f) {
   try {
     f();
-  } catch (const NumericError& error) {
+  } catch (const Thrown& error) {
     return error.what();
   }
-  return "no NumericError";
+  return "not thrown";
 }
 
 // --- inputs
@@ -106,12 +108,118 @@ TEST(Driver, RefusesAFieldOfOtherShape) {
       true, [](const Scalar&, const State& y) { return State{y[0].to(torch::kFloat)}; });
 
   const auto text = [&](VectorField& field) {
-    return message_of([&] { solve(*m, DriverOptions{}, field, ones(), {0, 1}); });
+    return message_of<PluginError>([&] { solve(*m, DriverOptions{}, field, ones(), {0, 1}); });
   };
 
   EXPECT_THAT(text(too_many), HasSubstr("returned 2 tensors for a state of 1"));
   EXPECT_THAT(text(wrong_shape), HasSubstr("[3, 2]"));
   EXPECT_THAT(text(wrong_dtype), HasSubstr("Float"));
+}
+
+TEST(Driver, RefusesAFieldThatWritesToTheState) {
+  const auto m = method("euler");
+  test::FunctionField careless(true,
+                               [](const Scalar&, const State& y) { return State{-y[0].relu_()}; });
+  EXPECT_THAT(message_of<PluginError>([&] {
+                solve(*m, DriverOptions{}, careless, ones(), {0, 1});
+              }),
+              HasSubstr("the vector field changed the state that it was given"));
+  const at::AutoGradMode without_graph(false);
+  EXPECT_THAT(message_of<PluginError>([&] {
+                solve(*m, DriverOptions{}, careless, ones(), {0, 1});
+              }),
+              HasSubstr("the vector field changed the state that it was given"));
+}
+
+// --- methods
+
+// A step of Heun's method with an error estimate, in which a test changes something.
+class BentMethod final : public Method {
+ public:
+  using Bend = std::function<void(StepOutput& step, const State& y0, const State& f0)>;
+  BentMethod(MethodTraits traits, Bend bend) : traits_(traits), bend_(std::move(bend)) {}
+
+  MethodTraits traits() const override { return traits_; }
+  StepOutput step(VectorField& field,
+                  const StepInput& input,
+                  const State& y0,
+                  const State& f0) override {
+    StepOutput out;
+    const Tensor end = field.evaluate(input.t1, {y0[0] + input.h.value * f0[0]})[0];
+    out.y1 = {y0[0] + input.h.value / 2 * (f0[0] + end)};
+    out.error = {input.h.value / 2 * (end - f0[0])};
+    out.f1 = {field.evaluate(input.t1, out.y1)[0]};
+    out.stages = {f0, {end}};
+    bend_(out, y0, f0);
+    return out;
+  }
+  State midpoint(const StepInput&, const State&, const StepOutput&) override { return {}; }
+
+ private:
+  MethodTraits traits_;
+  Bend bend_;
+};
+
+constexpr MethodTraits kHeunTraits{
+    .order = 2, .controller_order = 2, .stages = 3, .is_adaptive = true, .is_fsal = true};
+
+std::string refusal_of_step(const BentMethod::Bend& bend,
+                            const MethodTraits& traits = kHeunTraits) {
+  BentMethod bent(traits, bend);
+  auto field = test::decay();
+  const DriverOptions options = traits.is_adaptive ? adaptive(1e-3) : DriverOptions{};
+  return message_of<PluginError>([&] { solve(bent, options, field, ones(), {0, 1}); });
+}
+
+TEST(Driver, TakesAStepThatKeepsToTheContract) {
+  EXPECT_EQ(refusal_of_step([](StepOutput&, const State&, const State&) {}), "not thrown");
+}
+
+TEST(Driver, RefusesWhatCannotBeAStep) {
+  const auto refusal = [](auto change) {
+    return refusal_of_step(
+        [change](StepOutput& step, const State&, const State&) { change(step); });
+  };
+  EXPECT_THAT(refusal([](StepOutput& s) { s.y1.clear(); }),
+              HasSubstr("step returned as y1 0 tensors for a state of 1"));
+  EXPECT_THAT(refusal([](StepOutput& s) { s.y1 = {Tensor()}; }), HasSubstr("an undefined tensor"));
+  // Would go on as a batch of one, and give every sample the answer of the first.
+  EXPECT_THAT(refusal([](StepOutput& s) { s.y1 = {s.y1[0].slice(0, 0, 1)}; }),
+              HasSubstr("as y1 Double [1, 3] on cpu for component 0, which is Double [2, 3]"));
+  EXPECT_THAT(refusal([](StepOutput& s) { s.y1 = {s.y1[0].to(torch::kFloat)}; }),
+              HasSubstr("as y1 Float"));
+  EXPECT_THAT(refusal([](StepOutput& s) { s.error.clear(); }),
+              HasSubstr("as error 0 tensors for a state of 1"));
+  // Has the strides of the state, so that its norm would be read beyond its end.
+  EXPECT_THAT(refusal([](StepOutput& s) { s.error = {s.error[0].slice(0, 0, 1)}; }),
+              HasSubstr("as error Double [1, 3]"));
+  EXPECT_THAT(refusal([](StepOutput& s) { s.f1.clear(); }), HasSubstr("as f1 0 tensors"));
+  EXPECT_THAT(refusal([](StepOutput& s) { s.stages.push_back({}); }),
+              HasSubstr("as a stage 0 tensors"));
+}
+
+TEST(Driver, RefusesAMiddleThatIsNone) {
+  MethodTraits traits = kHeunTraits;
+  traits.has_midpoint = true;
+  EXPECT_THAT(refusal_of_step([](StepOutput&, const State&, const State&) {}, traits),
+              HasSubstr("the solver's midpoint returned 0 tensors"));
+}
+
+TEST(Driver, RefusesAMethodThatWritesToItsArguments) {
+  EXPECT_THAT(
+      refusal_of_step([](StepOutput&, const State& y0, const State&) { y0[0].detach().add_(1); }),
+      HasSubstr("changed the state or the derivative that it was given"));
+  EXPECT_THAT(
+      refusal_of_step([](StepOutput&, const State&, const State& f0) { f0[0].detach().mul_(2); }),
+      HasSubstr("changed the state or the derivative that it was given"));
+}
+
+TEST(Driver, LeavesAnErrorThatNobodyAskedForAlone) {
+  MethodTraits traits = kHeunTraits;
+  traits.is_adaptive = false;
+  EXPECT_EQ(
+      refusal_of_step([](StepOutput& s, const State&, const State&) { s.error.clear(); }, traits),
+      "not thrown");
 }
 
 TEST(Driver, RefusesAdaptiveOptionsForAFixedMethod) {

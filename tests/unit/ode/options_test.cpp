@@ -47,6 +47,28 @@ std::string refusal(const Given& given, const MethodTraits& traits = kAdaptive) 
   return "accepted";
 }
 
+std::string refusal_of_traits(const MethodTraits& traits) {
+  try {
+    DriverOptions::from(table(traits.is_adaptive, {}), traits);
+  } catch (const PluginError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(DriverOptions, RefuseTraitsThatNoMethodHas) {
+  EXPECT_EQ(refusal_of_traits(kFixed), "accepted");
+  EXPECT_THAT(refusal_of_traits({.stages = 4}), HasSubstr("order = 0; it is at least 1"));
+  EXPECT_THAT(refusal_of_traits({.order = 4, .stages = -1}), HasSubstr("stages = -1"));
+  // As a size it would be without bound.
+  EXPECT_THAT(refusal_of_traits({.order = 4, .stages = 4, .history = -1}),
+              HasSubstr("history = -1; it is at least 0"));
+  EXPECT_THAT(refusal_of_traits({.order = 4, .stages = 4, .is_adaptive = true}),
+              HasSubstr("controller_order = 0; it is at least 1"));
+  EXPECT_THAT(refusal_of_traits({.order = 4, .legacy_controller_order = -2}),
+              HasSubstr("legacy_controller_order = -2"));
+}
+
 TEST(DriverOptions, HaveTheDefaultsOfTheTable) {
   const DriverOptions read = adaptive({});
   DriverOptions expected;

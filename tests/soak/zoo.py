@@ -70,11 +70,18 @@ EXPECTED = {
         CRASH: "crash",
         ERROR: "twice name_of_the_host name_of_a_mean accuracy varies longer complex",
         DONE: "good nan none writes_images"},
+    "solver": {
+        CRASH: "born_crash crash exit abort",
+        TIMEOUT: "hang",
+        INVALID: "nan error_nan error_huge failure",
+        ERROR: "born_throw_number no_order no_controller nothing undefined components shape flat double integers"
+               " error_missing error_shape stages throws_number writes_state writes_derivative asks_wrong_shape",
+        DONE: "good error_none detached kept_negative prints"},
 }
 PLUGIN = {"attack": "misbehave", "dataset": "hostile_data", "objective": "hostile_loss", "model": "hostile_net",
-          "probe": "hostile_probe"}
+          "probe": "hostile_probe", "solver": "hostile_solver"}
 # Which column of the view `cells` names the definition.
-COLUMN = {"attack": "method", "probe": "method", "dataset": "dataset", "objective": "objective", "model": "model"}
+COLUMN = {"attack": "method", "probe": "method", "dataset": "dataset", "objective": "objective", "model": "model", "solver": "train_solver"}
 
 
 def study(kind, hows):
@@ -92,8 +99,12 @@ def study(kind, hows):
                    "noise": {"plugin": "random_noise", "params": {"repeats": 3}}},
         "probe": {"norms": {"plugin": "gradient_norm"}}}
     define[kind].update(hostile)
+    limits = {}
+    if kind == "solver":
+        define["model"]["ode"] = {"plugin": "odenet", "params": {"channels": 8, "blocks": 1}}
+        limits = {"timeout": "20s"}  # a solver has none of its own
     return {
-        "version": 1, "name": "zoo", "define": define,
+        "version": 1, "name": "zoo", "define": define, "run": limits,
         "train": {"matrix": {"dataset": ["*"], "model": ["*"], "objective": ["*"], "solver": ["*"], "seed": [0]}},
         "evaluate": {"samples": 20, "batch_size": 10,
                      "matrix": {"checkpoint": ["*"], "solver": ["@train"], "attack": ["*"], "epsilon": ["8/255"],

@@ -7,6 +7,7 @@
 
 #include "base/counted.hpp"
 #include "catalog/verdict_thresholds.hpp"
+#include "run/progress_text.hpp"
 #include "table/table.hpp"
 #include "text/shell_words.hpp"
 #include "verdict/report.hpp"
@@ -165,11 +166,18 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
         "The same images get other answers when asked again: call model.eval() before the network "
         "is exported; if it is random on purpose, attacks here average over several answers.");
   }
-  if (!is_random && metric(report, "check.batch_dependence") > repeats) {
+  // Single images are asked after the batch, so they would get other answers anyway.
+  const bool changes_itself = metric(report, "check.changes_itself") > 0;
+  if (!is_random && !changes_itself && metric(report, "check.batch_dependence") > repeats) {
     remarks.emplace_back(
         "Answers depend on the other images of the batch: batch normalisation in training mode "
         "does that (call model.eval() before exporting), and so do adaptive solvers that share a "
         "step size.");
+  }
+  if (changes_itself) {
+    remarks.emplace_back(
+        "The network writes into its own weights or buffers when it is asked, so that an answer "
+        "depends on the questions before; here every batch begins with those of the file.");
   }
   if (!report.verdicts.empty()) {
     const Verdict& v = report.verdicts.front();
@@ -191,7 +199,7 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
         "All images have the same label: a constant answer would pass for robust.");
   }
   for (const std::string& failure : report.seen.failures) {
-    remarks.push_back("Failed: " + failure);
+    remarks.push_back("Failed: " + run::one_line(failure));
     if (failure.find("classes apart") != std::string::npos) {
       remarks.emplace_back(
           "Labels and network count different numbers of classes: say how many there are with "

@@ -114,7 +114,7 @@ class AttackEvaluation::Work {
                           input_.num_classes,
                           is_first_part ? log_ : unseen,
                           {"check", "check"});
-    seed_generators(input_, "check", 0);
+    begin_passes(input_, "check", 0);
     const AnswerCheck answers = check_answers(
         checked, images_of(input_, {0, std::min(input_.batch_size, input_.data.size())}));
     // They tell nothing of a source.
@@ -125,7 +125,19 @@ class AttackEvaluation::Work {
     }
     if (!is_first_part) return;
     part_.found.metrics = answers.metrics;
+    note_writes();
     part_.found.counters += checked.counters();
+  }
+
+  void note_writes() {
+    if (input_.state == nullptr) return;
+    input_.state->restore();
+    const std::size_t written = input_.state->written().size();
+    if (written == 0) return;
+    part_.found.metrics.push_back({"check.changes_itself",
+                                   static_cast<double>(written),
+                                   std::min(input_.batch_size, input_.data.size()),
+                                   ""});
   }
 
   void couple() {
@@ -171,7 +183,7 @@ class AttackEvaluation::Work {
     const Tensor index = torch::tensor(rows, torch::kLong).to(images_.device());
     const Tensor batch = images_.index_select(0, index);
     AttackContext context{SampleRandom(derive_seed(input_.seed, "attack"), samples)};
-    seed_generators(input_, "network", samples.front());
+    begin_passes(input_, "network", samples.front());
     target_.begin_batch(batch);
     target_.gradient_check().begin(batch);
     const Tensor points =

@@ -1,7 +1,6 @@
 #include "engine/checkpoint.hpp"
 
 #include "base/files.hpp"
-#include "engine/model_state.hpp"
 #include "unmask/errors.hpp"
 #include "unmask/sha256.hpp"
 
@@ -9,9 +8,9 @@ namespace unmask::engine {
 namespace fs = std::filesystem;
 
 wire::CheckpointFile save_checkpoint(const fs::path& folder,
-                                     Model& model,
+                                     const std::vector<NamedTensor>& state,
                                      const std::map<std::string, std::string>& metadata) {
-  const std::string bytes = safetensors_bytes(model_state(model), metadata);
+  const std::string bytes = safetensors_bytes(state, metadata);
   wire::CheckpointFile file;
   file.sha256 = sha256_hex(bytes);
   file.bytes = static_cast<std::int64_t>(bytes.size());

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "engine/safetensors.hpp"
 #include "unmask/model.hpp"
@@ -11,10 +12,11 @@
 
 namespace unmask::engine {
 
-/// Write parameters and buffers of a model as `<folder>/ab/abcdef….safetensors`. The file is whole
-/// or absent: temporary file, fsync, rename, fsync of the folder.
+/// Write the state of a model as `<folder>/ab/abcdef….safetensors`. The file is whole or absent:
+/// temporary file, fsync, rename, fsync of the folder.
+/// @param state  see model_state()
 wire::CheckpointFile save_checkpoint(const std::filesystem::path& folder,
-                                     Model& model,
+                                     const std::vector<NamedTensor>& state,
                                      const std::map<std::string, std::string>& metadata);
 
 /// Read a checkpoint and make sure that it is the one that was written.

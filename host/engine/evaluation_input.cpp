@@ -47,7 +47,9 @@ bool is_attacked_batch_coupled(const EvaluationInput& input) {
                      [&](const NamedSolver& named) { return is_coupling(named.solver); });
 }
 
-void seed_generators(const EvaluationInput& input, const char* purpose, std::int64_t first_sample) {
+void begin_passes(const EvaluationInput& input, const char* purpose, std::int64_t first_sample) {
+  if (input.state != nullptr) input.state->restore();
+  if (input.source && input.source->state != nullptr) input.source->state->restore();
   torch::manual_seed(derive_seed(input.seed, purpose, static_cast<std::uint64_t>(first_sample)));
 }
 

@@ -9,6 +9,7 @@
 #include "engine/data.hpp"
 #include "engine/device_graph.hpp"
 #include "engine/network.hpp"
+#include "engine/network_state.hpp"
 #include "wire/part.hpp"
 
 namespace unmask::engine {
@@ -16,8 +17,9 @@ namespace unmask::engine {
 /// The network that an attack sees when it is not the one that it is judged by.
 struct AttackSource {
   Model& model;
-  const SolverSetup& solver;  ///< answers the attack
-  std::string network = "";   ///< plugin of the model, for messages
+  const SolverSetup& solver;      ///< answers the attack
+  std::string network = "";       ///< plugin of the model, for messages
+  NetworkState* state = nullptr;  ///< of `model`, see begin_passes(); null: it does not change
 };
 
 /// Gradient solvers that a probe's definition names.
@@ -45,6 +47,7 @@ struct EvaluationInput {
   bool has_checks = true;  ///< measure what makes a verdict doubtful, see checks.hpp
   std::vector<NamedSolver> named_gradients = {};  ///< for probes
   std::string network = "";                       ///< plugin of the model, for messages
+  NetworkState* state = nullptr;  ///< of `model`, see begin_passes(); null: it does not change
 };
 
 /// [count, C, H, W], on the device of the evaluation.
@@ -63,8 +66,9 @@ std::vector<std::int64_t> samples_of(const wire::PartSpan& span);
 /// sees: those of the source, where there is one, or of the network itself.
 bool is_attacked_batch_coupled(const EvaluationInput& input);
 
-/// LibTorch's own generators, from which random networks draw, hold a number that belongs to this
-/// purpose and these samples: what a network draws depends on no other cell and no other batch.
-void seed_generators(const EvaluationInput& input, const char* purpose, std::int64_t first_sample);
+/// What a network answers next depends on no other cell and no other batch: it is as its checkpoint
+/// has it, and LibTorch's own generators, from which random networks draw, hold a number that
+/// belongs to this purpose and these samples.
+void begin_passes(const EvaluationInput& input, const char* purpose, std::int64_t first_sample);
 
 }  // namespace unmask::engine

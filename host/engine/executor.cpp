@@ -142,6 +142,7 @@ struct Executor::NetworkCache {
   std::string checkpoint_sha256;
   std::string id;  // of the model definition and dtype
   std::unique_ptr<Model> model;
+  std::unique_ptr<NetworkState> state;
 };
 
 Executor::Executor(loader::Registry& registry,
@@ -180,25 +181,29 @@ Executor::DataCache& Executor::data_for(const json& spec, const json& locals) {
 }
 
 // @param definition  of the model, with its paths
-Model& Executor::network_for(NetworkCache& cache,
-                             const json& definition,
-                             const json& spec,
-                             const DataCache& data,
-                             const wire::CheckpointFile& checkpoint) {
+void Executor::load_network(NetworkCache& cache,
+                            const json& definition,
+                            const json& spec,
+                            const DataCache& data,
+                            const wire::CheckpointFile& checkpoint) {
   const std::string id = wire::bytes_of(definition) + wire::bytes_of(spec.at("dtype"));
   if (cache.model && cache.checkpoint_sha256 == checkpoint.sha256 && cache.id == id) {
-    return *cache.model;
+    cache.state->restore();
+    return;
   }
   cache = {};  // free the old one before loading the new one
-  const TensorFile file = load_checkpoint(checkpoints_, checkpoint);
   auto model = registry_.create_model(
       definition.at("plugin").get<std::string>(), definition.at("params"), data.context());
   model->to(device_, dtype_of(spec));
-  load_model_state(*model, file.tensors, (checkpoints_ / checkpoint.path).string());
+  const auto load = [this, checkpoint, &network = *model] {
+    const TensorFile file = load_checkpoint(checkpoints_, checkpoint);
+    load_model_state(network, file.tensors, (checkpoints_ / checkpoint.path).string());
+  };
+  load();
   model->set_training(false);
   set_trainable(*model, false);
-  cache = {checkpoint.sha256, id, std::move(model)};
-  return *cache.model;
+  auto state = std::make_unique<NetworkState>(*model, load);
+  cache = {checkpoint.sha256, id, std::move(model), std::move(state)};
 }
 
 std::vector<SolverSetup> Executor::gradients_for(const json& spec, const json& locals) {
@@ -270,9 +275,11 @@ void Executor::execute_train(const std::string& key,
   if (is_stopped) StopNotice::obey();
   result.seeds["init"] = std::to_string(init_seed);
   result.seeds["train"] = std::to_string(input.seed);
+  // Before it is asked again: a network may write into itself.
+  const std::vector<NamedTensor> state = model_state(*model);
   describe_outputs(
       *model, solver, data.first_images(dtype_of(spec)).to(device_), data.info.num_classes, result);
-  result.checkpoint = save_checkpoint(checkpoints_, *model, {{"train_key", key}});
+  result.checkpoint = save_checkpoint(checkpoints_, state, {{"train_key", key}});
   // The snapshot stays until the host has recorded the result.
 }
 
@@ -284,8 +291,7 @@ Executor::Executed Executor::execute_evaluation(const std::string& key,
                                                 const CellFiles& files,
                                                 const wire::PartOrder& order,
                                                 const ProgressCallback& progress) {
-  Model& model =
-      network_for(*network_, part_of(spec, locals, "model"), spec, data, *files.checkpoint);
+  load_network(*network_, part_of(spec, locals, "model"), spec, data, *files.checkpoint);
   LoadedSplit samples = data.split(Split::kTest);
   if (const auto limit = spec.at("samples").get<std::int64_t>(); limit > 0) {
     const std::int64_t count = std::min(limit, samples.size());
@@ -302,9 +308,10 @@ Executor::Executed Executor::execute_evaluation(const std::string& key,
         make_solver(registry_, wire::with_locals(from->at("solver"), locals, "source.solver"));
     const json definition = wire::with_locals(from->at("model"), locals, "source.model");
     // The same weights under another solver are the network itself.
-    Model& network =
-        files.source ? network_for(*source_network_, definition, spec, data, *files.source) : model;
-    source.emplace(network, *source_solver, definition.at("plugin").get<std::string>());
+    if (files.source) load_network(*source_network_, definition, spec, data, *files.source);
+    const NetworkCache& seen = files.source ? *source_network_ : *network_;
+    source.emplace(
+        *seen.model, *source_solver, definition.at("plugin").get<std::string>(), seen.state.get());
   }
 
   const auto kind = spec.at("kind").get<std::string>();
@@ -313,7 +320,7 @@ Executor::Executed Executor::execute_evaluation(const std::string& key,
   const std::int64_t wanted = wanted_batch(registry_, kind, definition);
   const bool is_clean = definition.contains("plugin") && definition.at("plugin") == "none";
   const EvaluationInput input{
-      .model = model,
+      .model = *network_->model,
       .solver = solver,
       .gradients = gradients,
       .data = samples,
@@ -329,6 +336,7 @@ Executor::Executed Executor::execute_evaluation(const std::string& key,
       .has_checks = !is_clean,
       .named_gradients = named_gradients_for(definition, locals),
       .network = spec.at("model").at("plugin").get<std::string>(),
+      .state = network_->state.get(),
   };
   const Pace pace(order, indivisible_because(registry_, kind, definition, files));
   wire::CellPart part;

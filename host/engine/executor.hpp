@@ -74,11 +74,11 @@ class Executor {
   struct NetworkCache;
 
   DataCache& data_for(const nlohmann::json& spec, const nlohmann::json& locals);
-  Model& network_for(NetworkCache& cache,
-                     const nlohmann::json& definition,
-                     const nlohmann::json& spec,
-                     const DataCache& data,
-                     const wire::CheckpointFile& checkpoint);
+  void load_network(NetworkCache& cache,
+                    const nlohmann::json& definition,
+                    const nlohmann::json& spec,
+                    const DataCache& data,
+                    const wire::CheckpointFile& checkpoint);
   std::vector<SolverSetup> gradients_for(const nlohmann::json& spec, const nlohmann::json& locals);
   std::vector<NamedSolver> named_gradients_for(const nlohmann::json& definition,
                                                const nlohmann::json& locals);

@@ -55,7 +55,7 @@ Tensor Judge::predictions(const Tensor& images, const Tensor& clean_predictions)
 }
 
 Tensor Judge::ask(const Tensor& batch, std::int64_t first, const Tensor& rows) {
-  seed_generators(input_, "judge", first_ + first);
+  begin_passes(input_, "judge", first_ + first);
   return target_.logits(batch, rows).argmax(1);
 }
 

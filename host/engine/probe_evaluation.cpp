@@ -144,7 +144,7 @@ class ProbeEvaluation::Work {
     const Tensor batch = images_of(input_, span);
     const Tensor labels =
         input_.data.labels.narrow(0, span.first, span.count).to(input_.device).clone();
-    seed_generators(input_, "network", span.first);
+    begin_passes(input_, "network", span.first);
     probed_.begin_batch(batch);
     add_values(probe_.measure(probed_.target(), batch, labels, context), span.count, columns_);
     add_series(context.series, samples, part_.found);
@@ -160,7 +160,7 @@ class ProbeEvaluation::Work {
                         input_.num_classes,
                         log,
                         {"check", "check"});
-    seed_generators(input_, "check", 0);
+    begin_passes(input_, "check", 0);
     const Tensor first = images_of(input_, {0, std::min(part_.total, input_.method_batch)});
     const bool depends = check_answers(asked, first).is_batch_coupled;
     if (part_.span.first == 0) part_.found.counters += asked.counters();

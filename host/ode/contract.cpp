@@ -25,12 +25,6 @@ std::string described(const Tensor& x) {
   return text.str();
 }
 
-// Tensors of inference mode are not counted.
-std::uint32_t version_of(const Tensor& x) {
-  const auto& counter = x.unsafeGetTensorImpl()->version_counter();
-  return counter.enabled() ? counter.current_version() : 0;
-}
-
 }  // namespace
 
 void expect_like(const State& state, const State& like, const std::string& who) {
@@ -71,14 +65,19 @@ void expect_traits(const MethodTraits& traits) {
   expect("history", traits.history, 0);
 }
 
+std::uint32_t writes_to(const Tensor& tensor) {
+  const auto& counter = tensor.unsafeGetTensorImpl()->version_counter();
+  return counter.enabled() ? counter.current_version() : 0;
+}
+
 Versions::Versions(const State& state) {
   versions_.reserve(state.size());
-  for (const Tensor& tensor : state) versions_.push_back(version_of(tensor));
+  for (const Tensor& tensor : state) versions_.push_back(writes_to(tensor));
 }
 
 bool Versions::are_those_of(const State& state) const {
   for (std::size_t i = 0; i < state.size(); ++i) {
-    if (version_of(state[i]) != versions_[i]) return false;
+    if (writes_to(state[i]) != versions_[i]) return false;
   }
   return true;
 }

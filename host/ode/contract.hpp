@@ -26,8 +26,11 @@ void expect_step(const StepOutput& step,
 /// @throws PluginError for an order below 1 or a negative count
 void expect_traits(const MethodTraits& traits);
 
-/// How often the tensors of a state had been written to. Whoever writes through a pointer to the
-/// numbers goes unseen.
+/// How often a tensor and its views have been written to. Whoever writes through a pointer to the
+/// numbers goes unseen; tensors of inference mode are not counted.
+std::uint32_t writes_to(const Tensor& tensor);
+
+/// How often the tensors of a state had been written to.
 class Versions {
  public:
   explicit Versions(const State& state);

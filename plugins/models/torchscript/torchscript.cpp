@@ -28,7 +28,9 @@ std::string reason_of(const std::exception& error) {
   std::string named;
   while (std::getline(text, line)) {
     if (first.empty()) first = line;
-    if (line.find("Error: ") != std::string::npos) named = line;
+    const bool is_raised = line.starts_with("builtins.");
+    if (is_raised) line.erase(0, std::string_view("builtins.").size());
+    if (is_raised || line.find("Error: ") != std::string::npos) named = line;
   }
   return named.empty() ? first : named;
 }
@@ -208,7 +210,22 @@ class TorchScript final : public Model {
     }
   }
 
-  std::vector<NamedTensor> tensors(bool trainable) const {
+  // A forward may put another tensor in place of one of the file, self.mean = 0.9 * self.mean + ...;
+  // its numbers go into the tensor that everybody knows.
+  void take_over_exchanged() {
+    const at::NoGradGuard no_grad;
+    for (Held& held : held_) {
+      for (const Slot& slot : held.slots) {
+        const c10::IValue value = slot.object->getSlot(slot.index);
+        if (!value.isTensor() || value.toTensor().is_same(held.tensor)) continue;
+        if (value.toTensor().sizes() == held.tensor.sizes()) held.tensor.copy_(value.toTensor());
+        slot.object->setSlot(slot.index, held.tensor);
+      }
+    }
+  }
+
+  std::vector<NamedTensor> tensors(bool trainable) {
+    take_over_exchanged();
     std::vector<NamedTensor> result;
     for (const Held& held : held_) {
       // Indices, masks and counts are constants of the file; its hash is in the key.

@@ -106,6 +106,8 @@ TEST(JudgeRemarks, NameWhatUsersGetWrong) {
               ElementsAre(HasSubstr("model.eval()")));
   EXPECT_THAT(remarks({.metrics = {{"check.batch_dependence", 0.3}}}),
               ElementsAre(HasSubstr("other images of the batch")));
+  EXPECT_THAT(remarks({.metrics = {{"check.changes_itself", 1}}}),
+              ElementsAre(HasSubstr("writes into its own weights or buffers")));
   EXPECT_THAT(remarks({.n_labels = 2}), ElementsAre(HasSubstr("two labels")));
   EXPECT_THAT(remarks({.n_labels = 1}), ElementsAre(HasSubstr("same label")));
   EXPECT_THAT(remarks({}, 99), ElementsAre(AllOf(HasSubstr("Only 49.5 %"), HasSubstr("--mean"))));

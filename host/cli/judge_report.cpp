@@ -89,6 +89,34 @@ double metric(const JudgeReport& report, const char* name) {
   return found == report.seen.metrics.end() ? 0 : found->second;
 }
 
+// Messages as one line each. Those that differ in who says it alone, "attack pgd: ..." and
+// "probe confidence: ...", are one: "attack pgd, probe confidence: ...".
+std::vector<std::string> one_for_each_reason(const std::vector<std::string>& failures) {
+  struct Reason {
+    std::string text;
+    std::string who;
+  };
+  std::vector<Reason> reasons;
+  for (const std::string& failure : failures) {
+    const std::string line = run::one_line(failure);
+    const std::size_t colon = line.find(": ");
+    const bool is_named =
+        (line.starts_with("attack ") || line.starts_with("probe ")) && colon != std::string::npos;
+    const std::string who = is_named ? line.substr(0, colon) : std::string();
+    const std::string text = is_named ? line.substr(colon + 2) : line;
+    const auto known = std::find_if(
+        reasons.begin(), reasons.end(), [&](const Reason& r) { return r.text == text; });
+    if (known == reasons.end()) {
+      reasons.push_back({text, who});
+    } else if (!who.empty()) {
+      known->who += (known->who.empty() ? "" : ", ") + who;
+    }
+  }
+  std::vector<std::string> lines;
+  for (const Reason& r : reasons) lines.push_back(r.who.empty() ? r.text : r.who + ": " + r.text);
+  return lines;
+}
+
 // What symptoms are about, of rules that decide.
 std::set<std::string> deciding_kinds(const JudgeReport& report) {
   std::set<std::string> kinds;
@@ -198,8 +226,8 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
     remarks.emplace_back(
         "All images have the same label: a constant answer would pass for robust.");
   }
-  for (const std::string& failure : report.seen.failures) {
-    remarks.push_back("Failed: " + run::one_line(failure));
+  for (const std::string& failure : one_for_each_reason(report.seen.failures)) {
+    remarks.push_back("Failed: " + failure);
     if (failure.find("classes apart") != std::string::npos) {
       remarks.emplace_back(
           "Labels and network count different numbers of classes: say how many there are with "

@@ -657,6 +657,7 @@ TEST(TorchScript, WhatIsNoClassifierEndsItsTrainingWithOneMessage) {
       {network("z.argmax(1, keepdim=True) + torch.zeros(10, dtype=torch.int64)"),
        "numbers of the type Long"},
       {network("z.unsqueeze(2)"), "gives [40, 10, 1]"},
+      {network("z[:, :1]"), "gives one number for an image"},
       {network("z") + R"(
 class Picky(torch.nn.Module):
     def forward(self, x):

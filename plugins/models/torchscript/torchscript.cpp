@@ -245,8 +245,8 @@ class TorchScript final : public Model {
     } catch (const std::exception& error) {
       fail("fails on a batch " + text_of(input.sizes()) + " of " +
            c10::toString(input.scalar_type()) + ": " + reason_of(error) +
-           "\n  was it traced with images of another shape, a fixed batch size, or numbers of "
-           "another type in its code?");
+           "\n  (was it traced with images of another shape, a fixed batch size, or numbers of "
+           "another type in its code?)");
     }
     if (!answer.isTensor()) {
       fail("gives a " + answer.tagKind() +
@@ -256,6 +256,11 @@ class TorchScript final : public Model {
     if (output.dim() != 2 || output.size(0) != input.size(0)) {
       fail("gives " + text_of(output.sizes()) + " for a batch " + text_of(input.sizes()) +
            "; a classifier gives [batch, classes]");
+    }
+    if (output.size(1) == 1 && context_.num_classes > 1) {
+      fail(
+          "gives one number for an image; a classifier gives a logit for each class (of a sigmoid "
+          "with the argument z: 0 and z, torch.cat([0 * z, z], 1))");
     }
     if (output.size(1) != context_.num_classes) {
       fail("tells " + std::to_string(output.size(1)) + " classes apart, the data set has " +

@@ -115,6 +115,18 @@ TEST(JudgeRemarks, NameWhatUsersGetWrong) {
               ElementsAre(HasSubstr("Failed"), HasSubstr("--classes")));
 }
 
+TEST(JudgeRemarks, SayAReasonOnce) {
+  JudgeReport report = report_of({Judgement::kNotDetected});
+  report.seen.failures = {"attack pgd: it fails on one image\n  was it traced?",
+                          "probe confidence: it fails on one image\n  was it traced?",
+                          "the weights are gone"};
+
+  EXPECT_THAT(
+      remarks_of(report),
+      ElementsAre("Failed: attack pgd, probe confidence: it fails on one image was it traced?",
+                  "Failed: the weights are gone"));
+}
+
 TEST(JudgeNext, FollowsFromTheVerdict) {
   JudgeReport masked = report_of({Judgement::kMasked});
   let_decide(masked, verdict::rules::kZeroGradient);

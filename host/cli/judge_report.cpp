@@ -163,22 +163,10 @@ void add_next_if_masked(const JudgeReport& report, std::vector<std::string>& ste
   }
 }
 
-}  // namespace
-
-Judgement overall(const std::vector<Verdict>& verdicts) {
-  for (const Judgement judgement :
-       {Judgement::kMasked, Judgement::kSuspect, Judgement::kInsufficient}) {
-    for (const Verdict& v : verdicts) {
-      if (v.judgement == judgement) return judgement;
-    }
-  }
-  return verdicts.empty() ? Judgement::kInsufficient : Judgement::kNotDetected;
-}
-
-std::vector<std::string> remarks_of(const JudgeReport& report) {
+// What the network answers.
+void add_remarks_on_answers(const JudgeReport& report, std::vector<std::string>& remarks) {
   // A network that is not random repeats its answers to the last bits.
   const double repeats = catalog::find_verdict_threshold("randomised")->value;
-  std::vector<std::string> remarks;
   if (metric(report, "output_is_one_hot") > 0.5) {
     remarks.emplace_back(
         "The network answers with zeros and ones alone: no loss has a gradient; let it end before "
@@ -207,6 +195,10 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
         "The network writes into its own weights or buffers when it is asked, so that an answer "
         "depends on the questions before; here every batch begins with those of the file.");
   }
+}
+
+// What it is asked.
+void add_remarks_on_images(const JudgeReport& report, std::vector<std::string>& remarks) {
   if (!report.verdicts.empty()) {
     const Verdict& v = report.verdicts.front();
     // A network that is worse than this on what it was made for is usually fed something else.
@@ -226,6 +218,24 @@ std::vector<std::string> remarks_of(const JudgeReport& report) {
     remarks.emplace_back(
         "All images have the same label: a constant answer would pass for robust.");
   }
+}
+
+}  // namespace
+
+Judgement overall(const std::vector<Verdict>& verdicts) {
+  for (const Judgement judgement :
+       {Judgement::kMasked, Judgement::kSuspect, Judgement::kInsufficient}) {
+    for (const Verdict& v : verdicts) {
+      if (v.judgement == judgement) return judgement;
+    }
+  }
+  return verdicts.empty() ? Judgement::kInsufficient : Judgement::kNotDetected;
+}
+
+std::vector<std::string> remarks_of(const JudgeReport& report) {
+  std::vector<std::string> remarks;
+  add_remarks_on_answers(report, remarks);
+  add_remarks_on_images(report, remarks);
   for (const std::string& failure : one_for_each_reason(report.seen.failures)) {
     remarks.push_back("Failed: " + failure);
     if (failure.find("classes apart") != std::string::npos) {

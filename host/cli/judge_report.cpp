@@ -113,6 +113,7 @@ std::vector<std::string> one_for_each_reason(const std::vector<std::string>& fai
     }
   }
   std::vector<std::string> lines;
+  lines.reserve(reasons.size());
   for (const Reason& r : reasons) lines.push_back(r.who.empty() ? r.text : r.who + ": " + r.text);
   return lines;
 }

@@ -393,9 +393,9 @@ TEST(Files, WeightsThatDoNotFitFailTheTrainingWithTheWholeList) {
 const char* const kPython = "/usr/bin/python3";
 
 bool has_torch() {
-  static const bool found =
+  static const bool kFound =
       base::run_child({kPython, "-c", "import torch"}, 100).status.is_success();
-  return found;
+  return kFound;
 }
 
 #define SKIP_WITHOUT_TORCH()                                                            \

@@ -188,7 +188,7 @@ void Executor::load_network(NetworkCache& cache,
                             const wire::CheckpointFile& checkpoint) {
   const std::string id = wire::bytes_of(definition) + wire::bytes_of(spec.at("dtype"));
   if (cache.model && cache.checkpoint_sha256 == checkpoint.sha256 && cache.id == id) {
-    cache.state->restore();
+    cache.state->begin_cell();
     return;
   }
   cache = {};  // free the old one before loading the new one

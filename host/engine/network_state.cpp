@@ -23,6 +23,11 @@ void NetworkState::look() {
   }
 }
 
+void NetworkState::begin_cell() {
+  restore();
+  written_.clear();
+}
+
 void NetworkState::restore() {
   const std::vector<NamedTensor> now = all_tensors(model_);
   bool is_as_it_was = now.size() == seen_.size();

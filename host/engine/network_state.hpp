@@ -23,7 +23,10 @@ class NetworkState {
   /// does not list are beyond reach.
   void restore();
 
-  /// Names of those that restore() has found so far.
+  /// Restore, and forget what was found: what a cell says does not depend on those before.
+  void begin_cell();
+
+  /// Names of those that restore() has found in this cell.
   const std::set<std::string>& written() const { return written_; }
 
  private:

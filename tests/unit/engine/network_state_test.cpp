@@ -93,6 +93,14 @@ TEST_P(NetworkStates, WhatWritesIsSaid) {
   EXPECT_EQ(metric(result, "check.changes_itself"), 1);
 }
 
+TEST_P(NetworkStates, EachCellFindsItAnew) {
+  outcomes();
+  state_.begin_cell();
+  EXPECT_THAT(state_.written(), IsEmpty());
+  EXPECT_THAT(clean_predictions(), ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(state_.written(), ElementsAre("asked"));
+}
+
 INSTANTIATE_TEST_SUITE_P(All,
                          NetworkStates,
                          testing::Values(Count::kInPlace, Count::kInANewTensor));

@@ -622,33 +622,6 @@ torch.jit.save(torch.jit.script(Buffers()), "net.pt")
   EXPECT_THAT(failures(box), HasSubstr("has no weights to train"));
 }
 
-// Two canonical batches. The network is right when it is asked for the first time and wrong ever
-// after, but each batch finds it as the file has it.
-TEST(TorchScript, ANetworkThatWritesIntoItselfIsTheOneOfTheFileInEveryBatch) {
-  SKIP_WITHOUT_TORCH();
-  for (const char* const count : {"self.asked += 1", "self.asked = self.asked + 1"}) {
-    const Sandbox box;
-    const std::string forgetful = R"(
-class Forgetful(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.net = torch.jit.trace(net, images[:2])
-        self.register_buffer("asked", torch.zeros(1))
-    def forward(self, x):
-        COUNT
-        z = self.net(x)
-        return torch.where(self.asked > 1, -z, z)
-torch.jit.save(torch.jit.script(Forgetful().eval()), "net.pt")
-)";
-    run_python(box, network() + replaced(forgetful, "COUNT", count));
-
-    EXPECT_EQ(run_study(box, study()).code, 0) << failures(box);
-
-    EXPECT_EQ(box.ask("SELECT DISTINCT value FROM metrics WHERE name = 'clean_accuracy'"), "1\n");
-    EXPECT_EQ(box.ask("SELECT value FROM metrics WHERE name = 'check.changes_itself'"), "1\n");
-  }
-}
-
 TEST(TorchScript, WhatIsNoClassifierEndsItsTrainingWithOneMessage) {
   SKIP_WITHOUT_TORCH();
   const std::vector<std::pair<std::string, std::string>> cases = {

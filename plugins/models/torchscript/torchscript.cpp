@@ -211,14 +211,18 @@ class TorchScript final : public Model {
   }
 
   // A forward may put another tensor in place of one of the file, self.mean = 0.9 * self.mean + ...;
-  // its numbers go into the tensor that everybody knows.
+  // its numbers go into the tensor that everybody knows, unless they have another shape.
   void take_over_exchanged() {
     const at::NoGradGuard no_grad;
     for (Held& held : held_) {
       for (const Slot& slot : held.slots) {
         const c10::IValue value = slot.object->getSlot(slot.index);
         if (!value.isTensor() || value.toTensor().is_same(held.tensor)) continue;
-        if (value.toTensor().sizes() == held.tensor.sizes()) held.tensor.copy_(value.toTensor());
+        if (value.toTensor().sizes() == held.tensor.sizes()) {
+          held.tensor.copy_(value.toTensor());
+        } else {
+          held.tensor.unsafeGetTensorImpl()->bump_version();  // as if written to
+        }
         slot.object->setSlot(slot.index, held.tensor);
       }
     }

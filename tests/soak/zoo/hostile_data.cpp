@@ -12,6 +12,7 @@
 
 #include <torch/types.h>
 
+#include "hostile.hpp"
 #include "unmask/plugin.hpp"
 #include "unmask/sha256.hpp"
 
@@ -68,27 +69,20 @@ const Modes& loads() {
 }
 
 std::vector<std::string> names() {
-  std::vector<std::string> result = {"asked_crash",
-                                     "asked_exit",
-                                     "asked_hang",
-                                     "asked_number",
-                                     "hash_crash",
-                                     "hash_number",
-                                     "hash_odd",
-                                     "hash_varies"};
-  for (const auto& [name, mode] : loads()) result.push_back(name);
-  return result;
+  return names_of({"asked_crash",
+                   "asked_exit",
+                   "asked_hang",
+                   "asked_number",
+                   "hash_crash",
+                   "hash_number",
+                   "hash_odd",
+                   "hash_varies"},
+                  loads());
 }
 
 class HostileData final : public Dataset {
  public:
-  static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "breaks a rule",
-            .source = "a test",
-            .params = {choice("how", names(), "which rule")},
-            .capabilities = {}};
-  }
+  static PluginInfo info() { return info_of(names()); }
   explicit HostileData(const Params& params) : how_(params.get_text("how")) {}
 
   DatasetInfo describe() override {

@@ -10,6 +10,7 @@
 
 #include <torch/types.h>
 
+#include "hostile.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -33,20 +34,12 @@ const Modes& losses() {
 }
 
 std::vector<std::string> names() {
-  std::vector<std::string> result = {"crash_late", "nan_late", "throws_number", "writes_images"};
-  for (const auto& [name, mode] : losses()) result.push_back(name);
-  return result;
+  return names_of({"crash_late", "nan_late", "throws_number", "writes_images"}, losses());
 }
 
 class HostileLoss final : public Objective {
  public:
-  static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "breaks a rule",
-            .source = "a test",
-            .params = {choice("how", names(), "which rule")},
-            .capabilities = {}};
-  }
+  static PluginInfo info() { return info_of(names()); }
   explicit HostileLoss(const Params& params) : how_(params.get_text("how")) {}
 
   Tensor loss(TrainingStep& step, const Tensor& x, const Tensor& y) override {

@@ -13,6 +13,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include "hostile.hpp"
 #include "unmask/module_model.hpp"
 
 namespace unmask {
@@ -35,29 +36,22 @@ const Modes& answers() {
 }
 
 std::vector<std::string> names() {
-  std::vector<std::string> result = {"good",
-                                     "born_crash",
-                                     "more_classes",
-                                     "one_class",
-                                     "nan_weights",
-                                     "nan_judged",
-                                     "counts",
-                                     "grows",
-                                     "writes_images",
-                                     "writes_weights",
-                                     "throws_late"};
-  for (const auto& [name, mode] : answers()) result.push_back(name);
-  return result;
+  return names_of({"good",
+                   "born_crash",
+                   "more_classes",
+                   "one_class",
+                   "nan_weights",
+                   "nan_judged",
+                   "counts",
+                   "grows",
+                   "writes_images",
+                   "writes_weights",
+                   "throws_late"},
+                  answers());
 }
 
 struct HostileNet : torch::nn::Module {
-  static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "breaks a rule",
-            .source = "a test",
-            .params = {choice("how", names(), "which rule")},
-            .capabilities = {}};
-  }
+  static PluginInfo info() { return info_of(names()); }
   HostileNet(const Params& params, const ModelContext& data) : how(params.get_text("how")) {
     if (how == "born_crash") ::raise(SIGSEGV);
     std::int64_t classes = data.num_classes;

@@ -10,6 +10,7 @@
 
 #include <torch/types.h>
 
+#include "hostile.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -76,20 +77,12 @@ const Modes& measures() {
 }
 
 std::vector<std::string> names() {
-  std::vector<std::string> result;
-  for (const auto& [name, mode] : measures()) result.push_back(name);
-  return result;
+  return names_of({}, measures());
 }
 
 class HostileProbe final : public Probe {
  public:
-  static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "breaks a rule",
-            .source = "a test",
-            .params = {choice("how", names(), "which rule")},
-            .capabilities = {}};
-  }
+  static PluginInfo info() { return info_of(names()); }
   explicit HostileProbe(const Params& params) : how_(params.get_text("how")) {}
 
   Values measure(Target&, const Tensor& x, const Tensor& y, ProbeContext&) override {

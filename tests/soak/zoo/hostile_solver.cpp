@@ -13,6 +13,7 @@
 
 #include <torch/types.h>
 
+#include "hostile.hpp"
 #include "unmask/plugin.hpp"
 
 namespace unmask {
@@ -61,26 +62,19 @@ const Modes& steps() {
 }
 
 std::vector<std::string> names() {
-  std::vector<std::string> result = {"born_crash",
-                                     "born_throw_number",
-                                     "no_order",
-                                     "no_controller",
-                                     "writes_state",
-                                     "writes_derivative",
-                                     "asks_wrong_shape"};
-  for (const auto& [name, mode] : steps()) result.push_back(name);
-  return result;
+  return names_of({"born_crash",
+                   "born_throw_number",
+                   "no_order",
+                   "no_controller",
+                   "writes_state",
+                   "writes_derivative",
+                   "asks_wrong_shape"},
+                  steps());
 }
 
 class HostileSolver final : public Method {
  public:
-  static PluginInfo info() {
-    return {.version = "1.0",
-            .summary = "breaks a rule",
-            .source = "a test",
-            .params = {choice("how", names(), "which rule")},
-            .capabilities = {"adaptive"}};
-  }
+  static PluginInfo info() { return info_of(names(), {"adaptive"}); }
   explicit HostileSolver(const Params& params) : how_(params.get_text("how")) {
     if (how_ == "born_crash") ::raise(SIGSEGV);
     if (how_ == "born_throw_number") throw 1;
